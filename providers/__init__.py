@@ -1,0 +1,1 @@
+"""Who we call. Each kind is one small Protocol and its implementations, one module each."""

@@ -1,0 +1,33 @@
+"""The scratch store: bytes between the stages of one job."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Scratch(Protocol):
+    """Holds a job's bytes under `{task_id}/{name}` until the job ends."""
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Keep `data` under `name`, replacing what is there; it is complete or absent, never partial.
+
+        Raises:
+            Unavailable: The store can't be reached or is full.
+        """
+
+    async def read(self, name: str) -> bytes:
+        """The bytes under `name`.
+
+        Raises:
+            Unavailable: The store can't be reached.
+            KeyError: There is nothing under that name (any more).
+        """
+
+    async def delete_task(self, task_id: str) -> None:
+        """Forget everything of a task. Forgetting what is not there is success."""
+
+    async def purge(self, older_than_s: float) -> int:
+        """Forget what is older than `older_than_s` seconds, whatever it belongs to; returns how many tasks."""
+
+    async def aclose(self) -> None:
+        """Give back connections."""
