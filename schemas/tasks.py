@@ -124,7 +124,7 @@ class ImagesTask(Task):
 
 AnyTask = TryOnTask | AvatarTask | ImagesTask
 
-TASK_TYPES: dict[Product, type[TryOnTask] | type[AvatarTask] | type[ImagesTask]] = {
+TASK_TYPES: dict[Product, type[TryOnTask | AvatarTask | ImagesTask]] = {
     Product.TRYON: TryOnTask,
     Product.AVATAR: AvatarTask,
     Product.IMAGES: ImagesTask,

@@ -1,0 +1,166 @@
+"""Settings: environment variables, or `.env`. Frozen, validated all at once, secrets hidden.
+
+Read at the edges only (`actors`, `commands`, `http`) and handed in from there.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+#: A comma-separated list in the environment, a tuple here.
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field's description says what it is for; units are in the names."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey: redis://, rediss://, unix://, sentinel://")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL for records; wins over Supabase")
+    supabase_url: str | None = Field(None, description="Supabase project, for records and storage")
+    supabase_service_role_key: SecretStr | None = Field(None, description="Supabase key of the service role")
+    supabase_timeout_s: Seconds = Field(10.0, description="deadline of one call to Supabase")
+
+    openai_api_key: SecretStr | None = Field(None, description="OpenAI key")
+    openai_base_url: str | None = Field(None, description="OpenAI address, for a proxy")
+    openai_max_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries after a transient failure")
+    openai_model: str = Field("gpt-image-1.5", description="OpenAI image model")
+    openai_quality: str = Field("medium", description="OpenAI image quality")
+    replicate_api_token: SecretStr | None = Field(None, description="Replicate token")
+    replicate_base_url: str | None = Field(None, description="Replicate address, for a proxy")
+    replicate_model: str = Field("black-forest-labs/flux-1.1-pro", description="Replicate image model")
+
+    whatsapp_phone_number_id: str | None = Field(None, description="sender of WhatsApp messages")
+    whatsapp_access_token: SecretStr | None = Field(None, description="token of Meta's Cloud API")
+    whatsapp_base_url: str = Field("https://graph.facebook.com", description="address of Meta's Graph API")
+    whatsapp_api_version: str = Field("v23.0", description="version of Meta's Graph API")
+
+    ai_mock_mode: bool = Field(default=True, description="no provider is called and no money spent")
+    tryon_providers: Words = Field(("openai",), description="image providers for try-on, in order")
+    avatar_providers: Words = Field(("replicate",), description="image providers for avatars, in order")
+    images_providers: Words = Field(("openai",), description="image providers for product pictures, in order")
+    provider_rpm: Words = Field(("openai=300",), description="requests per minute, `provider=number`, all workers")
+    provider_concurrency: Words = Field((), description="calls at once, `provider=number`, all workers together")
+    provider_daily_usd: Words = Field((), description="daily budget in US dollars, `provider=number`")
+    owner_daily_usd: float | None = Field(None, ge=0, description="daily budget of one owner in US dollars")
+    budget_policy: Literal["wait", "fail"] = Field("fail", description="what happens to tasks over budget")
+    provider_prices: str | None = Field(None, description="JSON over the built-in price table")
+
+    mock_latency_s: Annotated[float, Field(ge=0)] = Field(0.2, description="how long the mock provider takes")
+    mock_failures: Words = Field(
+        (), description="mock failures `kind=share`: rate_limit, server_error, moderation, hang, empty"
+    )
+    mock_seed: int = Field(0, description="makes the mock's failures repeatable")
+
+    worker_concurrency: Positive = Field(64, description="generations at once per worker process")
+    max_in_flight: Positive = Field(512, description="jobs between dispatch and outcome, all workers together")
+    lease_s: Annotated[float, Field(ge=1)] = Field(20.0, description="a worker silent for longer has lost its jobs")
+    max_recoveries: Annotated[int, Field(ge=0)] = Field(3, description="how often a job outlives its worker")
+    janitor_interval_s: Seconds = Field(3.0, description="how often each worker looks for expired leases")
+    stuck_after_s: Seconds = Field(900.0, description="a session without a sign of life for longer is ended")
+    soft_time_limit_s: Seconds = Field(300.0, description="a generation may take this long")
+    hard_time_limit_s: Seconds = Field(330.0, description="a generation's lease is not renewed beyond this")
+    shutdown_grace_s: Seconds = Field(20.0, description="how long running stages may finish after SIGTERM")
+    dead_letter_ttl_s: Positive = Field(14 * 86_400, description="how long dead letters keep")
+    progress_ttl_s: Positive = Field(86_400, description="how long a task's latest state can be read")
+    avatar_price_credits: Annotated[int, Field(ge=0)] = Field(0, description="price of one avatar photo, over HTTP")
+    images_price_credits: Annotated[int, Field(ge=0)] = Field(0, description="price of one batch, over HTTP")
+    images_keep_partial: bool = Field(default=False, description="a batch keeps what worked when part of it failed")
+
+    fetch_allowed_networks: Words = Field((), description="networks that pictures may come from although private")
+    fetch_allowed_hosts: Words = Field((), description="the only hosts that input pictures may come from")
+    fetch_result_hosts: Words = Field((), description="the only hosts that provider results may come from")
+    fetch_max_bytes: Positive = Field(20_000_000, description="largest picture that is fetched")
+    fetch_max_pixels: Positive = Field(40_000_000, description="largest picture that is decoded")
+    fetch_timeout_s: Seconds = Field(10.0, description="total deadline of one fetch")
+    input_max_px: Positive = Field(1024, description="longest side of an input picture after resizing")
+
+    watermark_text: str = Field("Darkroom", min_length=1, max_length=64, description="text of the watermark")
+    watermark_tryon: bool = Field(default=False, description="watermark on try-on pictures")
+    watermark_images: bool = Field(default=False, description="watermark on product pictures")
+    credit_line: str = Field("Made with AI by Darkroom", max_length=200, description="credit in the picture's metadata")
+
+    scratch: Literal["folder", "redis"] = Field("folder", description="where bytes lie between stages")
+    api_token: SecretStr | None = Field(None, description="one token with all scopes")
+    api_tokens: SecretStr | None = Field(None, description="`name:scopes:secret[:owner]`, comma-separated")
+    open_endpoints: Words = Field((), description="paths that need no token, such as /estimate-body")
+    signing_key: SecretStr | None = Field(None, description="signs links; made and kept in DATA_DIR if unset")
+    rate_limit_per_minute: Positive = Field(600, description="HTTP calls per minute and token")
+    cors_origins: Words = Field((), description="origins that browsers may call from")
+    host: str = Field("127.0.0.1", description="address the HTTP service binds to")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port the HTTP service binds to")
+    public_url: str | None = Field(None, description="how the HTTP service is reached from outside, for links")
+    http_max_body_bytes: Positive = Field(1_000_000, description="largest HTTP body but for pictures")
+
+    pose_model_path: Path | None = Field(None, description="a pose landmarker bundle to use")
+    pose_model_url: str | None = Field(None, description="where to download the pose landmarker bundle")
+    pose_model_sha256: str | None = Field(None, description="checksum of that download")
+
+    data_dir: Path = Field(Path("var"), description="folder for everything that is kept on disk")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_format: Literal["auto", "json", "console"] = Field("auto", description="JSON, or colours on a terminal")
+
+    @field_validator(
+        "tryon_providers", "avatar_providers", "images_providers", "provider_rpm", "provider_concurrency",
+        "provider_daily_usd", "mock_failures", "fetch_allowed_networks", "fetch_allowed_hosts", "fetch_result_hosts",
+        "open_endpoints", "cors_origins",
+        mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _upgrade_to_tls(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        url = urlsplit(value.get_secret_value())
+        if url.scheme not in {"redis", "rediss", "unix", "sentinel"}:
+            raise ValueError("must start with redis://, rediss://, unix:// or sentinel://")
+        if url.scheme == "redis" and (url.hostname or "").endswith(".upstash.io"):
+            return SecretStr("rediss" + value.get_secret_value()[len("redis") :])
+        return value
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        if self.hard_time_limit_s <= self.soft_time_limit_s:
+            raise ValueError("HARD_TIME_LIMIT_S must be longer than SOFT_TIME_LIMIT_S")
+        if bool(self.supabase_url) != bool(self.supabase_service_role_key):
+            raise ValueError("SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY go together")
+        return self
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or malformed; the message names all of them."""
+
+
+@functools.cache
+def load() -> Settings:
+    """The process's settings.
+
+    Raises:
+        SettingsError: Naming every fault at once, with what the setting is for; never the value of a secret.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_fault(item) for item in error.errors(include_input=False))) from None
+
+
+def _fault(item: Any) -> str:
+    if not item["loc"]:
+        return str(item["msg"]).removeprefix("Value error, ")
+    name = str(item["loc"][0])
+    return f"{name.upper()} ({Settings.model_fields[name].description}): {item['msg']}"
