@@ -1,0 +1,85 @@
+"""Scratch in Redis, for workers on several machines.
+
+Keys:
+    `darkroom:scratch:{task_id}`: hash, the rest of each name → its bytes. Expires `ttl_s` after the last write.
+    `darkroom:scratch-written`: sorted set, task id → time of its last write (seconds, the server's clock), so that
+        a purge need not scan the key space. Entries leave with their task or with the purge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from redis.exceptions import RedisError
+
+from providers.scratch.names import checked_name, checked_task_id
+from schemas.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from redis.asyncio import Redis
+
+_PREFIX = "darkroom:scratch:"
+_WRITTEN = "darkroom:scratch-written"
+
+
+class RedisScratch:
+    """Keeps a task's bytes in one hash with a time to live."""
+
+    def __init__(self, client: Redis, ttl_s: int) -> None:
+        """Use `client` (it answers in bytes, and stays its owner's to close) and forget after `ttl_s` seconds."""
+        self._redis: Any = client
+        self._ttl_s = ttl_s
+
+    async def write(self, name: str, data: bytes) -> None:
+        """See `Scratch.write`."""
+        task_id, rest = checked_name(name)
+        async with _unavailable():
+            now = (await self._redis.time())[0]
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(_PREFIX + task_id, rest, data)
+                pipe.expire(_PREFIX + task_id, self._ttl_s)
+                pipe.zadd(_WRITTEN, {task_id: now})
+                await pipe.execute()
+
+    async def read(self, name: str) -> bytes:
+        """See `Scratch.read`."""
+        task_id, rest = checked_name(name)
+        async with _unavailable():
+            data: bytes | None = await self._redis.hget(_PREFIX + task_id, rest)
+        if data is None:
+            raise KeyError(name)
+        return data
+
+    async def delete_task(self, task_id: str) -> None:
+        """See `Scratch.delete_task`."""
+        async with _unavailable():
+            await self._forget(checked_task_id(task_id))
+
+    async def purge(self, older_than_s: float) -> int:
+        """See `Scratch.purge`."""
+        async with _unavailable():
+            now = (await self._redis.time())[0]
+            stale = await self._redis.zrangebyscore(_WRITTEN, "-inf", f"({now - older_than_s}")
+            for task_id in stale:
+                await self._forget(task_id.decode())
+        return len(stale)
+
+    async def aclose(self) -> None:
+        """The client was handed in, so its owner closes it."""
+
+    async def _forget(self, task_id: str) -> None:
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.unlink(_PREFIX + task_id)
+            pipe.zrem(_WRITTEN, task_id)
+            await pipe.execute()
+
+
+@contextlib.asynccontextmanager
+async def _unavailable() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise Unavailable(f"Redis failed: {type(error).__name__}", code="scratch_unavailable") from error

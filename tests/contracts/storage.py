@@ -1,0 +1,44 @@
+"""What every object storage does. A test class per storage inherits this and provides `storage` and `download`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.errors import Invalid
+
+if TYPE_CHECKING:
+    from providers.storage.base import Storage
+
+#: What anybody gets who opens the link; raises Invalid when it is refused.
+Download = Callable[[str], Awaitable[bytes]]
+
+BUCKET = "virtual-tryon-images"
+PATH = "generated/user-1/session_1.jpg"
+
+
+class StorageContract:
+    async def test_a_link_leads_to_what_was_stored(self, storage: Storage, download: Download) -> None:
+        await storage.put(BUCKET, PATH, b"picture")
+        assert await download(await storage.signed_url(BUCKET, PATH, lifetime_s=60)) == b"picture"
+
+    async def test_storing_again_replaces(self, storage: Storage, download: Download) -> None:
+        await storage.put(BUCKET, PATH, b"old")
+        await storage.put(BUCKET, PATH, b"new")
+        assert await download(await storage.signed_url(BUCKET, PATH, lifetime_s=60)) == b"new"
+
+    async def test_storing_the_same_object_at_once_is_success(self, storage: Storage, download: Download) -> None:
+        await asyncio.gather(*(storage.put(BUCKET, PATH, b"same") for _ in range(5)))
+        assert await download(await storage.signed_url(BUCKET, PATH, lifetime_s=60)) == b"same"
+
+    async def test_there_is_no_link_to_what_is_not_there(self, storage: Storage) -> None:
+        with pytest.raises(Invalid):
+            await storage.signed_url(BUCKET, "generated/user-1/none.jpg", lifetime_s=60)
+
+    @pytest.mark.parametrize("path", ["", "../x.jpg", "a/../../x.jpg", "/x.jpg", "a//x.jpg", "a/.x", "a/x.jpg\n"])
+    async def test_a_path_that_leaves_its_bucket_is_refused(self, storage: Storage, path: str) -> None:
+        with pytest.raises(Invalid):
+            await storage.put(BUCKET, path, b"x")
