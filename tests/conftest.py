@@ -1,0 +1,74 @@
+"""What tests share: real embedded servers, once for a whole run, and a fresh database for each module."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+import redis
+from pytest_socket import disable_socket
+
+from commands.embedded import Embedded
+from providers.records.migrate import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNIT = Path(__file__).parent / "unit"
+TEMPLATE = "darkroom_template"
+_numbers = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Unit tests open no sockets, but for the unix socket pairs of event loops."""
+    if UNIT in item.path.parents and "enable_socket" not in getattr(item, "fixturenames", ()):
+        disable_socket(allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Embedded]:
+    """A Valkey and a PostgreSQL that nothing outlives; its addresses are `redis_url` and `database_url`."""
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another account
+        with Embedded(Path(folder), ephemeral=True) as servers:
+            yield servers
+
+
+@pytest.fixture(scope="session")
+def redis_url(embedded: Embedded) -> str:
+    """The address of a Valkey; see `flush_redis`."""
+    assert embedded.redis_url
+    return embedded.redis_url
+
+
+@pytest.fixture
+def flush_redis(redis_url: str) -> None:
+    """Starts the test with an empty Valkey."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+
+
+@pytest.fixture(scope="session")
+def template_database(embedded: Embedded) -> str:
+    """The name of a database with all migrations applied, for copying."""
+    assert embedded.postgres
+    with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(embedded.postgres.url_of(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def database_url(embedded: Embedded, template_database: str) -> Iterator[str]:
+    """The address of a database with all migrations applied, fresh for each module."""
+    assert embedded.postgres
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+        yield embedded.postgres.url_of(name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
