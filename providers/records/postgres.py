@@ -1,0 +1,81 @@
+"""The database over PostgreSQL's own protocol."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from providers.records.base import DatabaseRefused, DatabaseUnavailable
+
+set_json_dumps(orjson.dumps)
+set_json_loads(orjson.loads)
+
+#: Not worth trying again: the statement, the credentials or the schema is wrong.
+_REFUSALS = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
+
+
+class PostgresRpc:
+    """Calls functions through a pool of connections that belongs to one event loop."""
+
+    def __init__(self, dsn: str, *, max_connections: int = 8, timeout_s: float = 10.0) -> None:
+        """Prepare a pool; it connects on first use, on the loop of the first caller.
+
+        Args:
+            dsn: `postgresql://…`.
+            max_connections: The most connections of this pool.
+            timeout_s: Seconds to wait for a connection, and for each statement.
+        """
+        self._timeout_s = timeout_s
+        self._pool = AsyncConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=max_connections,
+            timeout=timeout_s,
+            open=False,
+            kwargs={
+                "autocommit": True,
+                "application_name": "darkroom",
+                "connect_timeout": max(2, round(timeout_s)),
+                "options": f"-c statement_timeout={round(timeout_s * 1000)}",
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                # How long sent bytes may stay unacknowledged before a dead server is noticed, milliseconds.
+                "tcp_user_timeout": round(timeout_s * 1000),
+            },
+        )
+
+    async def call(self, function: str, **arguments: Any) -> Any:
+        """See `Rpc.call`."""
+        statement = sql.SQL("select {}({})").format(
+            sql.Identifier(function),
+            sql.SQL(", ").join(
+                sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
+            ),
+        )
+        values = {
+            name: Jsonb(value) if isinstance(value, dict | list | tuple) else value for name, value in arguments.items()
+        }
+        try:
+            await self._pool.open()
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(statement, values)
+                row = await cursor.fetchone()
+        except psycopg.errors.UndefinedFunction as error:
+            raise DatabaseRefused(
+                f"the function {function} is missing: run `python manage.py migrate`", function=function
+            ) from error
+        except _REFUSALS as error:
+            raise DatabaseRefused(f"{function}: {type(error).__name__} {error.sqlstate}", function=function) from error
+        except (psycopg.Error, PoolTimeout, OSError) as error:
+            raise DatabaseUnavailable(f"{function}: {type(error).__name__}", function=function) from error
+        return row[0] if row else None
+
+    async def aclose(self) -> None:
+        """Close the pool's connections."""
+        await self._pool.close()

@@ -1,0 +1,205 @@
+"""What can be done with jobs, sessions and credits; every method is one SQL function and one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from providers.records.base import Rpc
+from schemas.common import JobState, Product
+from schemas.job import Failure
+from schemas.records import Completion, DeadLetter, JobRow, NewTask, Orphan, Replay, Settlement, Verdict
+
+
+class Records:
+    """Sessions, credits and jobs.
+
+    Every method raises `DatabaseUnavailable` (worth trying again) or `DatabaseRefused` (not). Methods that take a
+    `token` change nothing and say so when another worker owns the job by now.
+    """
+
+    def __init__(self, rpc: Rpc) -> None:
+        """Work through `rpc`."""
+        self._rpc = rpc
+
+    async def aclose(self) -> None:
+        """Give back connections."""
+        await self._rpc.aclose()
+
+    async def accept(self, tasks: Sequence[NewTask]) -> dict[str, Verdict]:
+        """Take tasks into the waiting room; `{task_id: verdict}`."""
+        found = await self._rpc.call("darkroom_accept", p_tasks=[task.model_dump(mode="json") for task in tasks])
+        return {task_id: Verdict(verdict) for task_id, verdict in found.items()}
+
+    async def dispatch(self, *, limit: int, max_in_flight: int, lease_s: float) -> list[JobRow]:
+        """Start waiting jobs in turn, at most `limit` and never more than `max_in_flight` running altogether."""
+        return _rows(
+            await self._rpc.call(
+                "darkroom_dispatch", p_limit=limit, p_max_in_flight=max_in_flight, p_lease_s=lease_s
+            )
+        )
+
+    async def renew(self, leases: Mapping[str, int], lease_s: float) -> dict[str, JobState]:
+        """Extend the leases of `{task_id: token}`; the states of those that still hold."""
+        held = await self._rpc.call("darkroom_renew", p_leases=dict(leases), p_lease_s=lease_s)
+        return {task_id: JobState(state) for task_id, state in held.items()}
+
+    async def expired(self, limit: int = 500) -> list[JobRow]:
+        """Jobs that somebody owes work although nobody renewed their lease."""
+        return _rows(await self._rpc.call("darkroom_expired", p_limit=limit))
+
+    async def recover(self, task_id: str, token: int, *, max_recoveries: int, lease_s: float) -> JobRow | None:
+        """Take an expired job over; None if another was faster. `recoveries` above the limit: end it."""
+        row = await self._rpc.call(
+            "darkroom_recover", p_task_id=task_id, p_token=token, p_max_recoveries=max_recoveries, p_lease_s=lease_s
+        )
+        return JobRow.model_validate(row) if row else None
+
+    async def journal(  # noqa: PLR0913  one row's facts
+        self,
+        task_id: str,
+        token: int,
+        path: Iterable[str],
+        value: Any,
+        *,
+        provider_job_id: str | None = None,
+        spent_usd: float = 0.0,
+    ) -> bool:
+        """Write what must survive a crash; false if another worker owns the job or it ended."""
+        return bool(
+            await self._rpc.call(
+                "darkroom_journal",
+                p_task_id=task_id,
+                p_token=token,
+                p_path=list(path),
+                p_value=value if isinstance(value, dict | list) else {"value": value},
+                p_provider_job_id=provider_job_id,
+                p_spent_usd=spent_usd,
+            )
+        )
+
+    async def wanted(self, task_id: str, token: int) -> bool:
+        """Whether the job still runs under this token: asked before money is spent."""
+        return bool(await self._rpc.call("darkroom_wanted", p_task_id=task_id, p_token=token))
+
+    async def hold(self, task_id: str, token: int, message: str | None) -> bool:
+        """Put the session back to queued with `message` while the job waits; None: it goes on."""
+        return bool(await self._rpc.call("darkroom_hold", p_task_id=task_id, p_token=token, p_message=message))
+
+    async def session_progress(self, task_id: str, token: int, progress: int) -> bool:
+        """Show in the session how far a batch is, 0 to 100."""
+        return bool(
+            await self._rpc.call("darkroom_session_progress", p_task_id=task_id, p_token=token, p_progress=progress)
+        )
+
+    async def complete(  # noqa: PLR0913  one transaction's facts
+        self,
+        task_id: str,
+        token: int,
+        *,
+        outcome: dict[str, Any],
+        session: dict[str, Any],
+        images: list[dict[str, Any]],
+        lease_s: float,
+    ) -> Completion:
+        """Complete the job: result, session, picture rows and state together."""
+        return Completion(
+            await self._rpc.call(
+                "darkroom_complete",
+                p_task_id=task_id,
+                p_token=token,
+                p_outcome=outcome,
+                p_session=session,
+                p_images=images,
+                p_lease_s=lease_s,
+            )
+        )
+
+    async def fail(
+        self,
+        task_id: str,
+        failure: Failure,
+        *,
+        token: int | None = None,
+        state: JobState = JobState.FAILED,
+        lease_s: float,
+    ) -> Settlement:
+        """End a waiting or running job and its session, and refund what was charged, once."""
+        return Settlement.model_validate(
+            await self._rpc.call(
+                "darkroom_fail",
+                p_task_id=task_id,
+                p_token=token,
+                p_state=state.value,
+                p_message=failure.message,
+                p_failure=failure.model_dump(mode="json"),
+                p_lease_s=lease_s,
+            )
+        )
+
+    async def fail_session(
+        self, product: Product, channel: str, session_id: str, message: str, request_id: str
+    ) -> Settlement:
+        """End and refund a session that no job works on."""
+        return Settlement.model_validate(
+            await self._rpc.call(
+                "darkroom_fail_session",
+                p_product=product.value,
+                p_channel=channel,
+                p_session_id=session_id,
+                p_message=message,
+                p_request_id=request_id,
+            )
+        )
+
+    async def orphans(self, *, older_than_s: float, limit: int = 500) -> list[Orphan]:
+        """Sessions alive for longer than `older_than_s` that no job knows."""
+        found = await self._rpc.call("darkroom_orphans", p_older_s=older_than_s, p_limit=limit)
+        return [Orphan.model_validate(item) for item in found]
+
+    async def notified(self, task_id: str, token: int) -> bool:
+        """Everybody who should know was told: nobody owes the ended job anything any more."""
+        return bool(await self._rpc.call("darkroom_notified", p_task_id=task_id, p_token=token))
+
+    async def replay(self, task_id: str) -> Replay:
+        """Run a failed or cancelled job again, charged again."""
+        return Replay(await self._rpc.call("darkroom_replay", p_task_id=task_id))
+
+    async def job(self, task_id: str) -> JobRow | None:
+        """The row of a task."""
+        row = await self._rpc.call("darkroom_job", p_task_id=task_id)
+        return JobRow.model_validate(row) if row else None
+
+    async def jobs_of_session(self, session_id: str) -> list[JobRow]:
+        """The rows of a session; more than one only if two products use the same id."""
+        return _rows(await self._rpc.call("darkroom_jobs_of_session", p_session_id=session_id))
+
+    async def list(self, *, state: JobState | None = None, limit: int = 50) -> list[JobRow]:
+        """The newest jobs, of one state where given."""
+        return _rows(await self._rpc.call("darkroom_list", p_state=state.value if state else None, p_limit=limit))
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> int:
+        """Keep payloads that could not be used and end the sessions they name; the credits given back."""
+        rows = [letter.model_dump(mode="json", exclude={"id", "created_at"}) for letter in letters]
+        return int(await self._rpc.call("darkroom_bury", p_letters=rows))
+
+    async def letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
+        """The newest dead letters, or the one with that id."""
+        found = await self._rpc.call("darkroom_letters", p_id=letter_id, p_limit=limit)
+        return [DeadLetter.model_validate(row) for row in found]
+
+    async def drop_letter(self, letter_id: int) -> bool:
+        """Forget a dead letter; false if there is none with that id."""
+        return bool(await self._rpc.call("darkroom_drop_letter", p_id=letter_id))
+
+    async def purge_letters(self, older_than_s: float) -> int:
+        """Forget dead letters that have been kept for longer; how many."""
+        return int(await self._rpc.call("darkroom_purge_letters", p_older_s=older_than_s))
+
+    async def counts(self) -> dict[str, float]:
+        """Jobs per state, and `oldest_waiting_s`."""
+        return dict(await self._rpc.call("darkroom_counts"))
+
+
+def _rows(found: list[dict[str, Any]]) -> list[JobRow]:
+    return [JobRow.model_validate(row) for row in found]

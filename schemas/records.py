@@ -1,0 +1,139 @@
+"""Rows of `darkroom_jobs`, and the verdicts of the functions that move them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from schemas.common import JobState, Product
+
+
+class Verdict(StrEnum):
+    """What became of a task that was offered to the waiting room."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    UNKNOWN_SESSION = "unknown_session"
+    ENDED = "ended"
+
+
+class Completion(StrEnum):
+    """What became of a job that was to be completed."""
+
+    COMPLETED = "completed"
+    FENCED = "fenced"
+    ENDED = "ended"
+
+
+class Replay(StrEnum):
+    """What became of a job that was to run again."""
+
+    REPLAYED = "replayed"
+    NOT_ENDED = "not_ended"
+    NO_CREDITS = "no_credits"
+
+
+class Settlement(BaseModel):
+    """Whether this call ended the job or session, and the credits it gave back."""
+
+    model_config = ConfigDict(frozen=True)
+
+    moved: bool
+    refunded: int
+
+
+class NewTask(BaseModel):
+    """A task on its way into the waiting room."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    product: Product
+    session_id: str
+    owner_id: str
+    user_id: str | None
+    channel: str
+    request_id: str
+    payload: dict[str, Any]
+
+
+class JobRow(BaseModel):
+    """One row of `darkroom_jobs`.
+
+    Attributes:
+        payload: The task as its producer pushed it.
+        token: The fencing token; grows with each dispatch and recovery.
+        lease_until: Set exactly while somebody owes the job work.
+        recoveries: How often the job outlived its worker since it was dispatched or ended.
+        price: Credits that were charged for it over HTTP.
+        journal: What must survive a crash, by stage.
+        outcome: What a completed job made.
+        failure: Why it failed: `code`, `message`, `stage`, `attempt`, details.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    product: Product
+    session_id: str
+    owner_id: str
+    user_id: str | None = None
+    channel: str
+    request_id: str
+    payload: dict[str, Any]
+    state: JobState
+    run: int
+    token: int
+    lease_until: AwareDatetime | None = None
+    recoveries: int = 0
+    price: int = 0
+    journal: dict[str, Any] = Field(default_factory=dict)
+    provider_job_id: str | None = None
+    spent_usd: float = 0.0
+    outcome: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
+    notified_at: datetime | None = None
+    created_at: AwareDatetime
+    dispatched_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+
+
+class Orphan(BaseModel):
+    """A session that is alive although no job knows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    product: Product
+    channel: str
+    session_id: str
+
+
+class DeadLetter(BaseModel):
+    """A payload that could not be used, as it came.
+
+    Attributes:
+        list: The Redis list it was pushed to.
+        payload: Its text, or base64 where it was no UTF-8 text.
+        complete: False if it was too large to keep whole; it can't be replayed then.
+        message: What the session it names is told.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: int = 0
+    list: str
+    code: str
+    reason: str
+    payload: str = Field(repr=False)
+    encoding: Literal["utf-8", "base64"] = "utf-8"
+    complete: bool = True
+    product: Product | None = None
+    channel: str | None = None
+    task_id: str | None = None
+    session_id: str | None = None
+    request_id: str | None = None
+    message: str | None = None
+    created_at: AwareDatetime | None = None
