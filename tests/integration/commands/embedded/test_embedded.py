@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,14 @@ with Embedded(Path(sys.argv[1]), ephemeral=True) as servers:
 """
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
+def _enterable_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        Path(folder).chmod(0o711)  # for the account that PostgreSQL runs as when we are root
+        yield Path(folder)
+
+
+folder = pytest.fixture(_enterable_folder)
+home = pytest.fixture(_enterable_folder, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +62,8 @@ def test_the_sockets_lie_in_folders_that_only_their_owner_can_enter(servers: Emb
     assert servers.redis_url is not None
     assert servers.database_url is not None
     with psycopg.connect(servers.database_url) as connection:
-        folders = [Path(servers.redis_url.removeprefix("unix://")).parent, Path(connection.info.host)]
-    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700]
+        entered = [Path(servers.redis_url.removeprefix("unix://")).parent, Path(connection.info.host)]
+    assert [path.stat().st_mode & 0o777 for path in entered] == [0o700, 0o700]
 
 
 def test_others_find_the_servers_while_the_owner_lives(servers: Embedded, home: Path) -> None:
@@ -101,16 +107,16 @@ def test_a_paused_postgres_answers_nobody_and_goes_on_when_resumed(servers: Embe
     psycopg.connect(servers.postgres.url, connect_timeout=5).close()
 
 
-def test_what_is_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
-    with Embedded(tmp_path) as first:
+def test_what_is_kept_is_there_at_the_next_start(folder: Path) -> None:
+    with Embedded(folder) as first:
         assert first.redis_url is not None
         assert first.database_url is not None
         with redis.Redis.from_url(first.redis_url) as client:
             client.set("kept", "yes")
         with psycopg.connect(first.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
-    assert attach(tmp_path) is None
-    with Embedded(tmp_path) as second:
+    assert attach(folder) is None
+    with Embedded(folder) as second:
         assert (second.redis_url, second.database_url) == (first.redis_url, first.database_url)
         with redis.Redis.from_url(first.redis_url) as client:
             assert client.get("kept") == b"yes"
@@ -119,9 +125,9 @@ def test_what_is_kept_is_there_at_the_next_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_servers_end_with_their_owner_however_it_ends(tmp_path: Path, end: signal.Signals) -> None:
+def test_the_servers_end_with_their_owner_however_it_ends(folder: Path, end: signal.Signals) -> None:
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)],
+        [sys.executable, "-c", OWNER, str(folder)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     with owner:
@@ -130,11 +136,11 @@ def test_the_servers_end_with_their_owner_however_it_ends(tmp_path: Path, end: s
         servers = [psutil.Process(pid) for pid in pids]
         owner.send_signal(end)
         assert psutil.wait_procs(servers, timeout=10)[1] == []
-    assert attach(tmp_path) is None
+    assert attach(folder) is None
 
 
-def test_a_folder_with_a_long_name_gets_short_sockets(tmp_path: Path) -> None:
-    deep = tmp_path / ("x" * 60) / ("y" * 60)
+def test_a_folder_with_a_long_name_gets_short_sockets(folder: Path) -> None:
+    deep = folder / ("x" * 60) / ("y" * 60)
     with Embedded(deep, ephemeral=True) as servers:
         assert servers.redis_url is not None
         assert str(deep) not in servers.redis_url
@@ -142,9 +148,17 @@ def test_a_folder_with_a_long_name_gets_short_sockets(tmp_path: Path) -> None:
             assert client.ping()
 
 
-def test_only_what_is_missing_is_started(tmp_path: Path) -> None:
-    with Embedded(tmp_path, ephemeral=True, postgres=False) as servers:
+def test_a_folder_that_only_its_owner_can_enter_serves_too_and_stays_closed(folder: Path) -> None:
+    folder.chmod(0o700)
+    with Embedded(folder, ephemeral=True) as servers:
+        assert servers.database_url is not None
+        psycopg.connect(servers.database_url).close()
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_only_what_is_missing_is_started(folder: Path) -> None:
+    with Embedded(folder, ephemeral=True, postgres=False) as servers:
         assert servers.postgres is None
-        found = attach(tmp_path)
+        found = attach(folder)
         assert found is not None
         assert found.database_url is None
