@@ -47,9 +47,7 @@ class TryOnTask(Task):
 
     @model_validator(mode="after")
     def _one_owner(self) -> Self:
-        owner, other = (
-            (self.user_id, self.store_id) if self.channel == "b2c" else (self.store_id, self.user_id)
-        )
+        owner, other = (self.user_id, self.store_id) if self.channel == "b2c" else (self.store_id, self.user_id)
         if owner is None:
             raise ValueError("a b2c task carries user_id" if self.channel == "b2c" else "a b2b task carries store_id")
         if other is not None:
@@ -87,9 +85,9 @@ class AvatarTask(Task):
     job_id: Id
     user_id: Id
     scene_description: Annotated[str, Field(min_length=1, max_length=4_000)]
-    channel: Annotated[
-        AvatarChannel, BeforeValidator(lambda value: AvatarChannel.WEB if value is None else value)
-    ] = AvatarChannel.WEB
+    channel: Annotated[AvatarChannel, BeforeValidator(lambda value: AvatarChannel.WEB if value is None else value)] = (
+        AvatarChannel.WEB
+    )
     avatar: Avatar
 
     @property

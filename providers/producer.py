@@ -1,0 +1,158 @@
+"""For producers in Python: validate a task and push it to its product's list.
+
+```python
+from providers.producer import Producer, enqueue_generation
+
+enqueue_generation(channel="b2c", user_id=..., session_id=..., image_urls=[...], prompt="")
+```
+
+Imports neither Dramatiq nor a provider. The module's functions use one shared producer on `REDIS_URL`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+import redis.exceptions
+
+from providers.redis_clients import sync_client
+from schemas.common import Product
+from schemas.errors import Unavailable
+from schemas.tasks import TASK_LISTS, AnyTask, AvatarTask, ImagesTask, TryOnTask
+
+
+class QueueUnavailable(Unavailable):
+    """Redis queue unavailable"""  # noqa: D400, D415  this very text is what callers show
+
+    code = "queue_unavailable"
+
+
+class Producer:
+    """Pushes tasks as any other producer would: one LPUSH of one JSON object."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        """Push through `client`."""
+        self._client = client
+
+    def push(self, product: Product, task: AnyTask) -> str:
+        """Push a valid task; returns its task id.
+
+        Raises:
+            QueueUnavailable: Redis can't take it.
+        """
+        try:
+            self._client.lpush(TASK_LISTS[product], task.model_dump_json(exclude_none=True))
+        except redis.exceptions.RedisError as error:
+            raise QueueUnavailable(f"Redis queue unavailable: {type(error).__name__}") from error
+        return task.task_id
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._client.close()
+
+
+def enqueue_generation(  # noqa: PLR0913  the fields of the task
+    *,
+    channel: str,
+    session_id: str,
+    image_urls: Sequence[str],
+    user_id: str | None = None,
+    store_id: str | None = None,
+    prompt: str = "",
+    task_id: str | None = None,
+    request_id: str | None = None,
+) -> str:
+    """Push a try-on task; returns its task id.
+
+    Raises:
+        pydantic.ValidationError: Naming every fault of the arguments.
+        QueueUnavailable: Redis can't take it.
+    """
+    fields = {
+        "task_id": task_id or str(uuid.uuid4()),
+        "channel": channel,
+        "user_id": user_id,
+        "store_id": store_id,
+        "session_id": session_id,
+        "image_urls": tuple(image_urls),
+        "prompt": prompt,
+    }
+    return _shared().push(Product.TRYON, TryOnTask.model_validate(fields | _stamp(request_id)))
+
+
+def enqueue_photo_job(
+    user_id: str,
+    scene_description: str,
+    avatar: Mapping[str, Any],
+    channel: str = "web",
+    *,
+    request_id: str | None = None,
+) -> str:
+    """Push an avatar photo job; returns its job id. Raises as `enqueue_generation`."""
+    fields = {
+        "job_id": str(uuid.uuid4()),
+        "user_id": user_id,
+        "scene_description": scene_description,
+        "avatar": dict(avatar),
+        "channel": channel,
+    }
+    return _shared().push(Product.AVATAR, AvatarTask.model_validate(fields | _stamp(request_id)))
+
+
+def enqueue_images(  # noqa: PLR0913  the fields of the task
+    *,
+    job_id: str,
+    workspace_id: str,
+    prompt: str,
+    style_id: str,
+    count: int = 4,
+    reference_image_url: str | None = None,
+    user_id: str | None = None,
+    task_id: str | None = None,
+    request_id: str | None = None,
+) -> str:
+    """Push a batch of product pictures; returns its task id. Raises as `enqueue_generation`."""
+    fields = {
+        "task_id": task_id or str(uuid.uuid4()),
+        "job_id": job_id,
+        "workspace_id": workspace_id,
+        "user_id": user_id,
+        "prompt": prompt,
+        "style_id": style_id,
+        "count": count,
+        "reference_image_url": reference_image_url,
+    }
+    return _shared().push(Product.IMAGES, ImagesTask.model_validate(fields | _stamp(request_id)))
+
+
+def close() -> None:
+    """Close the shared producer's connections; the next call opens new ones."""
+    with _lock:
+        producer = _producers.pop("shared", None)
+    if producer is not None:
+        producer.close()
+
+
+_lock = threading.Lock()
+_producers: dict[str, Producer] = {}
+
+
+def _shared() -> Producer:
+    with _lock:
+        if "shared" not in _producers:
+            url = os.environ.get("REDIS_URL")
+            if not url:
+                raise QueueUnavailable("Redis queue unavailable: REDIS_URL is not set")
+            # Two seconds: a web request waits for this.
+            _producers["shared"] = Producer(sync_client(url, max_connections=8, socket_timeout_s=2.0))
+        return _producers["shared"]
+
+
+def _stamp(request_id: str | None) -> dict[str, Any]:
+    return {"request_id": request_id or f"req_{uuid.uuid4().hex}", "created_at": datetime.now(UTC), "version": 1}

@@ -1,0 +1,82 @@
+"""Redis clients with explicit deadlines and bounded pools, for every kind of `REDIS_URL`.
+
+`redis://`, `rediss://` and `unix://` are redis-py's own. `sentinel://[:password@]host:port[,host:port…]/master[/db]`
+asks the sentinels for the master.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import redis
+import redis.asyncio
+import redis.asyncio.sentinel
+import redis.sentinel
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+#: Seconds; longer than any command takes, shorter than any lease.
+_CONNECT_S = 3.0
+_SOCKET_S = 5.0
+
+
+def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float = _SOCKET_S) -> redis.Redis:
+    """A client for threads. A caller waits for a free connection instead of failing when all are in use.
+
+    Args:
+        url: See the module.
+        max_connections: The most connections at once.
+        socket_timeout_s: Seconds a command may take; a blocking command needs more than it blocks for.
+    """
+    options = _options(socket_timeout_s)
+    if url.startswith("sentinel://"):
+        sentinels, master, extra = _sentinel(url)
+        return redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)
+    pool = redis.BlockingConnectionPool.from_url(
+        url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
+    )
+    return redis.Redis(connection_pool=pool)
+
+
+def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float = _SOCKET_S) -> redis.asyncio.Redis:
+    """A client for one event loop; otherwise as `sync_client`."""
+    options = _options(socket_timeout_s)
+    if url.startswith("sentinel://"):
+        sentinels, master, extra = _sentinel(url)
+        sentinel = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra)
+        client: redis.asyncio.Redis = sentinel.master_for(master)
+        return client
+    pool: redis.asyncio.BlockingConnectionPool[Any] = redis.asyncio.BlockingConnectionPool.from_url(
+        url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
+    )
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
+def _options(socket_timeout_s: float) -> dict[str, Any]:
+    # Our callers decide what is tried again, and when: the client's own retries would hide an outage from them.
+    return {
+        "socket_timeout": socket_timeout_s,
+        "socket_connect_timeout": _CONNECT_S,
+        "socket_keepalive": True,
+        "health_check_interval": 0,
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
+def _fitting(url: str, options: dict[str, Any]) -> dict[str, Any]:
+    if url.startswith("unix://"):
+        return {key: value for key, value in options.items() if key != "socket_keepalive"}
+    return options
+
+
+def _sentinel(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2].split(",")
+    sentinels = [(host.rpartition(":")[0] or host, int(host.rpartition(":")[2] or 26379)) for host in hosts]
+    master, _, database = parts.path.strip("/").partition("/")
+    extra: dict[str, Any] = {"db": int(database or 0)}
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    if password:
+        extra |= {"password": unquote(password), "username": unquote(user) or None}
+    return sentinels, master, extra

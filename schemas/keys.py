@@ -1,0 +1,41 @@
+"""Every Redis key and channel that Darkroom uses, in one place.
+
+| key | type | what | lives |
+|---|---|---|---|
+| `wearon:tasks:generation`, `ava:tasks:photo`, `studio:tasks:images` | list | tasks; producers LPUSH, we take from the right | until taken |
+| `darkroom:taking:{consumer}:{list}` | list | what one consumer has taken and not yet written to the database | until written |
+| `darkroom:consumers` | sorted set | consumers by their last sign of life, milliseconds | until cleaned up |
+| `darkroom:wake` | list | at most one element: something may be dispatched | until popped |
+| `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, and a field per message claimed | a day |
+| `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
+| `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
+| `task_updates:{task_id}` | channel | progress events | |
+| `darkroom:cancel` | channel | ids of tasks that were cancelled | |
+| `dramatiq:*` | | the broker's queues, as Dramatiq lays them out | until acknowledged |
+
+The image router's and the HTTP service's limits are described beside their code (`darkroom:limit:*`).
+"""
+
+from __future__ import annotations
+
+CONSUMERS = "darkroom:consumers"
+WAKE = "darkroom:wake"
+CANCEL_CHANNEL = "darkroom:cancel"
+BROKER_NAMESPACE = "dramatiq"
+
+JOB_TTL_S = 86_400
+
+
+def taking(consumer: str, task_list: str) -> str:
+    """The processing list of one consumer for one producers' list."""
+    return f"darkroom:taking:{consumer}:{task_list}"
+
+
+def job(task_id: str) -> str:
+    """Who may work on a job, and which of its messages were claimed."""
+    return f"darkroom:job:{task_id}"
+
+
+def progress(task_id: str) -> str:
+    """The latest progress event of a task."""
+    return f"darkroom:progress:{task_id}"
