@@ -28,7 +28,7 @@ from schemas.tasks import TASK_LISTS, AnyTask, AvatarTask, ImagesTask, TryOnTask
 
 
 class QueueUnavailable(Unavailable):
-    """Redis queue unavailable"""  # noqa: D400, D415  this very text is what callers show
+    """Redis queue unavailable"""  # noqa: D415  this very text is what callers show
 
     code = "queue_unavailable"
 

@@ -32,7 +32,8 @@ def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float 
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
         sentinels, master, extra = _sentinel(url)
-        return redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)
+        client: redis.Redis = redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)  # type: ignore[no-untyped-call]  # redis-py leaves its sentinel untyped
+        return client
     pool = redis.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
     )
@@ -44,10 +45,9 @@ def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
         sentinels, master, extra = _sentinel(url)
-        sentinel = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra)
-        client: redis.asyncio.Redis = sentinel.master_for(master)
+        client: redis.asyncio.Redis = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)  # type: ignore[no-untyped-call]  # as above
         return client
-    pool: redis.asyncio.BlockingConnectionPool[Any] = redis.asyncio.BlockingConnectionPool.from_url(
+    pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
     )
     return redis.asyncio.Redis(connection_pool=pool)

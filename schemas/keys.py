@@ -2,8 +2,8 @@
 
 | key | type | what | lives |
 |---|---|---|---|
-| `wearon:tasks:generation`, `ava:tasks:photo`, `studio:tasks:images` | list | tasks; producers LPUSH, we take from the right | until taken |
-| `darkroom:taking:{consumer}:{list}` | list | what one consumer has taken and not yet written to the database | until written |
+| `schemas.tasks.TASK_LISTS` | list | tasks; producers LPUSH, we take from the right | until taken |
+| `darkroom:taking:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
 | `darkroom:consumers` | sorted set | consumers by their last sign of life, milliseconds | until cleaned up |
 | `darkroom:wake` | list | at most one element: something may be dispatched | until popped |
 | `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, and a field per message claimed | a day |
