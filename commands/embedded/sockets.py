@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from commands.embedded.process import Account, EmbeddedError
+from commands.process import Account, StartError
 
 #: The longest address of a unix socket: 108 bytes with the final zero on Linux, 104 on macOS.
 MAX_SOCKET_BYTES = 103
@@ -19,7 +19,7 @@ def socket_dir(home: Path, socket_name: str, account: Account | None = None) -> 
     The same `home` gets the same folder each time, so that clients find a restarted server.
 
     Raises:
-        EmbeddedError: The short folder belongs to somebody else.
+        StartError: The short folder belongs to somebody else.
     """
     if len(os.fsencode(home / socket_name)) <= MAX_SOCKET_BYTES:
         return home
@@ -33,13 +33,13 @@ def private_dir(path: Path, account: Account | None = None) -> None:
     """Make `path` a folder that only its owner can enter: `account`, or whoever we are.
 
     Raises:
-        EmbeddedError: It is there already and belongs to somebody else.
+        StartError: It is there already and belongs to somebody else.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     wanted = account.uid if account else os.geteuid()
     if path.is_symlink() or found.st_uid not in {wanted, os.geteuid()}:
-        raise EmbeddedError(f"{path} belongs to somebody else: remove it, or set DATA_DIR to another folder.")
+        raise StartError(f"{path} belongs to somebody else: remove it, or set DATA_DIR to another folder.")
     if account and found.st_uid != account.uid:
         os.chown(path, account.uid, account.gid)
     path.chmod(0o700)

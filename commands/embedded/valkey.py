@@ -8,8 +8,8 @@ from pathlib import Path
 
 import redis
 
-from commands.embedded.process import Command, EmbeddedError, Process
 from commands.embedded.sockets import private_dir, socket_dir
+from commands.process import Command, Process, StartError
 
 SOCKET = "valkey.sock"
 
@@ -21,12 +21,12 @@ class Valkey:
         """Prepare it; `start` starts it.
 
         Raises:
-            EmbeddedError: The wheel is not installed, or `home` belongs to somebody else.
+            StartError: The wheel is not installed, or `home` belongs to somebody else.
         """
         private_dir(home)
         self._home = home
         self._socket = socket_dir(home, SOCKET) / SOCKET
-        self._command = Command("Valkey", (_program(), *self._options()), home, log)
+        self._command = Command("Valkey", (_program(), *self._options()), home, log, private=True)
         self._process: Process | None = None
 
     @property
@@ -43,7 +43,7 @@ class Valkey:
         """Start it and wait until it answers.
 
         Raises:
-            EmbeddedError: It does not start.
+            StartError: It does not start.
         """
         self._process = Process(self._command)
         self._process.wait_ready(self._answers)
@@ -93,5 +93,5 @@ def _program() -> str:
     # Looked up, not imported: the package would import a whole second client to say this.
     found = [program for folder in folders for program in Path(folder).glob("_binaries/*/valkey-server")]
     if not found:
-        raise EmbeddedError("No Valkey is installed here: set REDIS_URL, or install darkroom[embedded].")
+        raise StartError("No Valkey is installed here: set REDIS_URL, or install darkroom[embedded].")
     return str(found[0])
