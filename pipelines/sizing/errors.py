@@ -1,0 +1,88 @@
+"""Why a photo or a fact gets no size.
+
+```
+Invalid
+├── SizingRefused   HTTP 422: one of the gates' codes, with what the person can do about it
+└── UnknownChart    HTTP 422: no chart of that name
+```
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from schemas.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Gate(StrEnum):
+    """The gates' codes, in the order in which they apply."""
+
+    HEIGHT_OUT_OF_RANGE = "HEIGHT_OUT_OF_RANGE"
+    WEIGHT_OUT_OF_RANGE = "WEIGHT_OUT_OF_RANGE"
+    IMAGE_TOO_SMALL = "IMAGE_TOO_SMALL"
+    NO_PERSON = "NO_PERSON"
+    PERSON_TOO_SMALL = "PERSON_TOO_SMALL"
+    BODY_CROPPED = "BODY_CROPPED"
+    MULTIPLE_PEOPLE = "MULTIPLE_PEOPLE"
+    NOT_UPRIGHT = "NOT_UPRIGHT"
+    NOT_STANDING = "NOT_STANDING"
+    NOT_FRONTAL = "NOT_FRONTAL"
+    BACK_VIEW = "BACK_VIEW"
+
+
+#: What the person should do differently.
+SENTENCES: Mapping[Gate, str] = {
+    Gate.HEIGHT_OUT_OF_RANGE: "Please check the height: sizes can be estimated from 140 to 210 cm.",
+    Gate.WEIGHT_OUT_OF_RANGE: (
+        "Please check the weight: sizes can be estimated from 35 to 180 kg, and only where weight and height "
+        "go together (a body mass index from 15 to 50)."
+    ),
+    Gate.IMAGE_TOO_SMALL: "The picture is too small. Please use one of at least 200 by 300 pixels.",
+    Gate.NO_PERSON: "No person was found. Please use a photo that shows one person from head to feet.",
+    Gate.PERSON_TOO_SMALL: "The person is too small in the picture. Please step closer, or cut the picture around you.",
+    Gate.BODY_CROPPED: (
+        "Not all of the body can be seen. Please step back until head, hands and both feet are in the picture."
+    ),
+    Gate.MULTIPLE_PEOPLE: "There is more than one person. Please use a photo that shows only you.",
+    Gate.NOT_UPRIGHT: "The person leans. Please stand straight, and hold the camera straight.",
+    Gate.NOT_STANDING: "Please stand upright with straight legs: bending, sitting and lunging hide your proportions.",
+    Gate.NOT_FRONTAL: "Please face the camera: shoulders and hips should be turned to it squarely.",
+    Gate.BACK_VIEW: "This shows your back. Please turn around and face the camera.",
+}
+TURN_THE_PICTURE = "The picture lies on its side or its head. Please turn the picture so that you stand upright in it."
+
+
+class SizingRefused(Invalid):
+    """No size can be estimated from this."""
+
+    status: ClassVar[int] = 422
+    report = False
+
+    def __init__(
+        self, gate: Gate, *, public_message: str | None = None, landmark_visibility: Mapping[str, float] | None = None
+    ) -> None:
+        """Refuse at `gate`; `landmark_visibility` says how sure the model was of each joint that decides."""
+        super().__init__(gate.value, public_message=public_message or SENTENCES[gate], code=gate.value)
+        self.gate = gate
+        self.landmark_visibility = dict(landmark_visibility) if landmark_visibility is not None else None
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """What the problem JSON carries beside `code` and `detail`."""
+        return {"message": self.public_message, "landmark_visibility": self.landmark_visibility}
+
+
+class UnknownChart(Invalid):
+    """There is no size chart of that name."""
+
+    code = "unknown_chart"
+    status: ClassVar[int] = 422
+    report = False
+
+    def __init__(self, known: Iterable[str]) -> None:
+        """Say which there are."""
+        super().__init__(public_message=f"There is no size chart of that name. There are: {', '.join(sorted(known))}.")
