@@ -1,0 +1,29 @@
+"""libvips, set up for pictures from strangers.
+
+It decodes in strips and shrinks while it decodes, so a 40-megapixel picture costs some 100 MB where decoding it whole
+costs up to 640 (WebP by Pillow). Imported on first use, in the worker that needs it: its threads don't survive a fork.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+_LOADERS = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
+
+
+@cache
+def libvips() -> Any:
+    """The `pyvips` module, with every loader but JPEG, PNG and WebP switched off.
+
+    Nothing is cached between calls, so that no stranger's picture outlives its job; each call uses its own thread,
+    because callers already run as many at a time as there are cores.
+    """
+    import pyvips  # noqa: PLC0415  see above
+
+    pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003  its signature
+    for loader in _LOADERS:
+        pyvips.operation_block_set(loader, False)  # noqa: FBT003  its signature
+    pyvips.cache_set_max(0)
+    pyvips.concurrency_set(1)
+    return pyvips

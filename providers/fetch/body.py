@@ -1,0 +1,78 @@
+"""The body of an answer, counted as it arrives and again as it is unpacked."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
+from functools import partial
+from io import BytesIO
+
+from providers.fetch.probe import SIGNATURE_BYTES, recognise
+from providers.fetch.refusal import refusal
+from schemas.errors import InputRefused
+
+#: `zlib` takes gzip and zlib headers alike with this (zlib manual, inflateInit2: 32 + 15 bits of window).
+_GZIP_OR_ZLIB = 47
+_PIECE = 65_536
+
+
+async def read_body(chunks: AsyncIterable[bytes], *, encoding: str, max_bytes: int, subject: str) -> bytes:
+    """The whole body, unpacked.
+
+    Memory stays below `max_bytes` and a chunk: an answer that unpacks to more is refused as soon as it does.
+
+    Args:
+        chunks: The body as it arrives.
+        encoding: The Content-Encoding; none was asked for, so only what stored objects really carry is understood.
+        max_bytes: The limit, before and after unpacking.
+        subject: How the picture is named to the user.
+
+    Raises:
+        InputRefused: Too large, empty, no picture by its first bytes, or packed in a way that can't be unpacked.
+    """
+    unpack = _unpacker(encoding, subject)
+    body, received = BytesIO(), 0
+    async for chunk in chunks:
+        received += len(chunk)
+        for piece in unpack(chunk):
+            _append(body, piece, subject)
+            if max(received, body.tell()) > max_bytes:
+                raise too_large(subject, max_bytes)
+    if not body.tell():
+        raise refusal(subject, "is empty", code="picture_empty")
+    return body.getvalue()
+
+
+def _append(body: BytesIO, piece: bytes, subject: str) -> None:
+    """Add what came, and end it as soon as it is clear that no picture is coming."""
+    before = body.tell()
+    body.write(piece)
+    if before < SIGNATURE_BYTES <= body.tell():
+        recognise(bytes(body.getbuffer()[:SIGNATURE_BYTES]), subject=subject)
+
+
+def too_large(subject: str, max_bytes: int) -> InputRefused:
+    """The refusal of a picture of more than `max_bytes`."""
+    return refusal(subject, f"is larger than {max_bytes / 1_000_000:g} MB", code="picture_too_large")
+
+
+def _unpacker(encoding: str, subject: str) -> Callable[[bytes], Iterable[bytes]]:
+    if encoding in ("", "identity"):
+        return lambda chunk: (chunk,)
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return partial(_inflate, zlib.decompressobj(_GZIP_OR_ZLIB), subject)
+    raise _unpackable(subject)
+
+
+def _inflate(inflater: zlib._Decompress, subject: str, chunk: bytes) -> Iterator[bytes]:
+    """Unpack in small pieces: one chunk may hold a thousand times its size."""
+    try:
+        while chunk:
+            yield inflater.decompress(chunk, _PIECE)
+            chunk = inflater.unconsumed_tail
+    except zlib.error as error:
+        raise _unpackable(subject) from error
+
+
+def _unpackable(subject: str) -> InputRefused:
+    return refusal(subject, "is sent in a packed form that can't be read", code="encoding_unknown")
