@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from settings import Settings
+
 
 class Embedded:
     """Owns a data folder and runs what is missing there, until left or until this process ends.
@@ -39,6 +41,15 @@ class Embedded:
         self._owner: Owner | None = None
         self.valkey: Valkey | None = None
         self.postgres: Postgres | None = None
+
+    @classmethod
+    def missing(cls, settings: Settings) -> Self:
+        """What `settings` leaves unset, in its data folder."""
+        return cls(
+            settings.data_dir,
+            valkey=settings.redis_url is None,
+            postgres=settings.database_url is None and settings.supabase_url is None,
+        )
 
     @property
     def redis_url(self) -> str | None:
