@@ -11,6 +11,9 @@ from schemas.common import Frozen
 
 #: Called with the provider's own id of the work, before it is waited for. It must be stored when this returns.
 OnStarted = Callable[[str], Awaitable[None]]
+#: The message of a `Task.cancel` after which work that can be resumed goes on at the provider: a worker that shuts down
+#: leaves it to the next one. Any other cancellation cancels the provider's work too.
+KEEP_WORK = "keep work"
 
 
 class Capabilities(Frozen):
@@ -23,6 +26,7 @@ class Capabilities(Frozen):
         sizes: The sizes it offers as `WxH` in pixels; empty if it takes any.
         resumable: Its work has an id that can be asked about after a crash, so that nothing is paid for twice.
         paid: Spends money. A provider that does is out of reach in mock mode.
+        estimate_usd: About what one call costs in US dollars; reserved in the daily budgets before it is made.
     """
 
     edit: bool
@@ -31,6 +35,7 @@ class Capabilities(Frozen):
     sizes: frozenset[str] = frozenset()
     resumable: bool = False
     paid: bool = True
+    estimate_usd: float = 0.0
 
 
 class ImageRequest(Frozen):
@@ -104,11 +109,14 @@ class ImageProvider(Protocol):
         Raises:
             RateLimited: It asked us to slow down; `retry_after` in seconds if it said for how long.
             Rejected: It refused the content.
-            Ambiguous: No answer in time, or the connection broke after the request was sent: it may have been billed.
-            Transient: It failed in a way that is not billed and may pass.
+            Ambiguous: No answer in time, the connection broke after the request was sent, or the answer holds no
+                picture: it may have been billed. An id from `on_started` is still good.
+            Transient: It failed in a way that is not billed and may pass. An id from `on_started` is used up.
             Invalid: It refused the request itself: wrong key, unknown model.
 
-        Cancelling the call cancels the provider's work where the provider offers that.
+        `providers.images.faults` has the codes that tell a router to turn to the next provider. What the call cost
+        although it failed is `details["cost_usd"]`. Cancelling the call cancels the provider's work where the provider
+        offers that, unless with `KEEP_WORK`.
         """
 
     async def aclose(self) -> None:

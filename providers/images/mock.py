@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from providers.images.base import Capabilities, GeneratedImage, ImageRequest, OnStarted
+from providers.images.faults import no_picture
 from providers.images.mock_directives import (
     MockFailure,
     checked_shares,
@@ -18,10 +19,12 @@ from providers.images.mock_directives import (
 )
 from providers.images.mock_lookbook import draw_lookbook
 from providers.images.mock_scene import draw_plain, draw_scene
-from schemas.errors import Ambiguous, RateLimited, Rejected, Transient
+from schemas.errors import Ambiguous, Invalid, RateLimited, Rejected, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from providers.images.registry import ProviderConfig
 
 #: Asked for with a mocked 429, seconds; short, so that a demo does not wait for it.
 RETRY_AFTER_S = 1.0
@@ -82,7 +85,7 @@ def _error(failure: MockFailure) -> Exception:
         case MockFailure.MODERATION:
             return Rejected("a mocked refusal", code="moderation_blocked", provider=provider, http_status=400)
         case MockFailure.EMPTY:
-            return Transient("a mocked 200 without a picture", code="no_picture", provider=provider, http_status=200)
+            return no_picture(provider, "a mocked 200 without a picture")
         case _:
             return Transient("a mocked 500", code="server_error", provider=provider, http_status=500)
 
@@ -94,3 +97,20 @@ def _draw(request: ImageRequest, seed: int) -> bytes:
         return draw_plain(key)
     caption = without_markers(request.prompt)
     return draw_lookbook(request.inputs, caption, size, key) if request.inputs else draw_scene(caption, size, key)
+
+
+def from_config(config: ProviderConfig) -> MockProvider:
+    """Make the mock from its options: `latency_s`, `failures` (`kind=share`, comma-separated) and `seed`.
+
+    Raises:
+        Invalid: An option can't be read.
+    """
+    try:
+        words = [word.split("=", 1) for word in config.options.get("failures", "").split(",") if word]
+        return MockProvider(
+            latency_s=float(config.options.get("latency_s", "0.2")),
+            failures={kind.strip(): float(share) for kind, share in words},
+            seed=int(config.options.get("seed", "0")),
+        )
+    except ValueError as error:
+        raise Invalid(f"the mock's options can't be read: {error}", code="mock_options") from error

@@ -1,0 +1,50 @@
+"""The part of OpenAI's answer that is used, read strictly: what the client makes of it is not validated."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from providers.images.prices import Tokens
+from schemas.common import Payload
+
+
+class Item(Payload):
+    """One picture: base64, or an address."""
+
+    b64_json: str | None = Field(default=None, repr=False)
+    url: str | None = Field(default=None, repr=False)
+
+
+class TokenDetails(Payload):
+    """Tokens of one direction, by kind."""
+
+    image_tokens: int = Field(0, ge=0)
+    text_tokens: int = Field(0, ge=0)
+
+
+class Usage(Payload):
+    """Tokens of one call. Without details all of them count as the dearer kind, image tokens."""
+
+    input_tokens: int = Field(0, ge=0)
+    output_tokens: int = Field(0, ge=0)
+    input_tokens_details: TokenDetails | None = None
+    output_tokens_details: TokenDetails | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """The same, as the price table counts."""
+        incoming = self.input_tokens_details or TokenDetails(image_tokens=self.input_tokens)
+        outgoing = self.output_tokens_details or TokenDetails(image_tokens=self.output_tokens)
+        return Tokens(
+            text_in=incoming.text_tokens,
+            text_out=outgoing.text_tokens,
+            image_in=incoming.image_tokens,
+            image_out=outgoing.image_tokens,
+        )
+
+
+class Answer(Payload):
+    """The body of a 200."""
+
+    data: tuple[Item, ...] | None = None
+    usage: Usage | None = None

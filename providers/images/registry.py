@@ -1,0 +1,106 @@
+"""Finds image providers by name: ours, and those that installed packages offer.
+
+A package joins through the entry-point group `darkroom.image_providers`; what it names there is called with a
+`ProviderConfig` and returns an `ImageProvider`, so usually it is the provider's class (docs/image-providers.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from pydantic import Field, SecretStr
+
+from providers.images.base import ImageProvider
+from schemas.common import Frozen
+from schemas.errors import Invalid
+
+if TYPE_CHECKING:
+    from providers.images.prices import Price
+
+GROUP = "darkroom.image_providers"
+MOCK = "mock"
+
+#: Loaded when asked for: a process that needs one provider does not import the other's SDK.
+_BUILT_IN = {
+    MOCK: "providers.images.mock:from_config",
+    "openai": "providers.images.openai:OpenAIProvider",
+    "replicate": "providers.images.replicate:ReplicateProvider",
+}
+
+
+class ProviderConfig(Frozen):
+    """What a provider is made from.
+
+    Attributes:
+        mock_mode: No money may be spent: a provider that would is not made.
+        api_key: The key or token.
+        base_url: The provider's address, where it is not its usual one.
+        model: The model, where it is not the provider's default.
+        prices: US dollars by model.
+        options: Whatever else this provider understands, by name.
+    """
+
+    mock_mode: bool
+    api_key: SecretStr | None = None
+    base_url: str | None = Field(default=None, repr=False)
+    model: str | None = None
+    prices: Mapping[str, Price] = Field(default={}, repr=False)
+    options: Mapping[str, str] = {}
+
+
+ProviderFactory = Callable[[ProviderConfig], ImageProvider]
+
+
+def load(name: str) -> ProviderFactory:
+    """What makes the provider of that name.
+
+    Raises:
+        Invalid: There is none, two packages offer one, or its package can't be imported.
+    """
+    if name in _BUILT_IN:
+        found = [EntryPoint(name, _BUILT_IN[name], GROUP)]
+    else:
+        found = list(entry_points(group=GROUP, name=name))
+    if len(found) != 1:
+        fault = "is offered by several packages" if found else f"is unknown; there are {', '.join(names())}"
+        raise Invalid(f"the image provider {name!r} {fault}", code="provider_unknown")
+    try:
+        factory: ProviderFactory = found[0].load()
+    except (ImportError, AttributeError) as error:
+        raise Invalid(f"the image provider {name!r} can't be imported: {error}", code="provider_unknown") from error
+    return factory
+
+
+def names() -> list[str]:
+    """All providers there are, sorted."""
+    return sorted({*_BUILT_IN, *(entry.name for entry in entry_points(group=GROUP))})
+
+
+def create(name: str, config: ProviderConfig) -> ImageProvider:
+    """Make the provider of that name.
+
+    Raises:
+        Invalid: There is none of that name, it can't be made from the configuration, or it spends money in mock mode.
+    """
+    factory = load(name)
+    if config.mock_mode and not _is_free(name, factory):
+        raise Invalid(f"the image provider {name!r} spends money: not in mock mode", code="mock_mode")
+    provider = factory(config)
+    if not isinstance(provider, ImageProvider) or provider.name != name:
+        raise Invalid(f"what is registered as {name!r} is not that image provider", code="provider_unknown")
+    if config.mock_mode and provider.capabilities.paid:
+        raise Invalid(f"the image provider {name!r} spends money after all: not in mock mode", code="mock_mode")
+    return provider
+
+
+def in_mock_mode(listed: tuple[str, ...]) -> tuple[str, ...]:
+    """The list without what spends money: the mock stands in for it, once."""
+    return tuple(dict.fromkeys(name if _is_free(name, load(name)) else MOCK for name in listed))
+
+
+def _is_free(name: str, factory: ProviderFactory) -> bool:
+    """Whether it is known before it is made that it spends nothing: the class says so in its capabilities."""
+    capabilities = getattr(factory, "capabilities", None)
+    return name == MOCK or getattr(capabilities, "paid", True) is False
