@@ -3,7 +3,7 @@
 -- The label of an enum column that means `p_word`, whatever its case; the word itself for a text column. `queued` and
 -- `pending` stand for each other where a column knows only one of them.
 create or replace function darkroom_label(p_table text, p_column text, p_word text) returns text
-language sql stable set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(
     (select e.enumlabel
        from pg_attribute a join pg_enum e on e.enumtypid = a.atttypid
@@ -16,28 +16,38 @@ language sql stable set search_path = public, pg_temp as $$
 $$;
 
 create or replace function darkroom_column_type(p_table text, p_column text) returns text
-language sql stable set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select format_type(a.atttypid, a.atttypmod) from pg_attribute a
    where a.attrelid = to_regclass(quote_ident(p_table)) and a.attname = p_column and not a.attisdropped
 $$;
 
 -- Whether `p_id` can be an id of that table at all: a uuid column refuses other words with an error.
 create or replace function darkroom_is_id(p_table text, p_id text) returns boolean
-language sql stable set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select darkroom_column_type(p_table, 'id') is distinct from 'uuid'
       or p_id ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
 $$;
 
--- Moves one session to `p_to` if its status is one of `p_from`, setting the columns of `p_set` with it. True for the one
--- call that moved it. A product without a session table always moves: its job row is the only state there is.
+-- An id as the table's own type writes it: producers may write a uuid in capitals, and jobs are found by their text.
+create or replace function darkroom_canonical_id(p_table text, p_id text) returns text
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select case when darkroom_column_type(p_table, 'id') = 'uuid' and darkroom_is_id(p_table, p_id)
+              then p_id::uuid::text else p_id end
+$$;
+
+-- Moves one session to `p_to` if its status is one of `p_from`, setting the columns of `p_set` with it. True if it is
+-- there now: with a `p_from` that does not hold `p_to`, for the one call that moved it. Subscribers see every update as
+-- a change, so a row that has all these values already is not written again. A product without a session table always
+-- moves: its job row is the only state there is.
 create or replace function darkroom_move_session(
   p_product text, p_channel text, p_session_id text, p_from text[], p_to text, p_set jsonb
 ) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table text;
   v_assignments text;
-  v_moved integer;
+  v_changes text;
+  v_moved boolean;
 begin
   select table_name into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
   if v_table is null then
@@ -46,18 +56,21 @@ begin
   if not darkroom_is_id(v_table, p_session_id) then
     return false;
   end if;
-  select string_agg(format('%I = %L', key, value), ', ') into v_assignments
-    from jsonb_each_text(jsonb_build_object('status', darkroom_label(v_table, 'status', p_to)) || coalesce(p_set, '{}'));
   -- Untyped literals take the column's type, so that one statement fits text, uuid and enum columns alike.
-  execute format('update %I set %s where id = %L and lower(status::text) = any (%L::text[])',
-                 v_table, v_assignments, p_session_id, p_from);
-  get diagnostics v_moved = row_count;
-  return v_moved > 0;
+  select string_agg(format('%I = %L', key, value), ', '), string_agg(format('%I::text is distinct from %L', key, value), ' or ')
+    into v_assignments, v_changes
+    from jsonb_each_text(jsonb_build_object('status', darkroom_label(v_table, 'status', p_to)) || coalesce(p_set, '{}'));
+  execute format('select true from %I where id = %L and lower(status::text) = any (%L::text[]) for update',
+                 v_table, p_session_id, p_from) into v_moved;
+  if v_moved then
+    execute format('update %I set %s where id = %L and (%s)', v_table, v_assignments, p_session_id, v_changes);
+  end if;
+  return coalesce(v_moved, false);
 end $$;
 
 -- What a session's producer charged before it pushed the task.
 create or replace function darkroom_session_price(p_product text, p_channel text, p_session_id text) returns integer
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table text;
   v_price integer;
@@ -76,7 +89,7 @@ create or replace function darkroom_refund(
   p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
   p_reason text
 ) returns integer
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_amount integer;
 begin
@@ -110,7 +123,7 @@ create or replace function darkroom_charge(
   p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
   p_amount integer, p_reason text
 ) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_paid boolean;
 begin

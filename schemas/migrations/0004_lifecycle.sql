@@ -5,7 +5,7 @@
 -- Takes many tasks into the waiting room. Returns `{task_id: verdict}`: accepted, duplicate (known already),
 -- unknown_session (no such session of this owner), ended (the session is over already).
 create or replace function darkroom_accept(p_tasks jsonb) returns jsonb
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table record;
   v_sessions jsonb := '{}';
@@ -55,7 +55,8 @@ begin
       from (select distinct owner_id from judged) o
   ), taken as (
     insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, turn)
-    select judged.task_id, product, session_id, judged.owner_id, user_id, channel, request_id, payload,
+    select judged.task_id, product, darkroom_canonical_id(table_name, session_id), judged.owner_id, user_id, channel,
+           request_id, payload,
            last_turn.turn + row_number() over (partition by judged.owner_id order by ord)
       from judged join last_turn on last_turn.owner_id = judged.owner_id
      where verdict = 'accepted'
@@ -80,7 +81,7 @@ end $$;
 -- Returns the started jobs. A job whose session was ended elsewhere meanwhile is closed without a refund: whoever
 -- ended the session settled it.
 create or replace function darkroom_dispatch(p_limit integer, p_max_in_flight integer, p_lease_s float8) returns jsonb
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_free integer;
   v_ids text[];
@@ -138,7 +139,7 @@ end $$;
 -- Extends the leases of `{task_id: token}`; returns `{task_id: state}` of those that still hold. Who is missing lost the
 -- job to another worker; who is no longer running ended meanwhile.
 create or replace function darkroom_renew(p_leases jsonb, p_lease_s float8) returns jsonb
-language sql security definer set search_path = public, pg_temp as $$
+language sql security definer set search_path = public, extensions, pg_temp as $$
   with held as (
     update darkroom_jobs j set lease_until = now() + make_interval(secs => p_lease_s)
       from jsonb_each_text(p_leases) l
@@ -149,7 +150,7 @@ $$;
 
 -- Jobs that somebody owes work and nobody has renewed.
 create or replace function darkroom_expired(p_limit integer) returns jsonb
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
     select * from darkroom_jobs where lease_until < now() order by lease_until limit p_limit) j
 $$;
@@ -159,7 +160,7 @@ $$;
 create or replace function darkroom_recover(
   p_task_id text, p_token bigint, p_max_recoveries integer, p_lease_s float8
 ) returns jsonb
-language sql security definer set search_path = public, pg_temp as $$
+language sql security definer set search_path = public, extensions, pg_temp as $$
   with taken as (
     update darkroom_jobs
        set token = case when recoveries < p_max_recoveries then token + 1 else token end,
@@ -173,7 +174,7 @@ $$;
 create or replace function darkroom_journal(
   p_task_id text, p_token bigint, p_path jsonb, p_value jsonb, p_provider_job_id text, p_spent_usd float8
 ) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_path text[] := array(select jsonb_array_elements_text(p_path));
 begin
@@ -189,13 +190,13 @@ end $$;
 
 -- Whether the job is still running under this token: asked before money is spent.
 create or replace function darkroom_wanted(p_task_id text, p_token bigint) returns boolean
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select exists (select from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running')
 $$;
 
 -- Tells the session that its job waits for a rate limit (`p_message`), or that it goes on (null).
 create or replace function darkroom_hold(p_task_id text, p_token bigint, p_message text) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
 begin
@@ -207,7 +208,7 @@ end $$;
 
 -- Shows how far a batch is, for products whose session has a `progress` column.
 create or replace function darkroom_session_progress(p_task_id text, p_token bigint, p_progress integer) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
 begin
@@ -223,7 +224,7 @@ end $$;
 create or replace function darkroom_complete(
   p_task_id text, p_token bigint, p_outcome jsonb, p_session jsonb, p_images jsonb, p_lease_s float8
 ) returns text
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
   v_image jsonb;
@@ -256,7 +257,7 @@ end $$;
 
 -- Inserts a row given as an object into a table of others, in its columns' own types.
 create or replace function darkroom_insert(p_table text, p_row jsonb) returns void
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
   execute format('insert into %I (%s) values (%s)', p_table,
     (select string_agg(format('%I', key), ', ' order by key) from jsonb_each_text(p_row)),
@@ -269,7 +270,7 @@ end $$;
 create or replace function darkroom_fail(
   p_task_id text, p_token bigint, p_state text, p_message text, p_failure jsonb, p_lease_s float8
 ) returns jsonb
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
   v_refunded integer := 0;
@@ -294,14 +295,15 @@ end $$;
 create or replace function darkroom_fail_session(
   p_product text, p_channel text, p_session_id text, p_message text, p_request_id text
 ) returns jsonb
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table darkroom_session_tables;
   v_owner text;
 begin
   select * into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
   if v_table.table_name is null or not darkroom_is_id(v_table.table_name, p_session_id)
-     or exists (select from darkroom_jobs where product = p_product and session_id = p_session_id) then
+     or exists (select from darkroom_jobs where product = p_product
+                   and session_id = darkroom_canonical_id(v_table.table_name, p_session_id)) then
     return jsonb_build_object('moved', false, 'refunded', 0);
   end if;
   execute format('select %I::text from %I where id = %L for update', v_table.owner_column, v_table.table_name,
@@ -317,7 +319,7 @@ end $$;
 
 -- Sessions that have been alive for longer than `p_older_s` although no job of ours knows them.
 create or replace function darkroom_orphans(p_older_s float8, p_limit integer) returns jsonb
-language plpgsql stable security definer set search_path = public, pg_temp as $$
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table darkroom_session_tables;
   v_found jsonb;
@@ -339,16 +341,17 @@ end $$;
 
 -- Everybody who should know has been told: nobody owes the job anything any more.
 create or replace function darkroom_notified(p_task_id text, p_token bigint) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
   update darkroom_jobs set notified_at = coalesce(notified_at, now()), lease_until = null
    where task_id = p_task_id and token = p_token and state in ('completed', 'failed', 'cancelled');
   return found;
 end $$;
 
--- Runs a failed or cancelled job again: a new run, charged again. Returns replayed, not_ended, or no_credits.
+-- Runs a failed or cancelled job again: a new run, charged again. Returns replayed, not_ended (the session is not failed:
+-- it completed elsewhere, or lives again) or no_credits.
 create or replace function darkroom_replay(p_task_id text) returns text
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
   v_price integer;
@@ -358,12 +361,18 @@ begin
     return 'not_ended';
   end if;
   v_price := greatest(v_job.price, darkroom_session_price(v_job.product, v_job.channel, v_job.session_id));
-  if not darkroom_charge(v_job.product, v_job.channel, v_job.session_id, v_job.owner_id, v_job.user_id, v_job.request_id,
-                         v_job.run + 1, v_price, 'Replay') then
+  begin
+    if not darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['failed'], 'queued',
+                                 jsonb_build_object('error_message', null, 'completed_at', null)) then
+      return 'not_ended';
+    end if;
+    if not darkroom_charge(v_job.product, v_job.channel, v_job.session_id, v_job.owner_id, v_job.user_id,
+                           v_job.request_id, v_job.run + 1, v_price, 'Replay') then
+      raise sqlstate 'DR402';
+    end if;
+  exception when sqlstate 'DR402' then  -- takes the move back with it
     return 'no_credits';
-  end if;
-  perform darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['failed'], 'queued',
-                                jsonb_build_object('error_message', null, 'completed_at', null));
+  end;
   update darkroom_jobs
      set state = 'waiting', run = run + 1, token = token + 1, recoveries = 0, lease_until = null, journal = '{}',
          provider_job_id = null, outcome = null, failure = null, notified_at = null, finished_at = null,
@@ -374,7 +383,7 @@ end $$;
 
 -- Keeps payloads that could not be used, with the reason, and ends the sessions they still name. Returns credits refunded.
 create or replace function darkroom_bury(p_letters jsonb) returns integer
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_letter record;
   v_refunded integer := 0;
@@ -398,13 +407,13 @@ end $$;
 
 -- Dead letters, newest first; one of them where an id is given.
 create or replace function darkroom_letters(p_id bigint, p_limit integer) returns jsonb
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
     select * from darkroom_dead_letters where p_id is null or id = p_id order by id desc limit p_limit) l
 $$;
 
 create or replace function darkroom_drop_letter(p_id bigint) returns boolean
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
   delete from darkroom_dead_letters where id = p_id;
   return found;
@@ -412,7 +421,7 @@ end $$;
 
 -- Forgets dead letters older than `p_older_s`; returns how many.
 create or replace function darkroom_purge_letters(p_older_s float8) returns integer
-language plpgsql security definer set search_path = public, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_dropped integer;
 begin
@@ -422,25 +431,25 @@ begin
 end $$;
 
 create or replace function darkroom_job(p_task_id text) returns jsonb
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select to_jsonb(j) from darkroom_jobs j where task_id = p_task_id
 $$;
 
 create or replace function darkroom_jobs_of_session(p_session_id text) returns jsonb
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from darkroom_jobs j where session_id = p_session_id
 $$;
 
 -- The newest jobs, of one state where given.
 create or replace function darkroom_list(p_state text, p_limit integer) returns jsonb
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
     select * from darkroom_jobs where p_state is null or state = p_state order by seq desc limit p_limit) j
 $$;
 
 -- `{state: jobs}`, and how long the oldest waiting job waits, in seconds.
 create or replace function darkroom_counts() returns jsonb
-language sql stable security definer set search_path = public, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_object_agg(state, n), '{}') || jsonb_build_object('oldest_waiting_s', coalesce(
            (select extract(epoch from now() - min(created_at)) from darkroom_jobs where state = 'waiting'), 0))
     from (select state, count(*) as n from darkroom_jobs group by state) c
