@@ -1,0 +1,86 @@
+# Darkroom. `make help` lists what there is.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# An interpreter of your choice: make demo PYTHON=python3.12
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+  "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml
+DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)")
+
+.PHONY: help
+help: ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+	  printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+.PHONY: demo
+demo: ## fourteen try-on tasks from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: with your own pictures)
+demo: $(VENV)/demo.stamp
+	@$(BIN)/python manage.py demo $(DEMO_ARGS)
+
+.PHONY: test
+test: ## everything: style, types, unit, integration, acceptance and fault tests
+test: check
+	$(BIN)/python -m pytest tests --ignore=tests/unit --ignore=tests/benchmarks
+
+.PHONY: check
+check: ## the quick part: style, types, import direction, unit tests
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/unit
+
+.PHONY: up
+up: ## run everything on this machine until Ctrl-C
+up: $(VENV)/demo.stamp
+	@$(BIN)/python manage.py up
+
+.PHONY: bench
+bench: ## measure this machine
+bench: $(VENV)/demo.stamp
+	@$(BIN)/python manage.py bench
+
+.PHONY: lock
+lock: ## pin the requirements anew, from pyproject.toml
+lock: $(VENV)/dev.stamp
+	$(LOCK) -o requirements-worker.txt
+	$(LOCK) --extra sizing -o requirements-http.txt
+	$(LOCK) --all-extras -o requirements.txt
+	$(LOCK) --all-extras --group dev -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## remove the virtual environment and everything that was made
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp holds the checksum of what is installed: the environment follows the pinned requirements, not file times.
+$(VENV)/demo.stamp: FORCE
+	@$(call installed,requirements.txt,demo)
+$(VENV)/dev.stamp: FORCE
+	@$(call installed,requirements-dev.txt,dev)
+.PHONY: FORCE
+FORCE:
+
+# requirements-dev.txt holds everything of requirements.txt, at the same versions.
+define installed
+	sum=$$(cksum < $(1)); dev=$$(cksum < requirements-dev.txt); \
+	if [ "$$(cat $(VENV)/$(2).stamp 2>/dev/null)" = "$$sum" ]; then exit 0; fi; \
+	if [ "$(2)" = demo ] && [ "$$(cat $(VENV)/dev.stamp 2>/dev/null)" = "$$dev" ]; then exit 0; fi; \
+	$(venv); \
+	echo "Installing $(1)"; rm -f $(VENV)/*.stamp; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && echo "$$sum" > $(VENV)/$(2).stamp
+endef
+
+define venv
+	if [ -z "$(PYTHON)" ]; then echo "Darkroom needs Python 3.11, 3.12 or 3.13. On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi; \
+	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+	  if ! "$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "$(PYTHON) can't make virtual environments here. On Debian: apt-get install python3-venv" >&2; exit 1; fi; \
+	  rm -rf $(VENV); "$(PYTHON)" -m venv $(VENV) || exit 1; \
+	fi
+endef

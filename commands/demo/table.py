@@ -1,0 +1,42 @@
+"""The table that ends the demo."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from schemas.common import StageName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from commands.demo.task import Result
+
+STAGES = (StageName.FETCH, StageName.RESIZE, StageName.GENERATE, StageName.WATERMARK, StageName.UPLOAD)
+
+
+def table(results: Sequence[Result]) -> Table:
+    """Task, status, seconds per stage, credits."""
+    made = Table(title="seconds per stage", title_justify="center", title_style="dim", header_style="bold")
+    made.add_column("task", no_wrap=True)
+    made.add_column("status", no_wrap=True)
+    for heading in (*STAGES, "total"):
+        made.add_column(heading, justify="right", style="dim")
+    made.add_column("credits", no_wrap=True)
+    for result in results:
+        seconds = [f"{result.stages_s[stage]:.1f}" if stage in result.stages_s else "" for stage in STAGES]
+        made.add_row(result.task.title, _status(result), *seconds, f"{result.seconds:.1f}", credits_of(result))
+    return made
+
+
+def credits_of(result: Result) -> str:
+    """What a task cost in the end."""
+    if result.refunded:
+        return f"{result.refunded} refunded"
+    return f"{result.task.credits} spent"
+
+
+def _status(result: Result) -> str:
+    colour = "green" if result.status == "completed" else "yellow" if result.as_meant else "red"
+    return f"[{colour}]{result.status}[/]"
