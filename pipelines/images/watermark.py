@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
+from pipelines.images.bridge import from_pillow
 from pipelines.images.decode import decode
 from pipelines.images.encode import encode
 
@@ -36,7 +37,7 @@ def watermark(data: bytes, *, text: str, max_pixels: int, subject: str = "The pi
     """
     image = decode(data, max_pixels=max_pixels, subject=subject)
     draw_watermark(image, text)
-    return encode(image, quality=quality)
+    return encode(from_pillow(image), quality=quality)
 
 
 def draw_watermark(image: Image.Image, text: str) -> tuple[int, int, int, int]:
@@ -82,7 +83,7 @@ def _wrap(text: str, font: _Font, width: float) -> list[str]:
     for letter in " ".join(text.split()):
         line += letter
         if font.getlength(line) > width and len(line) > 1:
-            kept, space, rest = line.rpartition(" ") if " " in line.strip() else (line[:-1], "", letter)
+            kept, _, rest = line.rpartition(" ") if " " in line.strip() else (line[:-1], "", letter)
             lines.append(kept)
             line = rest
     return [*lines, line]

@@ -27,6 +27,8 @@ _MAX_SEGMENTS = 4096
 SIGNATURE_BYTES = 12
 
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: Huffman-coded, not progressive: every pass takes bytes for every block, so the file's size bounds the work.
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 _SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
@@ -61,7 +63,6 @@ def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> Imag
     name = recognise(data, subject=subject)
     try:
         width, height = _READERS[name](data)
-        few_scans = name != "JPEG" or data.count(_SCAN) <= _MAX_SCANS or _has_few_scans(data)
     except (_Unreadable, IndexError) as error:
         raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
     if width * height > max_pixels:
@@ -71,8 +72,6 @@ def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> Imag
         raise refusal(subject, f"has a side of more than {_MAX_SIDE} pixels", code="picture_too_many_pixels")
     if name == "WEBP" and data[12:16] == b"VP8X" and data[20] & 0x02:
         raise refusal(subject, "is an animation, not a photo", code="picture_type")
-    if not few_scans:
-        raise refusal(subject, "is saved in an unusual way that can't be read", code="picture_too_many_scans")
     return ImageInfo(name, width, height)
 
 
@@ -116,6 +115,8 @@ def _jpeg_size(data: bytes) -> Size:
         if at < 0 or marker in (0xD9, 0xDA):  # the end, or pixels, before any size
             break
         if marker in _SOF:
+            if marker not in _SEQUENTIAL and not _has_few_scans(data):
+                break
             return _sides(_big(data, at + 7, 2), _big(data, at + 5, 2))
         at += _segment(data, at) if marker not in (0x00, 0xFF) else 1
     raise _Unreadable
@@ -128,6 +129,8 @@ def _segment(data: bytes, at: int) -> int:
 
 def _has_few_scans(data: bytes) -> bool:
     """Count what really is a scan, up to the end of the picture: not the same bytes in metadata or in a trailer."""
+    if data.count(_SCAN) <= _MAX_SCANS:
+        return True
     at, scans = 2, 0
     for _ in range(_MAX_SEGMENTS):
         found = _NEXT_MARKER.search(data, at)
