@@ -11,6 +11,7 @@ Imports neither Dramatiq nor a provider. The module's functions use one shared p
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import uuid
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import redis
+import redis.asyncio
 import redis.exceptions
 
 from providers.redis_clients import sync_client
@@ -55,6 +57,28 @@ class Producer:
     def close(self) -> None:
         """Give back connections."""
         self._client.close()
+
+
+class AsyncProducer:
+    """Pushes tasks from an event loop, within a deadline."""
+
+    def __init__(self, client: redis.asyncio.Redis, *, deadline_s: float) -> None:
+        """Push through `client`, which belongs to somebody else; give up after `deadline_s` seconds."""
+        self._client = client
+        self._deadline_s = deadline_s
+
+    async def push(self, product: Product, task: AnyTask) -> str:
+        """Push a valid task; returns its task id.
+
+        Raises:
+            QueueUnavailable: Redis can't take it, or did not say so in time: it may still arrive.
+        """
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                await self._client.lpush(TASK_LISTS[product], task.model_dump_json(exclude_none=True))
+        except (redis.exceptions.RedisError, TimeoutError) as error:
+            raise QueueUnavailable(f"Redis queue unavailable: {type(error).__name__}") from error
+        return task.task_id
 
 
 def enqueue_generation(  # noqa: PLR0913  the fields of the task

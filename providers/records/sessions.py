@@ -1,0 +1,150 @@
+"""What the HTTP service does with orders and sessions; every method is one SQL function and one transaction."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from providers.records.base import Rpc
+from schemas.common import JobState, Product
+from schemas.http import Session, Stats
+
+
+class Outcome(StrEnum):
+    """What became of an order."""
+
+    CREATED = "created"
+    REPLAYED = "replayed"
+    CONFLICT = "conflict"
+    NO_CREDITS = "no_credits"
+    UNKNOWN_ID = "unknown_id"
+
+
+class Order(BaseModel):
+    """An order on its way into the database.
+
+    Attributes:
+        client: The name of the token; idempotency keys are its own.
+        fingerprint: Tells whether a repeated call asks for the same.
+        payload: The task, for products without a session table.
+        answer: What the caller is told, now and when it asks again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    client: str
+    idempotency_key: str | None
+    fingerprint: str
+    product: Product
+    channel: str
+    session_id: str
+    owner_id: str
+    user_id: str | None
+    request_id: str
+    payload: dict[str, Any] | None
+    answer: dict[str, Any]
+
+
+class Ordered(BaseModel):
+    """What became of an order: the first answer where the call was repeated, the balance where it was too small."""
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    answer: dict[str, Any] | None = None
+    balance: int = 0
+
+
+class TaskFacts(BaseModel):
+    """What the database knows of a task."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    product: Product
+    session_id: str
+    owner_id: str
+    user_id: str | None = None
+    state: JobState
+    run: int
+    token: int
+    outcome: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
+    finished_at: AwareDatetime | None = None
+
+
+class SessionRow(Session):
+    """A session with its place in the order of pages."""
+
+    at: str
+
+
+class Sessions:
+    """Orders and sessions. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        """Work through `rpc`, which belongs to somebody else."""
+        self._rpc = rpc
+
+    async def produce(self, order: Order, session: dict[str, Any], price: int) -> Ordered:
+        """Charge `price` credits and create the session with these columns, or do neither."""
+        found = await self._rpc.call(
+            "darkroom_produce", p_request=order.model_dump(mode="json"), p_session=session, p_price=price
+        )
+        return Ordered.model_validate(found)
+
+    async def unproduce(self, task_id: str, message: str) -> bool:
+        """End the session with `message` and refund it; false if the task arrived after all, and runs."""
+        return bool(await self._rpc.call("darkroom_unproduce", p_task_id=task_id, p_message=message) == "ended")
+
+    async def unproduce_lost(self, *, older_than_s: float, message: str) -> int:
+        """End and refund orders whose task never arrived; how many."""
+        return int(await self._rpc.call("darkroom_unproduce_lost", p_older_s=older_than_s, p_message=message))
+
+    async def tasks(self, task_ids: list[str]) -> dict[str, TaskFacts]:
+        """What is known of tasks, by id; unknown ones are missing."""
+        found = await self._rpc.call("darkroom_tasks", p_task_ids=task_ids)
+        return {task_id: TaskFacts.model_validate(facts) for task_id, facts in found.items()}
+
+    async def find(self, session_id: str, owner_id: str | None) -> Session | None:
+        """One session, if it belongs to `owner_id` (None: to anybody)."""
+        rows = await self._select(session_id=session_id, owner_id=owner_id, limit=1)
+        return rows[0] if rows else None
+
+    async def page(
+        self,
+        *,
+        channel: str | None,
+        owner_id: str | None,
+        status: str | None,
+        limit: int,
+        after: tuple[str, str] | None,
+    ) -> list[SessionRow]:
+        """The newest sessions that follow `after` (its `at` and `session_id`)."""
+        after_at, after_id = after or (None, None)
+        return await self._select(
+            channel=channel, owner_id=owner_id, status=status, limit=limit, after_at=after_at, after_id=after_id
+        )
+
+    async def stats(self, *, channel: str | None, owner_id: str | None) -> Stats:
+        """How many sessions there are."""
+        query = {"channel": channel, "owner_id": owner_id}
+        return Stats.model_validate(await self._rpc.call("darkroom_session_stats", p_query=query))
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self._rpc.call("darkroom_ping")
+
+    async def _select(self, **query: Any) -> list[SessionRow]:
+        rows = await self._rpc.call("darkroom_sessions", p_query=query)
+        return [_session(row) for row in rows]
+
+
+def _session(row: dict[str, Any]) -> SessionRow:
+    status = str(row["status"]).lower()
+    return SessionRow.model_validate(
+        row | {"session_id": row["id"], "status": "queued" if status == "pending" else status}
+    )

@@ -1,0 +1,275 @@
+"""HTTP bodies: what is asked and what is answered. The size recommendation's are in `schemas.sizing`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from schemas.common import Frozen, Id, Payload, Prompt, Url
+from schemas.progress import Progress
+from schemas.tasks import MAX_INPUTS, MAX_PICTURES, AvatarChannel, Style
+from schemas.tasks import Avatar as AvatarFields
+
+MAX_PAGE = 50
+SessionStatus = Literal["queued", "processing", "completed", "failed"]
+
+
+def _no_nul(value: Any) -> Any:
+    # PostgreSQL can't keep it in any text.
+    if "\0" in str(value):
+        raise ValueError("must not contain the character NUL")
+    return value
+
+
+Link = Annotated[Url, AfterValidator(_no_nul)]
+Sentence = Annotated[Prompt, AfterValidator(_no_nul)]
+Email = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_ -]{1,64}$")]
+
+
+class Accessory(Payload):
+    """One more thing to wear."""
+
+    type: Word = Field(description="What it is, such as shoes or bag")
+    url: Link = Field(description="Address of a photo of it")
+
+
+class GenerationRequest(Payload):
+    """A try-on: one picture of the person in the first photo wearing what the other photos show."""
+
+    channel: Literal["b2c", "b2b"] = Field(description="b2c: a shopper pays; b2b: a shop pays")
+    user_id: Id | None = Field(None, description="The shopper, for b2c")
+    store_id: Id | None = Field(None, description="The shop, for b2b")
+    model_image_url: Link = Field(description="Address of a photo of the person")
+    outfit_image_url: Link | None = Field(None, description="Address of a photo of the outfit")
+    accessories: tuple[Accessory, ...] = Field((), max_length=MAX_INPUTS - 2)
+    prompt: Sentence = Field("", description="What to draw; the product's default if empty")
+    shopper_email: Email | None = Field(None, description="The shop's customer, for b2b")
+
+    @field_validator("accessories", mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        return () if value is None else value
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> Self:
+        owner, other = (self.user_id, self.store_id) if self.channel == "b2c" else (self.store_id, self.user_id)
+        if owner is None or other is not None:
+            raise ValueError("b2c takes user_id and no store_id, b2b takes store_id and no user_id")
+        return self
+
+    @property
+    def owner_id(self) -> str:
+        """Who pays: the shopper or the shop."""
+        return self.user_id or self.store_id or ""
+
+    @property
+    def image_urls(self) -> tuple[str, ...]:
+        """The person, the outfit, the accessories."""
+        outfit = () if self.outfit_image_url is None else (self.outfit_image_url,)
+        return (self.model_image_url, *outfit, *(item.url for item in self.accessories))
+
+
+class PhotoRequest(Payload):
+    """One photo of a described avatar in a described scene, delivered into the chat."""
+
+    user_id: Id
+    scene_description: Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_no_nul)]
+    channel: AvatarChannel = Field(AvatarChannel.WEB, description="Where the photo is delivered")
+    avatar: AvatarFields
+
+    @field_validator("channel", mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        return AvatarChannel.WEB if value is None else value
+
+    @field_validator("avatar")
+    @classmethod
+    def _storable(cls, value: AvatarFields) -> AvatarFields:
+        for text in value.model_dump().values():
+            _no_nul(text)
+        return value
+
+
+class ImagesRequest(Payload):
+    """1 to 10 product pictures in a chosen style."""
+
+    workspace_id: Id
+    user_id: Id = Field(description="Who pays, where a price is set")
+    product_id: Id | None = None
+    prompt: Annotated[str, Field(min_length=1, max_length=8_000), AfterValidator(_no_nul)]
+    style_id: Style
+    count: Annotated[int, Field(ge=1, le=MAX_PICTURES)] = 4
+    reference_image_url: Link | None = None
+
+    @field_validator("count", mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        return 4 if value is None else value
+
+
+class Links(Frozen):
+    """Where to follow a task.
+
+    Attributes:
+        status_url: Its latest state; needs a token.
+        events_url: Its progress as server-sent events; signed, so that a browser's EventSource can open it without a
+            token, for an hour.
+    """
+
+    status_url: str
+    events_url: str
+
+
+class GenerationAccepted(Links):
+    """The try-on was charged and queued."""
+
+    session_id: Id
+    task_id: Id
+    status: Literal["queued"] = "queued"
+    credits_used: int
+    request_id: str
+
+
+class PhotoAccepted(Links):
+    """The photo was queued."""
+
+    job_id: Id
+    task_id: Id
+    status: Literal["queued"] = "queued"
+    credits_used: int
+    request_id: str
+
+
+class ImagesAccepted(Links):
+    """The batch was queued; `job_id` is the row of `image_generation_jobs`."""
+
+    job_id: Id
+    task_id: Id
+    status: Literal["pending"] = "pending"
+    count: int
+    credits_used: int
+    request_id: str
+
+
+class Session(BaseModel):
+    """A try-on session."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    session_id: str
+    channel: Literal["b2c", "b2b"]
+    user_id: str | None = None
+    store_id: str | None = None
+    status: SessionStatus
+    error_message: str | None = None
+    generated_image_url: str | None = None
+    credits_used: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    processing_time_ms: int | None = None
+    request_id: str | None = None
+    created_at: str | None = Field(None, description="ISO 8601")
+    completed_at: str | None = Field(None, description="ISO 8601")
+
+
+class SessionPage(Frozen):
+    """Sessions, newest first. Pass `next_cursor` as `cursor` for those that follow; null on the last page."""
+
+    items: tuple[Session, ...]
+    limit: int
+    next_cursor: str | None
+
+
+class Stats(Frozen):
+    """How many sessions there are; `active` ones are queued or processing."""
+
+    total: int
+    completed: int
+    active: int
+    failed: int
+
+
+class TaskState(Progress):
+    """The latest state of a task, as the last event of its progress said it."""
+
+    events_url: str | None = Field(None, description="Its progress as server-sent events; signed, for an hour")
+
+
+class OwnerQuery(Payload):
+    """Whose sessions: a shopper's, a shop's, or everybody's where the token may."""
+
+    channel: Literal["b2c", "b2b"] | None = Field(None, description="Only this channel")
+    user_id: Id | None = Field(None, description="Only this shopper's")
+    store_id: Id | None = Field(None, description="Only this shop's")
+
+    @model_validator(mode="after")
+    def _one_owner(self) -> Self:
+        if self.user_id and self.store_id:
+            raise ValueError("user_id and store_id exclude each other")
+        if (self.user_id and self.channel == "b2b") or (self.store_id and self.channel == "b2c"):
+            raise ValueError("b2c sessions belong to a user_id, b2b sessions to a store_id")
+        return self
+
+    @property
+    def wanted_channel(self) -> str | None:
+        """The channel asked for, by name or by the kind of owner."""
+        return self.channel or ("b2c" if self.user_id else "b2b" if self.store_id else None)
+
+    @property
+    def owner_id(self) -> str | None:
+        """The owner asked for."""
+        return self.user_id or self.store_id
+
+
+class PageQuery(OwnerQuery):
+    """Which page of whose sessions."""
+
+    status: SessionStatus | None = Field(None, description="Only sessions of this status")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = Field(20, description="Sessions on a page")
+    cursor: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,512}$")] | None = Field(
+        None, description="`next_cursor` of the page before"
+    )
+
+
+class Health(Frozen):
+    """How the service and what it depends on are; latencies in milliseconds, null where there was no answer."""
+
+    status: Literal["ok", "degraded"]
+    size_rec_model_loaded: bool
+    redis_connected: bool
+    workers_connected: bool
+    database_connected: bool
+    workers: int
+    redis_ms: float | None
+    database_ms: float | None
+
+
+class Alive(Frozen):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Fault(Frozen):
+    """One thing that is wrong with a request; `pointer` says where (RFC 6901, or `?name` for the query)."""
+
+    pointer: str
+    detail: str
+    code: str
+
+
+class ProblemBody(BaseModel):
+    """An error as RFC 9457 describes it; `detail` is the sentence for a person."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[Fault, ...] | None = None
+    balance: int | None = None
