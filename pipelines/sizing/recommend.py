@@ -45,8 +45,20 @@ def recommend(
         SizingRefused: The facts or the photo don't pass a gate.
         UnknownChart: There is no chart of that name.
     """
+    wish = wish or Wish()
+    check_asked(facts, wish, charts)
+    return _answer(check_photo(detection), facts, wish, charts)
+
+
+def check_asked(facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -> None:
+    """What can be refused before there is a picture.
+
+    Raises:
+        SizingRefused: A fact is out of range.
+        UnknownChart: There is no chart of that name.
+    """
     check_facts(facts)
-    return _answer(check_photo(detection), facts, wish or Wish(), charts)
+    choose(facts, wish, charts)
 
 
 def _answer(body: Body, facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -> SizeAnswer:

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.sizing.girths import estimate_girth, estimate_girths, uses_age
+from schemas.sizing import Facts, Girth, Sex
+
+SEXES = st.sampled_from(Sex)
+HEIGHTS = st.floats(140, 210)
+WEIGHTS = st.floats(35, 180)
+BUILDS = st.none() | st.integers(1, 5)
+AGES = st.none() | st.integers(1, 120)
+
+
+def girths_of(**facts: object) -> list[float]:
+    return [estimate.mean_cm for estimate in estimate_girths(Facts.model_validate(facts)).values()]
+
+
+@pytest.mark.parametrize(
+    ("height", "weight", "sex", "expected"),
+    [
+        (175, 75, "male", (99.6, 86.1, 96.5)),
+        (165, 60, "female", (88.4, 78.2, 96.5)),
+        (190, 110, "male", (116.2, 106.3, 112.4)),
+        (170, 70, "unspecified", (96.0, 84.7, 98.4)),
+    ],
+)
+def test_the_published_vectors_come_out_to_a_tenth_of_a_centimetre(
+    height: float, weight: float, sex: str, expected: tuple[float, ...]
+) -> None:
+    assert girths_of(height_cm=height, weight_kg=weight, sex=sex) == pytest.approx(expected, abs=0.051)
+
+
+def test_the_height_alone_gives_the_line_without_weight_and_its_wider_residual() -> None:
+    estimate = estimate_girth(Girth.CHEST, Facts(height_cm=175, sex=Sex.MALE))
+
+    assert estimate.mean_cm == pytest.approx(50.4543 + 0.3155 * 175)
+    assert estimate.measured.stdev == 8.47
+    assert estimate.believed.stdev == pytest.approx(math.hypot(1.15 * 8.47, 5.6))
+
+
+def test_a_weight_is_believed_with_its_residual_and_some_caution() -> None:
+    estimate = estimate_girth(Girth.CHEST, Facts(height_cm=165, weight_kg=60, sex=Sex.FEMALE))
+
+    assert estimate.believed.stdev == pytest.approx(1.15 * 4.24)
+
+
+def test_age_moves_the_waist_only() -> None:
+    young = girths_of(height_cm=175, weight_kg=75, sex="male", age=20)
+    old = girths_of(height_cm=175, weight_kg=75, sex="male", age=40)
+
+    assert old[0] == young[0]
+    assert old[1] == pytest.approx(young[1] + 20 * 0.2043)
+    assert old[2] == young[2]
+
+
+@pytest.mark.parametrize(("age", "like"), [(45, 46), (45, 80), (18, 17), (18, 5)])
+def test_age_counts_from_18_to_45_only(age: int, like: int) -> None:
+    waists = [girths_of(height_cm=175, weight_kg=75, sex="male", age=years)[1] for years in (age, like)]
+    assert waists[0] == waists[1]
+
+
+@pytest.mark.parametrize(
+    ("facts", "used"),
+    [
+        ({"weight_kg": 75, "sex": "male"}, True),
+        ({"build": 3, "sex": "female"}, True),
+        ({"weight_kg": 75}, False),
+        ({"sex": "male"}, False),
+    ],
+)
+def test_age_is_used_where_a_regression_takes_it(facts: dict[str, object], used: bool) -> None:  # noqa: FBT001 - expected value
+    assert uses_age(Facts.model_validate({"height_cm": 175, "age": 30, **facts})) is used
+
+
+def test_a_build_stands_for_the_weight_of_its_bmi_and_leaves_more_open() -> None:
+    picked = Facts(height_cm=175, build=2, sex=Sex.MALE)
+    weighed = Facts(height_cm=175, weight_kg=25.5 * 1.75**2, sex=Sex.MALE)
+
+    for girth, residual in zip(Girth, (4.68, 6.17, 3.93), strict=True):
+        assert estimate_girth(girth, picked).mean_cm == pytest.approx(estimate_girth(girth, weighed).mean_cm)
+        assert estimate_girth(girth, picked).residual_cm == pytest.approx(residual)
+
+
+def test_age_takes_from_a_builds_uncertainty_what_it_takes_from_a_weights() -> None:
+    with_age = estimate_girth(Girth.WAIST, Facts(height_cm=175, build=2, sex=Sex.MALE, age=30))
+    assert with_age.residual_cm == pytest.approx(math.sqrt(6.17**2 - 4.38**2 + 4.08**2))
+
+
+def test_a_weight_wins_over_a_build() -> None:
+    assert girths_of(height_cm=175, weight_kg=75, build=5) == girths_of(height_cm=175, weight_kg=75)
+
+
+@given(sex=SEXES, height=HEIGHTS, light=WEIGHTS, more=st.floats(0.01, 50), age=AGES)
+def test_every_girth_grows_with_weight(sex: Sex, height: float, light: float, more: float, age: int | None) -> None:
+    thin = girths_of(height_cm=height, weight_kg=light, sex=sex, age=age)
+    thick = girths_of(height_cm=height, weight_kg=light + more, sex=sex, age=age)
+
+    assert all(a < b for a, b in zip(thin, thick, strict=True))
+
+
+@given(sex=SEXES, height=HEIGHTS, build=st.integers(1, 4))
+def test_every_girth_grows_with_build(sex: Sex, height: float, build: int) -> None:
+    slimmer = girths_of(height_cm=height, build=build, sex=sex)
+    heavier = girths_of(height_cm=height, build=build + 1, sex=sex)
+
+    assert all(a < b for a, b in zip(slimmer, heavier, strict=True))
+
+
+@given(sex=SEXES, height=HEIGHTS, weight=st.none() | WEIGHTS, build=BUILDS, age=AGES)
+def test_a_millimetre_or_a_gram_never_makes_a_jump(
+    sex: Sex, height: float, weight: float | None, build: int | None, age: int | None
+) -> None:
+    here = {"height_cm": height, "weight_kg": weight, "build": build, "sex": sex, "age": age}
+    there = {**here, "height_cm": height + 0.1, "weight_kg": weight and weight + 0.001}
+
+    assert girths_of(**there) == pytest.approx(girths_of(**here), abs=0.15)
+
+
+@given(sex=SEXES, height=HEIGHTS, weight=st.none() | WEIGHTS, build=BUILDS, age=AGES)
+def test_every_girth_is_a_positive_number_with_a_positive_uncertainty(
+    sex: Sex, height: float, weight: float | None, build: int | None, age: int | None
+) -> None:
+    facts = Facts(height_cm=height, weight_kg=weight, build=build, sex=sex, age=age)
+    for estimate in estimate_girths(facts).values():
+        assert math.isfinite(estimate.mean_cm)
+        assert estimate.mean_cm > 0
+        assert estimate.believed.stdev > estimate.measured.stdev > 0

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commands.figure import draw_person, jpeg
+from providers.pose.errors import PoseBusy, PoseNotLoaded
+from providers.pose.fake import FakeEstimator, standing_pose
+from providers.pose.pool import PosePool
+from schemas.errors import InputRefused, Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from providers.pose.base import Pose
+
+PHOTO = jpeg(draw_person())
+
+
+class Slow(FakeEstimator):
+    """Waits in `detect` until it is let go."""
+
+    go = threading.Event()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy = False
+        self.seen = 0
+
+    def detect(self, rgb: NDArray[np.uint8]) -> tuple[Pose, ...]:
+        assert not self.busy, "one call at a time"
+        self.busy = True
+        self.seen += 1
+        self.go.wait(10)
+        self.busy = False
+        return super().detect(rgb)
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[tuple[PosePool, list[Slow]]]:
+    made: list[Slow] = []
+
+    def load() -> Slow:
+        made.append(Slow())
+        return made[-1]
+
+    Slow.go = threading.Event()
+    pool = PosePool(load, size=2, max_waiting=1)
+    await pool.start()
+    yield pool, made
+    Slow.go.set()
+    await pool.aclose()
+
+
+async def test_a_picture_is_decoded_and_its_people_found() -> None:
+    pool = PosePool(FakeEstimator, size=1)
+    await pool.start()
+    found = await pool.detect(PHOTO)
+    await pool.aclose()
+
+    assert found.poses == (standing_pose(),)
+    assert (found.width, found.height, found.original_width, found.original_height) == (700, 1000, 700, 1000)
+
+
+async def test_nothing_is_estimated_before_the_start_or_after_the_end() -> None:
+    pool = PosePool(FakeEstimator, size=1)
+    with pytest.raises(PoseNotLoaded, match="not available") as early:
+        await pool.detect(PHOTO)
+    await pool.start()
+    await pool.detect(PHOTO)
+    await pool.aclose()
+
+    assert "being loaded" in early.value.public_message
+    with pytest.raises(PoseNotLoaded):
+        await pool.detect(PHOTO)
+
+
+async def test_a_model_that_cant_be_loaded_leaves_the_reason() -> None:
+    def load() -> FakeEstimator:
+        raise Invalid("there is no pose model; run `manage.py pose-model`")
+
+    pool = PosePool(load, size=1)
+    await pool.start()
+
+    assert not pool.loaded
+    with pytest.raises(PoseNotLoaded) as refusal:
+        await pool.detect(PHOTO)
+    assert "run `manage.py pose-model`" in refusal.value.public_message
+    await pool.aclose()
+
+
+async def test_pictures_share_the_estimators_and_the_rest_waits(slow: tuple[PosePool, list[Slow]]) -> None:
+    pool, made = slow
+    calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
+    await asyncio.sleep(0)
+    Slow.go.set()
+
+    assert len(await asyncio.gather(*calls)) == 3
+    assert sum(estimator.seen for estimator in made) == 3
+    assert len(made) == 2
+
+
+async def test_a_full_queue_is_refused_with_a_time_to_come_back(slow: tuple[PosePool, list[Slow]]) -> None:
+    pool, _ = slow
+    calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(PoseBusy):
+        pool.require_room()
+    with pytest.raises(PoseBusy) as refusal:
+        await pool.detect(PHOTO)
+    assert refusal.value.retry_after == 1.0
+    Slow.go.set()
+    await asyncio.gather(*calls)
+    pool.require_room()
+
+
+async def test_the_event_loop_runs_on_meanwhile(slow: tuple[PosePool, list[Slow]]) -> None:
+    pool, _ = slow
+    call = asyncio.create_task(pool.detect(PHOTO))
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert not call.done()
+    Slow.go.set()
+    await call
+
+
+async def test_a_caller_who_leaves_gives_the_place_back(slow: tuple[PosePool, list[Slow]]) -> None:
+    pool, made = slow
+    calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
+    await asyncio.sleep(0)
+    calls[2].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calls[2]
+    fourth = asyncio.create_task(pool.detect(PHOTO))
+    await asyncio.sleep(0)
+    Slow.go.set()
+    await asyncio.gather(calls[0], calls[1], fourth)
+
+    assert sum(estimator.seen for estimator in made) == 3
+
+
+async def test_a_bad_picture_costs_no_estimator() -> None:
+    pool = PosePool(FakeEstimator, size=1, max_waiting=0)
+    await pool.start()
+    for _ in range(3):
+        with pytest.raises(InputRefused):
+            await pool.detect(b"nothing")
+    assert (await pool.detect(PHOTO)).poses
+    await pool.aclose()
+
+
+async def test_closing_gives_back_every_model() -> None:
+    made: list[FakeEstimator] = []
+
+    def load() -> FakeEstimator:
+        made.append(FakeEstimator())
+        return made[-1]
+
+    pool = PosePool(load, size=3)
+    await pool.start()
+    await pool.aclose()
+
+    assert [estimator.closed for estimator in made] == [True, True, True]
+
+
+def test_there_is_one_estimator_per_core_unless_told_otherwise() -> None:
+    assert PosePool(FakeEstimator).size == len(os.sched_getaffinity(0))
