@@ -84,7 +84,7 @@ class OpenAIProvider:
         except TimeoutError:
             raise faults.no_answer(self.name, request.deadline_s) from None
         except openai.OpenAIError as error:
-            raise _translated(error) from error
+            raise _translated(error, request.deadline_s) from error
         return self._picture(body)
 
     async def aclose(self) -> None:
@@ -138,7 +138,7 @@ def _http_client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
 
 
-def _translated(error: openai.OpenAIError) -> DarkroomError:
+def _translated(error: openai.OpenAIError, deadline_s: float) -> DarkroomError:
     provider = OpenAIProvider.name
     match error:
         case openai.APIStatusError():
@@ -150,7 +150,7 @@ def _translated(error: openai.OpenAIError) -> DarkroomError:
         case openai.APIConnectionError(__cause__=AnswerTooLarge()):
             return faults.no_picture(provider, "openai's answer is too large", code="answer_too_large")
         case openai.APITimeoutError():
-            return faults.no_answer(provider, 0)
+            return faults.no_answer(provider, deadline_s)
         case openai.APIConnectionError():
             return faults.cut_off(provider)
         case _:

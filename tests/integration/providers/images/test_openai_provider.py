@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import base64
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from providers.images.openai import OpenAIProvider
+from providers.images.prices import price_table
+from providers.images.registry import ProviderConfig
+from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
+from tests.contracts.far_end import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens
+from tests.contracts.image_provider import ImageProviderContract, a_request, jpeg
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+PICTURE = jpeg((10, 120, 60))
+USAGE = {
+    "input_tokens": 1300,
+    "input_tokens_details": {"image_tokens": 1200, "text_tokens": 100},
+    "output_tokens": 1584,
+    "output_tokens_details": {"image_tokens": 1580, "text_tokens": 4},
+    "total_tokens": 2884,
+}
+SUCCESS = {
+    "created": 1_790_000_000,
+    "background": "opaque",
+    "output_format": "jpeg",
+    "quality": "medium",
+    "size": "1024x1536",
+    "data": [{"b64_json": base64.b64encode(PICTURE).decode()}],
+    "usage": USAGE,
+}
+
+
+def error(code: str | None, kind: str = "invalid_request_error") -> dict[str, Any]:
+    said = "Your request with the prompt SECRET was rejected by key sk-SECRET."
+    return {"error": {"message": said, "type": kind, "param": None, "code": code}}
+
+
+def make(url: str, **more: Any) -> OpenAIProvider:
+    config = ProviderConfig(
+        mock_mode=False, api_key=SecretStr("sk-SECRET"), base_url=f"{url}/v1", prices=price_table(), **more
+    )
+    return OpenAIProvider(config)
+
+
+@pytest.fixture
+async def end() -> AsyncIterator[FarEnd]:
+    async with far_end(always(200, SUCCESS)) as end:
+        yield end
+
+
+@pytest.fixture
+async def provider(end: FarEnd) -> AsyncIterator[OpenAIProvider]:
+    provider = make(end.url)
+    yield provider
+    await provider.aclose()
+
+
+@pytest.fixture
+async def slow_provider() -> AsyncIterator[OpenAIProvider]:
+    async with far_end(hang) as end:
+        provider = make(end.url)
+        yield provider
+        await provider.aclose()
+
+
+class TestOpenAIProvider(ImageProviderContract):
+    pass
+
+
+def edit(**more: Any) -> Any:
+    inputs = tuple(jpeg((number * 15, 0, 0)) for number in range(16))
+    return a_request(make("http://x").capabilities).model_copy(update={"inputs": inputs} | more)
+
+
+async def test_an_edit_sends_sixteen_inputs_in_order(provider: OpenAIProvider, end: FarEnd) -> None:
+    request = edit()
+    image = await provider.generate(request)
+    asked = end.asked[0]
+    assert (asked.method, asked.path) == ("POST", "/v1/images/edits")
+    assert asked.headers["authorization"] == "Bearer sk-SECRET"
+    assert [content for name, content in asked.form if name == "image[]"] == list(request.inputs)
+    fields = {name: content.decode() for name, content in asked.form if name != "image[]"}
+    assert fields == {
+        "model": "gpt-image-1.5",
+        "prompt": "a red scarf",
+        "size": "1024x1536",
+        "quality": "medium",
+        "n": "1",
+        "output_format": "jpeg",
+    }
+    assert image.data == PICTURE
+
+
+async def test_one_input_is_sent_as_a_list_too(provider: OpenAIProvider, end: FarEnd) -> None:
+    await provider.generate(edit(inputs=(PICTURE,)))
+    assert [content for name, content in end.asked[0].form if name == "image[]"] == [PICTURE]
+
+
+async def test_a_generation_sends_json(provider: OpenAIProvider, end: FarEnd) -> None:
+    await provider.generate(edit(inputs=()))
+    assert end.asked[0].path == "/v1/images/generations"
+    assert end.asked[0].json == {
+        "model": "gpt-image-1.5",
+        "prompt": "a red scarf",
+        "size": "1024x1536",
+        "quality": "medium",
+        "n": 1,
+        "output_format": "jpeg",
+    }
+
+
+async def test_settings_reach_the_wire(end: FarEnd) -> None:
+    options = {"background": "transparent", "output_format": "png", "input_fidelity": "high"}
+    provider = make(end.url, options=options)
+    await provider.generate(edit(inputs=(PICTURE,), quality="high", width=1024, height=1024))
+    fields = {name: content.decode() for name, content in end.asked[0].form if name != "image[]"}
+    assert options.items() <= fields.items()
+    assert (fields["quality"], fields["size"]) == ("high", "1024x1024")
+    await provider.aclose()
+
+
+async def test_tokens_are_counted_and_priced(provider: OpenAIProvider) -> None:
+    image = await provider.generate(edit())
+    assert (image.input_tokens, image.output_tokens) == (1300, 1584)
+    assert image.cost_usd == pytest.approx((100 * 5 + 4 * 10 + 1200 * 8 + 1580 * 32) / 1_000_000)
+
+
+async def test_other_prices_can_be_laid_over_the_table(end: FarEnd) -> None:
+    prices = price_table('{"gpt-image-1.5": {"image_out": 10, "estimate_usd": 0.1}}')
+    provider = OpenAIProvider(
+        ProviderConfig(mock_mode=False, api_key=SecretStr("k"), base_url=f"{end.url}/v1", prices=prices)
+    )
+    assert (await provider.generate(edit())).cost_usd == pytest.approx(0.0158)
+    await provider.aclose()
+
+
+async def test_an_answer_with_an_address_hands_the_address_on() -> None:
+    address = "https://files.example/picture.png?sig=1"
+    async with far_end(always(200, SUCCESS | {"data": [{"url": address}]})) as end:
+        provider = make(end.url)
+        image = await provider.generate(edit())
+        assert (image.data, image.url) == (None, address)
+        await provider.aclose()
+
+
+FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
+    ("429", always(429, error("rate_limit_exceeded")), RateLimited, "rate_limited"),
+    ("400 moderation", always(400, error("moderation_blocked")), Rejected, "moderation_blocked"),
+    ("400 policy", always(400, error("content_policy_violation")), Rejected, "moderation_blocked"),
+    ("400 other", always(400, error("invalid_value")), Invalid, "request_refused"),
+    ("400 no money", always(400, error("billing_hard_limit_reached")), Invalid, "provider_refused"),
+    ("429 no money", always(429, error("insufficient_quota")), Invalid, "provider_refused"),
+    ("401", always(401, error("invalid_api_key")), Invalid, "provider_refused"),
+    ("404", always(404, error("model_not_found")), Invalid, "provider_refused"),
+    ("500", always(500, error(None, "server_error")), Transient, "server_error"),
+    ("500 no JSON", always(500, b"<html>", content_type="text/html"), Transient, "server_error"),
+    ("503", always(503, error(None)), Transient, "overloaded"),
+    ("502", always(502, b""), Ambiguous, "gateway"),
+    ("a redirect", always(307, b"", location="http://127.0.0.1:1/"), Ambiguous, "unexpected_status"),
+    ("cut", cut, Ambiguous, "cut_off"),
+    ("60 MB", flood, Ambiguous, "answer_too_large"),
+    ("compressed", always(200, b"\x1f\x8b", content_encoding="gzip"), Ambiguous, "answer_too_large"),
+    ("200 empty list", always(200, SUCCESS | {"data": []}), Ambiguous, "no_picture"),
+    ("200 no list", always(200, {"created": 1}), Ambiguous, "no_picture"),
+    ("200 empty item", always(200, SUCCESS | {"data": [{}]}), Ambiguous, "no_picture"),
+    ("200 other shape", always(200, {"data": "x", "usage": []}), Ambiguous, "no_picture"),
+    ("200 no JSON", always(200, b"hello", content_type="text/plain"), Ambiguous, "no_picture"),
+    ("bad base64", always(200, SUCCESS | {"data": [{"b64_json": "%%%"}]}), Ambiguous, "bad_picture"),
+    ("base64 of text", always(200, SUCCESS | {"data": [{"b64_json": "aGVsbG8="}]}), Ambiguous, "bad_picture"),
+    ("bad address", always(200, SUCCESS | {"data": [{"url": "file:///etc/passwd"}]}), Ambiguous, "bad_picture"),
+]
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "code"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
+)
+async def test_each_fault_is_one_typed_error_after_one_call(handler: Any, kind: type[DarkroomError], code: str) -> None:
+    async with far_end(handler) as end:
+        provider = make(end.url)
+        with pytest.raises(DarkroomError) as raised:
+            await provider.generate(edit())
+        assert type(raised.value) is kind
+        assert raised.value.error_code == code
+        assert "SECRET" not in f"{raised.value} {raised.value.details} {raised.value.public_message}"
+        assert "127.0.0.1" not in f"{raised.value} {raised.value.details}"
+        assert len(end.asked) == 1
+        await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": "0.5"}, 0.5),
+        ({"retry_after": "-3"}, 0.0),
+        ({"retry_after": "nan"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "Sun, 22 Nov 2026 10:00:30 GMT", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
+    ],
+)
+async def test_a_429_carries_what_it_asks_for(headers: dict[str, str], seconds: float | None) -> None:
+    async with far_end(always(429, error("rate_limit_exceeded"), **headers)) as end:
+        provider = make(end.url)
+        with pytest.raises(RateLimited) as raised:
+            await provider.generate(edit())
+        assert raised.value.retry_after == seconds
+        await provider.aclose()
+
+
+async def test_a_paid_answer_without_a_picture_says_what_it_cost() -> None:
+    async with far_end(always(200, SUCCESS | {"data": []})) as end:
+        provider = make(end.url)
+        with pytest.raises(Ambiguous) as raised:
+            await provider.generate(edit())
+        assert raised.value.details["cost_usd"] == pytest.approx(0.0607, abs=0.0001)
+        await provider.aclose()
+
+
+async def test_an_address_nobody_listens_on_is_unreachable() -> None:
+    provider = make(await nobody_listens())
+    with pytest.raises(Transient) as raised:
+        await provider.generate(edit())
+    assert raised.value.error_code == "unreachable"
+    await provider.aclose()
+
+
+async def test_a_dripped_answer_is_cut_at_the_deadline() -> None:
+    async def drip(_: Asked, writer: Any) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
+        await hang(_, writer)
+
+    async with far_end(drip) as end:
+        provider = make(end.url)
+        started = time.monotonic()
+        with pytest.raises(Ambiguous):
+            await provider.generate(edit(deadline_s=0.5))
+        assert time.monotonic() - started < 1.5
+        await provider.aclose()
+
+
+def test_it_is_not_made_in_mock_mode_without_a_key_or_without_a_price() -> None:
+    key = SecretStr("k")
+    for config, code in (
+        (ProviderConfig(mock_mode=True, api_key=key, prices=price_table()), "mock_mode"),
+        (ProviderConfig(mock_mode=False, prices=price_table()), "provider_refused"),
+        (ProviderConfig(mock_mode=False, api_key=key, model="gpt-unknown", prices=price_table()), "prices"),
+    ):
+        with pytest.raises(Invalid) as raised:
+            OpenAIProvider(config)
+        assert raised.value.error_code == code
+
+
+async def test_the_environment_does_not_redirect_it(end: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = await nobody_listens()
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "OPENAI_BASE_URL"):
+        monkeypatch.setenv(name, nowhere)
+    provider = make(end.url)
+    assert (await provider.generate(edit())).data == PICTURE
+    await provider.aclose()

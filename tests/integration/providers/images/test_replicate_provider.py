@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from providers.images.base import KEEP_WORK, ImageRequest
+from providers.images.prices import price_table
+from providers.images.registry import ProviderConfig
+from providers.images.replicate import ReplicateProvider
+from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
+from tests.contracts.far_end import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
+from tests.contracts.image_provider import ImageProviderContract
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ID = "gm3qorzdhgbfurvjtvhg6dckhu"
+OUTPUT = "https://replicate.delivery/xezq/abc/output.jpg"
+CREATE = "/v1/models/black-forest-labs/flux-1.1-pro/predictions"
+
+
+def prediction(status: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": ID,
+        "model": "black-forest-labs/flux-1.1-pro",
+        "version": "hidden",
+        "input": {"prompt": "SECRET"},
+        "logs": "SECRET",
+        "output": None,
+        "error": None,
+        "status": status,
+        "created_at": "2026-11-22T10:00:00.000Z",
+        "urls": {"get": f"https://evil.example/{ID}", "cancel": f"https://evil.example/{ID}/cancel"},
+        "data_removed": False,
+    } | more
+
+
+SUCCEEDED = prediction("succeeded", output=OUTPUT, metrics={"predict_time": 2.5, "total_time": 2.6})
+REQUEST = ImageRequest(task_id="t1", owner_id="o1", prompt="Mia in a cafe", deadline_s=20)
+
+
+def lifecycle(*polls: Any, created: Any = None) -> Any:
+    """Create answers 201, then each GET takes the next of `polls`, the last one again and again."""
+    left = list(polls)
+
+    async def handler(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.method == "GET":
+            poll = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(poll, dict):
+                say(writer, 200, poll)
+            else:
+                await poll(asked, writer)
+        elif asked.path.endswith("/cancel"):
+            say(writer, 200, prediction("canceled"))
+        else:
+            say(writer, 201, created or prediction("starting"))
+
+    return handler
+
+
+def make(url: str, **more: Any) -> ReplicateProvider:
+    values: dict[str, Any] = {"prices": price_table()} | more
+    return ReplicateProvider(ProviderConfig(mock_mode=False, api_key=SecretStr("r8_SECRET"), base_url=url, **values))
+
+
+@pytest.fixture
+async def end() -> AsyncIterator[FarEnd]:
+    async with far_end(lifecycle(SUCCEEDED)) as end:
+        yield end
+
+
+@pytest.fixture
+async def provider(end: FarEnd) -> AsyncIterator[ReplicateProvider]:
+    provider = make(end.url)
+    yield provider
+    await provider.aclose()
+
+
+@pytest.fixture
+async def slow_provider() -> AsyncIterator[ReplicateProvider]:
+    async with far_end(lifecycle(prediction("processing"))) as end:
+        provider = make(end.url)
+        yield provider
+        await provider.aclose()
+
+
+class TestReplicateProvider(ImageProviderContract):
+    pass
+
+
+def calls(end: FarEnd) -> list[tuple[str, str]]:
+    return [(asked.method, asked.path) for asked in end.asked]
+
+
+async def test_a_prediction_is_created_announced_and_waited_for() -> None:
+    seen: list[list[tuple[str, str]]] = []
+    async with far_end(lifecycle(prediction("processing"), SUCCEEDED)) as end:
+
+        async def on_started(job_id: str) -> None:
+            assert job_id == ID
+            seen.append(calls(end))
+
+        provider = make(end.url)
+        image = await provider.generate(REQUEST, on_started=on_started)
+        poll = ("GET", f"/v1/predictions/{ID}")
+        assert seen == [[("POST", CREATE)]]
+        assert calls(end) == [("POST", CREATE), poll, poll]
+        asked = end.asked[0]
+        assert asked.headers["authorization"] == "Bearer r8_SECRET"
+        assert asked.headers["cancel-after"] == "20s"
+        assert "prefer" not in asked.headers
+        assert asked.json == {"input": {"prompt": "Mia in a cafe", "output_format": "jpg", "aspect_ratio": "2:3"}}
+        assert (image.url, image.data, image.cost_usd) == (OUTPUT, None, 0.04)
+        await provider.aclose()
+
+
+async def test_a_size_without_a_name_is_sent_as_it_is(provider: ReplicateProvider, end: FarEnd) -> None:
+    await provider.generate(REQUEST.model_copy(update={"width": 1024, "height": 992}))
+    assert end.asked[0].json["input"] | {"prompt": ""} == {
+        "prompt": "",
+        "output_format": "jpg",
+        "aspect_ratio": "custom",
+        "width": 1024,
+        "height": 992,
+    }
+
+
+async def test_a_version_goes_to_the_endpoint_for_versions(end: FarEnd) -> None:
+    prices = price_table('{"me/own": {"per_second_usd": 0.001, "estimate_usd": 0.01}}')
+    provider = make(end.url, model="me/own:abc123", prices=prices)
+    image = await provider.generate(REQUEST)
+    assert end.asked[0].path == "/v1/predictions"
+    assert end.asked[0].json["version"] == "abc123"
+    assert image.cost_usd == pytest.approx(0.0025)
+    await provider.aclose()
+
+
+async def test_a_quick_prediction_can_be_held_open_and_a_webhook_asked_for() -> None:
+    async with far_end(lifecycle(SUCCEEDED, created=SUCCEEDED)) as end:
+        provider = make(end.url, options={"prefer_wait_s": "30", "webhook_url": "https://us.example/hook"})
+        await provider.generate(REQUEST)
+        assert end.asked[0].headers["prefer"] == "wait=30"
+        assert end.asked[0].json["webhook"] == "https://us.example/hook"
+        assert end.asked[0].json["webhook_events_filter"] == ["completed"]
+        assert len(end.asked) == 1
+        await provider.aclose()
+
+
+async def test_waking_looks_at_once() -> None:
+    async with far_end(lifecycle(SUCCEEDED)) as end:
+        provider = make(end.url)
+
+        async def on_started(job_id: str) -> None:
+            asyncio.get_running_loop().call_later(0.05, provider.wake, job_id)
+
+        async with asyncio.timeout(0.4):
+            await provider.generate(REQUEST, on_started=on_started)
+        provider.wake("nobody waits for this")
+        await provider.aclose()
+
+
+async def test_a_known_prediction_is_resumed_and_not_paid_again(provider: ReplicateProvider, end: FarEnd) -> None:
+    told: list[str] = []
+
+    async def on_started(job_id: str) -> None:
+        told.append(job_id)
+
+    image = await provider.generate(REQUEST, on_started=on_started, resume=ID)
+    assert image.url == OUTPUT
+    assert calls(end) == [("GET", f"/v1/predictions/{ID}")]
+    assert told == []
+
+
+async def test_faults_while_polling_are_asked_again() -> None:
+    polls = [always(500), always(429, retry_after="0"), cut, always(502), SUCCEEDED]
+    async with far_end(lifecycle(*polls)) as end:
+        provider = make(end.url)
+
+        async def wake() -> None:
+            while True:
+                await asyncio.sleep(0.02)
+                provider.wake(ID)
+
+        waking = asyncio.ensure_future(wake())
+        assert (await provider.generate(REQUEST, resume=ID)).url == OUTPUT
+        waking.cancel()
+        assert len(end.asked) == len(polls)
+        await provider.aclose()
+
+
+async def test_output_may_be_a_list_or_a_data_url() -> None:
+    for output, url, data in (
+        ([OUTPUT], OUTPUT, None),
+        ("data:image/jpeg;base64,/9j/", None, b"\xff\xd8\xff"),
+    ):
+        async with far_end(lifecycle(SUCCEEDED | {"output": output})) as end:
+            provider = make(end.url)
+            image = await provider.generate(REQUEST)
+            assert (image.url, image.data) == (url, data)
+            await provider.aclose()
+
+
+async def test_cancelling_cancels_the_prediction() -> None:
+    async with far_end(lifecycle(prediction("processing"))) as end:
+        provider = make(end.url)
+        started = asyncio.Event()
+
+        async def on_started(_: str) -> None:
+            started.set()
+
+        call = asyncio.ensure_future(provider.generate(REQUEST, on_started=on_started))
+        await started.wait()
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert calls(end)[-1] == ("POST", f"/v1/predictions/{ID}/cancel")
+        await provider.aclose()
+
+
+async def test_cancelling_while_it_is_created_cancels_what_was_created() -> None:
+    asked_for, go_on = asyncio.Event(), asyncio.Event()
+    answers = lifecycle(prediction("processing"))
+
+    async def handler(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.path == CREATE:
+            asked_for.set()
+            await go_on.wait()
+        await answers(asked, writer)
+
+    async with far_end(handler) as end:
+        provider = make(end.url)
+        call = asyncio.ensure_future(provider.generate(REQUEST))
+        await asked_for.wait()
+        call.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert calls(end) == [("POST", CREATE), ("POST", f"/v1/predictions/{ID}/cancel")]
+        await provider.aclose()
+
+
+async def test_a_worker_that_shuts_down_leaves_the_prediction_to_the_next() -> None:
+    async with far_end(lifecycle(prediction("processing"))) as end:
+        provider = make(end.url)
+        started = asyncio.Event()
+
+        async def on_started(_: str) -> None:
+            started.set()
+
+        call = asyncio.ensure_future(provider.generate(REQUEST, on_started=on_started))
+        await started.wait()
+        await asyncio.sleep(0)
+        call.cancel(KEEP_WORK)
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert calls(end) == [("POST", CREATE)]
+        await provider.aclose()
+
+
+async def test_a_prediction_that_cannot_be_noted_down_is_cancelled() -> None:
+    async with far_end(lifecycle(prediction("processing"))) as end:
+        provider = make(end.url)
+
+        async def on_started(_: str) -> None:
+            raise Transient("the database is away")
+
+        with pytest.raises(Transient):
+            await provider.generate(REQUEST, on_started=on_started)
+        assert calls(end) == [("POST", CREATE), ("POST", f"/v1/predictions/{ID}/cancel")]
+        await provider.aclose()
+
+
+async def test_at_the_deadline_the_prediction_goes_on_to_be_resumed() -> None:
+    async with far_end(lifecycle(prediction("processing"))) as end:
+        provider = make(end.url)
+        with pytest.raises(Ambiguous):
+            await provider.generate(REQUEST.model_copy(update={"deadline_s": 0.3}))
+        assert ("POST", f"/v1/predictions/{ID}/cancel") not in calls(end)
+        await provider.aclose()
+
+
+NSFW = "NSFW content detected. Try running it again, or try a different prompt. SECRET"
+CREATE_FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
+    ("401", always(401, {"title": "Unauthenticated", "detail": "SECRET"}), Invalid, "provider_refused"),
+    ("402", always(402, {"title": "Insufficient credit"}), Invalid, "provider_refused"),
+    ("404", always(404, {"detail": "no such model"}), Invalid, "provider_refused"),
+    ("422", always(422, {"title": "Input validation failed"}), Invalid, "request_refused"),
+    ("429", always(429, {"detail": "throttled"}, retry_after="4"), RateLimited, "rate_limited"),
+    ("500", always(500), Transient, "server_error"),
+    ("503", always(503), Transient, "overloaded"),
+    ("502", always(502), Ambiguous, "gateway"),
+    ("cut", cut, Ambiguous, "cut_off"),
+    ("60 MB", flood, Ambiguous, "answer_too_large"),
+    ("201 no JSON", always(201, b"hello"), Ambiguous, "no_picture"),
+    ("201 no id", always(201, {"status": "starting"}), Ambiguous, "no_picture"),
+    ("201 evil id", always(201, prediction("starting", id="../../account")), Ambiguous, "no_picture"),
+]
+END_FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
+    ("failed", lifecycle(prediction("failed", error="CUDA out of memory SECRET")), Transient, "prediction_failed"),
+    ("failed oddly", lifecycle(prediction("failed", error={"a": 1})), Transient, "prediction_failed"),
+    ("canceled", lifecycle(prediction("canceled")), Transient, "prediction_canceled"),
+    ("aborted", lifecycle(prediction("aborted")), Transient, "prediction_aborted"),
+    ("refused", lifecycle(prediction("failed", error=NSFW)), Rejected, "moderation_blocked"),
+    (
+        "sensitive",
+        lifecycle(prediction("failed", error="flagged as sensitive. (E005)")),
+        Rejected,
+        "moderation_blocked",
+    ),
+    ("no output", lifecycle(prediction("succeeded")), Ambiguous, "no_picture"),
+    ("empty list", lifecycle(prediction("succeeded", output=[])), Ambiguous, "no_picture"),
+    ("odd output", lifecycle(prediction("succeeded", output={"a": 1})), Ambiguous, "no_picture"),
+    ("bad address", lifecycle(prediction("succeeded", output="ftp://x/y")), Ambiguous, "bad_picture"),
+    ("bad base64", lifecycle(prediction("succeeded", output="data:image/png;base64,%%")), Ambiguous, "bad_picture"),
+    ("gone", lifecycle(always(404)), Invalid, "provider_refused"),
+]
+
+
+@pytest.mark.parametrize(("handler", "kind", "code"), [f[1:] for f in CREATE_FAULTS], ids=[f[0] for f in CREATE_FAULTS])
+async def test_a_fault_at_creation_is_one_typed_error_after_one_call(
+    handler: Any, kind: type[DarkroomError], code: str
+) -> None:
+    async with far_end(handler) as end:
+        provider = make(end.url)
+        with pytest.raises(DarkroomError) as raised:
+            await provider.generate(REQUEST)
+        check(raised.value, kind, code)
+        assert len(end.asked) == 1
+        await provider.aclose()
+
+
+@pytest.mark.parametrize(("handler", "kind", "code"), [f[1:] for f in END_FAULTS], ids=[f[0] for f in END_FAULTS])
+async def test_a_bad_end_is_a_typed_error(handler: Any, kind: type[DarkroomError], code: str) -> None:
+    async with far_end(handler) as end:
+        provider = make(end.url)
+        with pytest.raises(DarkroomError) as raised:
+            await provider.generate(REQUEST, resume=ID)
+        check(raised.value, kind, code)
+        await provider.aclose()
+
+
+def check(error: DarkroomError, kind: type[DarkroomError], code: str) -> None:
+    assert type(error) is kind
+    assert error.error_code == code
+    assert "SECRET" not in f"{error} {error.details} {error.public_message}"
+
+
+async def test_a_429_carries_what_it_asks_for() -> None:
+    async with far_end(always(429, {}, retry_after="4")) as end:
+        provider = make(end.url)
+        with pytest.raises(RateLimited) as raised:
+            await provider.generate(REQUEST)
+        assert raised.value.retry_after == 4
+        await provider.aclose()
+
+
+async def test_a_creation_that_hangs_is_cut_at_the_deadline() -> None:
+    async with far_end(hang) as end:
+        provider = make(end.url)
+        async with asyncio.timeout(2):
+            with pytest.raises(Ambiguous):
+                await provider.generate(REQUEST.model_copy(update={"deadline_s": 0.4}))
+        await provider.aclose()
+
+
+async def test_an_address_nobody_listens_on_is_unreachable() -> None:
+    provider = make(await nobody_listens())
+    with pytest.raises(Transient) as raised:
+        await provider.generate(REQUEST)
+    assert raised.value.error_code == "unreachable"
+    await provider.aclose()
+
+
+async def test_a_redirect_does_not_carry_the_token_away(end: FarEnd) -> None:
+    async with far_end(always(307, b"", location=end.url)) as other:
+        provider = make(other.url)
+        with pytest.raises(Ambiguous):
+            await provider.generate(REQUEST)
+        assert end.asked == []
+        await provider.aclose()
+
+
+def test_it_is_not_made_in_mock_mode_without_a_token_or_without_a_price() -> None:
+    key = SecretStr("k")
+    for config, code in (
+        (ProviderConfig(mock_mode=True, api_key=key, prices=price_table()), "mock_mode"),
+        (ProviderConfig(mock_mode=False, prices=price_table()), "provider_refused"),
+        (ProviderConfig(mock_mode=False, api_key=key, model="me/unknown", prices=price_table()), "prices"),
+    ):
+        with pytest.raises(Invalid) as raised:
+            ReplicateProvider(config)
+        assert raised.value.error_code == code
