@@ -52,14 +52,15 @@ def open_upright(data: bytes, *, max_pixels: int, subject: str, max_px: int = _U
     profiled colours become sRGB.
 
     Returns:
-        A libvips image, 8-bit sRGB in three bands, that is computed when it is encoded: `damage_refused` belongs around that.
+        A libvips image, 8-bit sRGB in three bands. It is computed when it is encoded: `data` must be held until then,
+        and `damage_refused` belongs around that.
 
     Raises:
         InputRefused: It is no JPEG, PNG or WebP picture, or has more than `max_pixels`.
         pyvips.Error: It is damaged.
     """
     probe(data, max_pixels=max_pixels, subject=subject)
-    header = libvips().Image.new_from_buffer(data, "", access="sequential", fail_on="error")
+    header = libvips().Image.new_from_source(_source(data), "", access="sequential", fail_on="error")
     if header.width * header.height > max_pixels:
         raise libvips().Error("the decoder sees more pixels than the header states")
     return _opaque_srgb(_thumbnail(data, max(header.width, header.height) / max_px, max_px))
@@ -72,9 +73,14 @@ def _thumbnail(data: bytes, ratio: float, max_px: int) -> Any:
     """
     image = libvips().Image
     if _HALVED_FROM <= ratio < _LIBVIPS_HALVES_FROM and recognise(data) == "JPEG":
-        half = image.jpegload_buffer(data, shrink=2, access="sequential", fail_on="error")
+        half = image.jpegload_source(_source(data), shrink=2, access="sequential", fail_on="error")
         return half.thumbnail_image(max_px, height=max_px, size="down")
-    return image.thumbnail_buffer(data, max_px, height=max_px, size="down", fail_on="error")
+    return image.thumbnail_source(_source(data), max_px, height=max_px, size="down", fail_on="error")
+
+
+def _source(data: bytes) -> Any:
+    """`data` where it is; libvips' calls that take a buffer copy it."""
+    return libvips().Source.new_from_memory(data)
 
 
 def _opaque_srgb(image: Any) -> Any:
