@@ -32,7 +32,7 @@ def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float 
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
         sentinels, master, extra = _sentinel(url)
-        client: redis.Redis = redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)  # type: ignore[no-untyped-call]  # redis-py leaves its sentinel untyped
+        client: redis.Redis = redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)
         return client
     pool = redis.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
@@ -45,7 +45,7 @@ def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
         sentinels, master, extra = _sentinel(url)
-        client: redis.asyncio.Redis = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)  # type: ignore[no-untyped-call]  # as above
+        client: redis.asyncio.Redis = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)
         return client
     pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)

@@ -1,0 +1,11 @@
+"""The products, by name."""
+
+from __future__ import annotations
+
+from pipelines.products.base import Plan, ProductSpec
+from pipelines.products.tryon import TRYON
+from schemas.common import Product
+
+PRODUCTS: dict[Product, ProductSpec] = {spec.product: spec for spec in (TRYON,)}
+
+__all__ = ["PRODUCTS", "Plan", "ProductSpec"]

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
+from providers.records.missing import function_missing
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
@@ -67,11 +68,9 @@ class PostgresRpc:
                 cursor = await connection.execute(statement, values)
                 row = await cursor.fetchone()
         except psycopg.errors.UndefinedFunction as error:
-            raise DatabaseRefused(
-                f"the function {function} is missing: run `python manage.py migrate`", function=function
-            ) from error
+            raise (function_missing(function) if function in (error.diag.message_primary or "") else _refused(function, error)) from error
         except _REFUSALS as error:
-            raise DatabaseRefused(f"{function}: {type(error).__name__} {error.sqlstate}", function=function) from error
+            raise _refused(function, error) from error
         except (psycopg.Error, PoolTimeout, OSError) as error:
             raise DatabaseUnavailable(f"{function}: {type(error).__name__}", function=function) from error
         return row[0] if row else None
@@ -79,3 +78,7 @@ class PostgresRpc:
     async def aclose(self) -> None:
         """Close the pool's connections."""
         await self._pool.close()
+
+
+def _refused(function: str, error: psycopg.Error) -> DatabaseRefused:
+    return DatabaseRefused(f"{function}: {type(error).__name__} {error.sqlstate}", function=function)

@@ -34,9 +34,7 @@ class Records:
     async def dispatch(self, *, limit: int, max_in_flight: int, lease_s: float) -> list[JobRow]:
         """Start waiting jobs in turn, at most `limit` and never more than `max_in_flight` running altogether."""
         return _rows(
-            await self._rpc.call(
-                "darkroom_dispatch", p_limit=limit, p_max_in_flight=max_in_flight, p_lease_s=lease_s
-            )
+            await self._rpc.call("darkroom_dispatch", p_limit=limit, p_max_in_flight=max_in_flight, p_lease_s=lease_s)
         )
 
     async def renew(self, leases: Mapping[str, int], lease_s: float) -> dict[str, JobState]:
@@ -77,10 +75,6 @@ class Records:
                 p_spent_usd=spent_usd,
             )
         )
-
-    async def wanted(self, task_id: str, token: int) -> bool:
-        """Whether the job still runs under this token: asked before money is spent."""
-        return bool(await self._rpc.call("darkroom_wanted", p_task_id=task_id, p_token=token))
 
     async def hold(self, task_id: str, token: int, message: str | None) -> bool:
         """Put the session back to queued with `message` while the job waits; None: it goes on."""

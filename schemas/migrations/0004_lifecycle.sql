@@ -188,12 +188,6 @@ begin
   return found;
 end $$;
 
--- Whether the job is still running under this token: asked before money is spent.
-create or replace function darkroom_wanted(p_task_id text, p_token bigint) returns boolean
-language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select exists (select from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running')
-$$;
-
 -- Tells the session that its job waits for a rate limit (`p_message`), or that it goes on (null).
 create or replace function darkroom_hold(p_task_id text, p_token bigint, p_message text) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$

@@ -1,0 +1,155 @@
+"""What the stages of one worker process share, made once, on the worker's event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from pipelines.engine.broker import Broker
+from pipelines.engine.claims import Claims
+from pipelines.engine.janitor import Janitor
+from pipelines.engine.registry import Registry
+from pipelines.engine.steps import StageMiddleware
+from pipelines.engine.sweep import Sweep
+from pipelines.middleware import Claiming, Correlation, Reporting, Retries, Settlement, Stopping, TimeLimit
+from pipelines.stages.generate import Generate
+from pipelines.stages.pixels import Pixels
+from providers.images.mock import MockProvider
+from providers.fetch import Fetcher, FetchPolicy
+from providers.progress import ProgressLog
+from providers.records import Records
+from providers.redis_clients import async_client
+from providers.scratch.base import Scratch
+from providers.scratch.folder import FolderScratch
+from providers.scratch.redis import RedisScratch
+from providers.signing import signing_key
+from providers.storage.base import Storage
+from providers.storage.local import LocalStorage
+from schemas.common import Product
+from settings import Settings
+
+#: Seconds that bytes in Redis outlive the last write of their job; longer than any retry waits.
+SCRATCH_TTL_S = 3600
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a stage may need."""
+
+    records: Records
+    progress: ProgressLog
+    claims: Claims
+    scratch: Scratch
+    storage: Storage
+    fetcher: Fetcher
+    result_fetcher: Fetcher
+    pixels: Pixels
+    generate: Mapping[Product, Generate]
+    middleware: Sequence[StageMiddleware]
+    sweep: Sweep
+    lease_s: float
+    registry: Registry
+
+    async def aclose(self) -> None:
+        """Give back every connection."""
+        await self.fetcher.aclose()
+        await self.result_fetcher.aclose()
+        await self.storage.aclose()
+        await self.scratch.aclose()
+        await self.records.aclose()
+        self.pixels.close()
+
+
+def make_services(settings: Settings, broker: Broker, redis_url: str, records: Records, registry: Registry) -> Services:
+    """The services of one process; nothing connects before it is used."""
+    client = async_client(redis_url, max_connections=64)
+    progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
+    scratch = make_scratch(settings, client)
+    storage = LocalStorage(
+        settings.data_dir / "storage",
+        signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None),
+        settings.public_url or f"http://{settings.host}:{settings.port}",
+    )
+    fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
+    result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
+    claims = Claims(client)
+    return Services(
+        records=records,
+        progress=progress,
+        claims=claims,
+        scratch=scratch,
+        storage=storage,
+        fetcher=fetcher,
+        result_fetcher=result_fetcher,
+        pixels=Pixels(),
+        generate=_generators(settings, result_fetcher, scratch, records),
+        middleware=(
+            Correlation(),
+            Claiming(claims),
+            Settlement(records, lease_s=settings.lease_s),
+            Stopping(),
+            Retries(records, progress, max_retries=settings.openai_max_retries, lease_s=settings.lease_s),
+            Reporting(progress),
+            TimeLimit(settings.soft_time_limit_s),
+        ),
+        sweep=make_sweep(settings, broker, records, client),
+        lease_s=settings.lease_s,
+        registry=registry,
+    )
+
+
+def make_scratch(settings: Settings, client: redis.asyncio.Redis) -> Scratch:
+    """Where bytes lie between stages."""
+    if settings.scratch == "redis":
+        return RedisScratch(client, SCRATCH_TTL_S)
+    return FolderScratch(settings.data_dir / "scratch")
+
+
+def make_sweep(settings: Settings, broker: Broker, records: Records, client: redis.asyncio.Redis) -> Sweep:
+    """The sweep, over the connections given."""
+    janitor = Janitor(records, broker, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries)
+    return Sweep(
+        janitor=janitor,
+        records=records,
+        client=client,
+        scratch=make_scratch(settings, client),
+        stuck_after_s=settings.stuck_after_s,
+        dead_letter_ttl_s=settings.dead_letter_ttl_s,
+    )
+
+
+def _policy(settings: Settings, hosts: tuple[str, ...]) -> FetchPolicy:
+    return FetchPolicy(
+        allowed_networks=settings.fetch_allowed_networks,
+        allowed_hosts=hosts,
+        max_bytes=settings.fetch_max_bytes,
+        max_pixels=settings.fetch_max_pixels,
+        timeout_s=settings.fetch_timeout_s,
+    )
+
+
+def _generators(settings: Settings, fetcher: Fetcher, scratch: Scratch, records: Records) -> dict[Product, Generate]:
+    generator = SingleProvider(MockProvider(settings.mock_latency_s))
+    return {
+        product: Generate(
+            generator=generator, fetcher=fetcher, scratch=scratch, records=records,
+            deadline_s=settings.soft_time_limit_s,
+        )
+        for product in Product
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Gen:
+    image: object
+    calls: tuple = ()
+
+
+class SingleProvider:
+    def __init__(self, p):
+        self.p = p
+
+    async def generate(self, request, *, on_started, resume):
+        return _Gen(await self.p.generate(request))

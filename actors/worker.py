@@ -1,0 +1,143 @@
+"""What a worker process starts beside its actors: the event loop, the leases, the janitor, the intake."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import uuid
+from typing import Any
+
+import dramatiq
+import structlog
+from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_loop_thread
+from dramatiq.logging import get_logger
+from dramatiq.middleware import Middleware
+
+from actors import queues
+from actors.services import Services, make_services, make_sweep
+from pipelines.engine.broker import Broker
+from pipelines.engine.dispatcher import Dispatcher
+from pipelines.engine.intake import Intake, return_abandoned
+from pipelines.engine.keeper import Keeper
+from pipelines.engine.registry import Registry, Stop
+from pipelines.engine.threads import LoopThread, pause
+from providers.records.connect import connect
+from providers.redis_clients import async_client
+from schemas.common import Product
+from schemas.errors import DarkroomError
+from settings import Settings
+
+log = structlog.get_logger(__name__)
+
+#: Seconds between looks for interrupts of each waiting thread: we use none, and a thousand threads would look.
+INTERRUPT_CHECK_S = 3600.0
+#: Seconds between looks for what dead consumers left.
+RETURN_INTERVAL_S = 5.0
+
+
+class WorkerMiddleware(Middleware):
+    """Starts and stops what a worker needs, in the worker's own process."""
+
+    services: Services
+
+    def __init__(self, settings: Settings, redis_url: str, database_url: str | None) -> None:
+        """Prepare; nothing connects before the worker boots, which is after the fork."""
+        self._settings = settings
+        self._redis_url = redis_url
+        self._database_url = database_url
+        self._registry = Registry()
+        self._threads: list[LoopThread] = []
+        self._consumer = uuid.uuid4().hex
+
+    def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        """Size the thread pool, start the event loop and the threads that go on whatever the stages do."""
+        chosen = worker.consumer_whitelist
+        worker.worker_threads = queues.threads(broker.limits, chosen)
+        loop = EventLoopThread(get_logger(__name__, type(self)), interrupt_check_ival=INTERRUPT_CHECK_S)
+        loop.start(timeout=5.0)
+        set_event_loop_thread(loop)
+        self.services = loop.run_coroutine(self._make_services(broker))
+        self._threads = [LoopThread("keeper", self._keep), LoopThread("janitor", lambda stop: self._tidy(broker, stop))]
+        if chosen is None or queues.INGEST in chosen:
+            self._threads.append(LoopThread("ingest", lambda stop: self._ingest(broker, stop)))
+        for thread in self._threads:
+            thread.start()
+        log.info("worker_started", threads=worker.worker_threads, queues=sorted(chosen or queues.QUEUES))
+
+    def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
+        """Take no more tasks; after the grace period hand back what is still running."""
+        for thread in self._threads:
+            if thread.name == "ingest":
+                thread.stop()
+        timer = threading.Timer(self._settings.shutdown_grace_s, self._hand_back)
+        timer.daemon = True
+        timer.start()
+
+    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
+        """Stop the threads and give back the connections."""
+        for thread in self._threads:
+            thread.stop()
+        loop = get_event_loop_thread()
+        if loop is not None:
+            loop.run_coroutine(self.services.aclose())
+            loop.stop()
+            set_event_loop_thread(None)
+
+    def _hand_back(self) -> None:
+        for work in self._registry.snapshot():
+            work.halt(Stop.SHUTDOWN)
+
+    async def _make_services(self, broker: Broker) -> Services:
+        return make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)
+
+    def _connect(self, max_connections: int) -> Any:
+        return connect(
+            database_url=self._database_url,
+            supabase_url=self._settings.supabase_url,
+            supabase_key=self._settings.supabase_service_role_key,
+            timeout_s=self._settings.supabase_timeout_s,
+            max_connections=max_connections,
+        )
+
+    async def _keep(self, stopped: asyncio.Event) -> None:
+        records = self._connect(1)
+        client = async_client(self._redis_url, max_connections=2)
+        keeper = Keeper(
+            self._registry, records, client, lease_s=self._settings.lease_s, hard_s=self._settings.hard_time_limit_s
+        )
+        try:
+            await keeper.run(stopped)
+        finally:
+            await records.aclose()
+            await client.aclose()
+
+    async def _tidy(self, broker: Broker, stopped: asyncio.Event) -> None:
+        records = self._connect(1)
+        client = async_client(self._redis_url, max_connections=2)
+        sweep = make_sweep(self._settings, broker, records, client)
+        try:
+            with contextlib.suppress(DarkroomError):
+                await sweep.sweep()
+            await sweep.janitor.run(stopped, self._settings.janitor_interval_s)
+        finally:
+            await records.aclose()
+            await client.aclose()
+
+    async def _ingest(self, broker: Broker, stopped: asyncio.Event) -> None:
+        records = self._connect(4)
+        client = async_client(self._redis_url, max_connections=16, socket_timeout_s=10.0)
+        dispatcher = Dispatcher(
+            records, broker, client, max_in_flight=self._settings.max_in_flight, lease_s=self._settings.lease_s
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for product in Product:
+                    tasks.create_task(Intake(product, self._consumer, client, records).run(stopped))
+                tasks.create_task(dispatcher.run(stopped))
+                while not stopped.is_set():
+                    await return_abandoned(client)
+                    await pause(stopped, RETURN_INTERVAL_S)
+        finally:
+            await records.aclose()
+            await client.aclose()

@@ -1,0 +1,74 @@
+"""Starts waiting jobs: in turn between owners, and no more than may be in flight."""
+
+from __future__ import annotations
+
+import asyncio
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+
+from pipelines.engine.broker import Broker
+from pipelines.engine.driver import drive
+from pipelines.engine.threads import pause
+from providers.records import Records
+from schemas import keys
+from schemas.errors import DarkroomError
+from schemas.records import JobRow
+
+log = structlog.get_logger(__name__)
+
+#: Jobs started per round trip to the database.
+BATCH = 50
+#: Seconds between looks when nobody wakes the dispatcher.
+IDLE_S = 1
+
+
+class Dispatcher:
+    """Moves jobs from the waiting room into the stages' queues."""
+
+    def __init__(
+        self, records: Records, broker: Broker, client: redis.asyncio.Redis, *, max_in_flight: int, lease_s: float
+    ) -> None:
+        """Dispatch for all workers.
+
+        Args:
+            records: A connection of the dispatcher's own.
+            broker: Where to enqueue.
+            client: Where it is woken.
+            max_in_flight: The most jobs between dispatch and outcome, all workers together.
+            lease_s: Seconds a lease lasts.
+        """
+        self._records = records
+        self._broker = broker
+        self._client = client
+        self._max_in_flight = max_in_flight
+        self._lease_s = lease_s
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Dispatch whenever woken until `stopped`."""
+        while not stopped.is_set():
+            try:
+                if await self.dispatch() < BATCH:
+                    await self._client.blpop([keys.WAKE], IDLE_S)
+            except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
+                # A job that was started and not enqueued comes back when its lease runs out.
+                log.warning("dispatch_failed", error=type(error).__name__)
+                await pause(stopped, 0.5)
+
+    async def dispatch(self) -> int:
+        """Start what may be started now; returns how many jobs.
+
+        Raises:
+            DarkroomError: The database could not be asked.
+            redis.exceptions.RedisError: Some jobs could not be enqueued; their leases bring them back.
+        """
+        rows = await self._records.dispatch(limit=BATCH, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
+        if rows:
+            await asyncio.to_thread(self._enqueue, rows)
+        return len(rows)
+
+    def _enqueue(self, rows: list[JobRow]) -> None:
+        for row in rows:
+            drive(self._broker, row)
+            log.info("job_started", task_id=row.task_id, request_id=row.request_id, product=row.product.value)

@@ -1,0 +1,105 @@
+"""Puts jobs on their way: from a row of the table to the first message of a pipeline."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from dramatiq import Message, pipeline
+
+from pipelines.engine.broker import Broker, job_message, message_options
+from pipelines.products import PRODUCTS
+from schemas.common import StageName
+from schemas.job import Failure, Job, Picture
+from schemas.records import JobRow
+from schemas.tasks import TASK_TYPES
+
+
+def plan_job(row: JobRow) -> Job:
+    """The job of a row that was just started or taken over.
+
+    Where the journal says that the pictures were generated, the job goes on from there.
+    """
+    spec = PRODUCTS[row.product]
+    plan = spec.plan(TASK_TYPES[row.product].model_validate(row.payload))
+    job = Job(
+        product=row.product,
+        task_id=row.task_id,
+        session_id=row.session_id,
+        owner_id=row.owner_id,
+        user_id=row.user_id,
+        channel=row.channel,
+        request_id=row.request_id,
+        run=row.run,
+        token=row.token,
+        inputs=plan.inputs,
+        prompt=plan.prompt,
+        params=plan.params or {},
+        pictures=tuple(Picture() for _ in range(plan.count)),
+        started_ms=round((row.dispatched_at.timestamp() if row.dispatched_at else time.time()) * 1000),
+        failure=Failure.model_validate(row.failure) if row.failure else None,
+    )
+    generated = row.journal.get("generated")
+    if generated is not None:
+        job = Job.model_validate(job.model_dump() | generated)
+    return job
+
+
+def stages_left(row: JobRow) -> tuple[StageName, ...]:
+    """The stages that a started or taken-over job still has to pass."""
+    stages = PRODUCTS[row.product].stages
+    if row.state.terminal:
+        return (StageName.NOTIFY,)
+    if "generated" in row.journal:
+        return stages[stages.index(StageName.GENERATE) + 1 :]
+    return stages
+
+
+def drive(broker: Broker, row: JobRow) -> None:
+    """Enqueue the first message of what the job still has to pass.
+
+    Raises:
+        redis.exceptions.RedisError: The queue can't be reached; the job's lease brings it back.
+    """
+    job = plan_job(row)
+    messages = [job_message(stages_left(row)[0], job), *(_later(stage) for stage in stages_left(row)[1:])]
+    pipeline(messages, broker=broker).run()
+
+
+def hand_on(broker: Broker, message: Message[Any], job: Job) -> None:
+    """Enqueue the stage after `message`'s, if there is one, with `job`. Trying again is safe.
+
+    Raises:
+        redis.exceptions.RedisError: The queue can't be reached.
+    """
+    target = message.options.get("pipe_target")
+    if target is not None:
+        following: Message[Any] = Message(**target)
+        job = job.model_copy(update={"attempt": 0, "delivery": 0})
+        broker.enqueue(_bring(following, job))
+
+
+def put_back(broker: Broker, message: Message[Any], job: Job, delay_s: float) -> None:
+    """Enqueue the same stage once more, after `delay_s` seconds. Trying again is safe."""
+    broker.enqueue(_bring(message, job), delay=round(delay_s * 1000) or None)
+
+
+def tell(broker: Broker, job: Job) -> None:
+    """Enqueue the telling of an outcome. Trying again is safe."""
+    broker.enqueue(job_message(StageName.NOTIFY, job))
+
+
+def _later(stage: StageName) -> Message[Any]:
+    return Message(queue_name=stage, actor_name=stage, args=(), kwargs={}, options={})
+
+
+def _bring(message: Message[Any], job: Job) -> Message[Any]:
+    kept = {key: value for key, value in message.options.items() if key == "pipe_target"}
+    fresh: Message[Any] = Message(
+        queue_name=message.actor_name,
+        actor_name=message.actor_name,
+        args=(job.model_dump(mode="json", exclude_defaults=True),),
+        kwargs={},
+        options=kept | message_options(message.actor_name, job),
+    )
+    return fresh

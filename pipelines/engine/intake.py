@@ -1,0 +1,154 @@
+"""Takes tasks from a producers' list into the waiting room, so that none is lost or doubled wherever it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+
+from pipelines.engine.parsing import Unusable, letter, parse
+from pipelines.engine.threads import pause
+from providers.records import Records
+from providers.records.base import DatabaseRefused
+from schemas import keys
+from schemas.common import Product
+from schemas.errors import DarkroomError
+from schemas.records import DeadLetter, NewTask, Verdict
+from schemas.tasks import TASK_LISTS
+
+log = structlog.get_logger(__name__)
+
+#: Tasks per round trip to the database.
+BATCH = 500
+#: Seconds to block on an empty list.
+WAIT_S = 1.0
+#: A consumer without a sign of life for this long is dead, milliseconds. Alive ones give one with every batch.
+CONSUMER_TIMEOUT_MS = 20_000
+
+UNKNOWN_SESSION = "no such session of this owner"
+
+
+class Intake:
+    """One consumer of one list: taken into a list of its own, written to the table, then removed."""
+
+    def __init__(self, product: Product, consumer: str, client: redis.asyncio.Redis, records: Records) -> None:
+        """Consume the list of `product` as `consumer`, a name that no other consumer has."""
+        self._product = product
+        self._consumer = consumer
+        self._client = client
+        self._records = records
+        self._source = TASK_LISTS[product]
+        self._taking = keys.taking(consumer, self._source)
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Take tasks until `stopped`; whatever fails is tried again, nothing is given up."""
+        while not stopped.is_set():
+            try:
+                await self.take(WAIT_S)
+            except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
+                log.warning("intake_failed", list=self._source, error=type(error).__name__)
+                await pause(stopped, 0.5)
+
+    async def take(self, wait_s: float) -> int:
+        """Take one batch, waiting up to `wait_s` seconds for its first task; returns how many.
+
+        Raises:
+            DarkroomError, redis.exceptions.RedisError: Nothing is lost: the batch lies in the processing list.
+        """
+        await self.sign_of_life()
+        # What a failed attempt left is first: the reply to a move may have been lost, so the list is the truth.
+        if not await self._client.llen(self._taking):
+            await self._client.blmove(self._source, self._taking, int(wait_s) or 1, "RIGHT", "LEFT")
+            await self._take_more()
+        batch = [_bytes(item) for item in await self._client.lrange(self._taking, 0, -1)]
+        if batch:
+            await self._write(batch)
+            await self._client.delete(self._taking)
+            await _wake(self._client)
+        return len(batch)
+
+    async def sign_of_life(self) -> None:
+        """Say that this consumer lives."""
+        await self._client.zadd(keys.CONSUMERS, {self._consumer: round(time.time() * 1000)})
+
+    async def _take_more(self) -> None:
+        waiting = min(await self._client.llen(self._source), BATCH - 1)
+        if waiting:
+            async with self._client.pipeline(transaction=False) as pipe:
+                for _ in range(waiting):
+                    pipe.lmove(self._source, self._taking, "RIGHT", "LEFT")
+                await pipe.execute()
+
+    async def _write(self, batch: list[bytes]) -> None:
+        tasks: dict[str, tuple[NewTask, bytes]] = {}
+        letters: list[DeadLetter] = []
+        # The oldest was pushed into the processing list first and lies at its end.
+        for payload in reversed(batch):
+            try:
+                task = parse(self._product, payload)
+            except Unusable as error:
+                letters.append(
+                    letter(self._product, payload, code=error.code, reason=error.reason, fields=error.fields)
+                )
+            else:
+                tasks.setdefault(task.task_id, (task, payload))
+        verdicts = await self._accept(tasks, letters) if tasks else {}
+        for task_id, verdict in verdicts.items():
+            task, payload = tasks[task_id]
+            if verdict is Verdict.UNKNOWN_SESSION:
+                letters.append(letter(self._product, payload, code=verdict.value, reason=UNKNOWN_SESSION))
+            elif verdict is not Verdict.ACCEPTED:
+                log.info("task_skipped", task_id=task_id, request_id=task.request_id, verdict=verdict.value)
+        if letters:
+            refunded = await self._records.bury(letters)
+            for item in letters:
+                log.warning("payload_refused", list=item.list, code=item.code, task_id=item.task_id)
+            log.info("dead_letters_kept", count=len(letters), refunded=refunded)
+
+    async def _accept(self, tasks: dict[str, tuple[NewTask, bytes]], letters: list[DeadLetter]) -> dict[str, Verdict]:
+        try:
+            return await self._records.accept([task for task, _ in tasks.values()])
+        except DatabaseRefused as error:
+            if len(tasks) == 1:
+                # If it is the database that is wrong, keeping the letter fails too and the task stays where it is.
+                ((_, payload),) = tasks.values()
+                letters.append(letter(self._product, payload, code="refused", reason=str(error)))
+                return {}
+        verdicts: dict[str, Verdict] = {}
+        for task_id, pair in tasks.items():
+            verdicts |= await self._accept({task_id: pair}, letters)
+        return verdicts
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+async def return_abandoned(client: redis.asyncio.Redis) -> int:
+    """Put back what dead consumers had taken and not yet written; returns how many tasks.
+
+    Raises:
+        redis.exceptions.RedisError: Nothing is lost; the next look goes on.
+    """
+    returned = 0
+    horizon = round(time.time() * 1000) - CONSUMER_TIMEOUT_MS
+    for name in await client.zrangebyscore(keys.CONSUMERS, 0, horizon):
+        consumer = _bytes(name).decode()
+        for source in TASK_LISTS.values():
+            while await client.lmove(keys.taking(consumer, source), source, "LEFT", "RIGHT"):
+                returned += 1
+        await client.zrem(keys.CONSUMERS, consumer)
+    if returned:
+        log.warning("tasks_returned", count=returned)
+    return returned
+
+
+async def _wake(client: redis.asyncio.Redis) -> None:
+    async with client.pipeline() as pipe:
+        pipe.lpush(keys.WAKE, 1)
+        pipe.ltrim(keys.WAKE, 0, 0)
+        await pipe.execute()

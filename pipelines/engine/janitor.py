@@ -1,0 +1,106 @@
+"""Looks every few seconds for jobs whose lease ran out, and drives them again, or ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+import redis.exceptions
+import structlog
+
+from pipelines.engine.broker import Broker, QueueUnreachable
+from pipelines.engine.driver import drive, plan_job, tell
+from pipelines.engine.threads import pause
+from providers.records import Records
+from schemas.errors import DarkroomError
+from schemas.job import Failure
+from schemas.records import JobRow
+
+log = structlog.get_logger(__name__)
+
+STUCK_MESSAGE = "Worker restarted: the job did not complete"
+
+
+@dataclass
+class Tally:
+    """What one look did: jobs looked at, driven again, failed; credits given back."""
+
+    checked: int = 0
+    redriven: int = 0
+    failed: int = 0
+    refunded: int = 0
+
+
+class Janitor:
+    """The one re-driver. A job that merely waits in a queue keeps its lease; one whose worker is gone is taken over."""
+
+    def __init__(self, records: Records, broker: Broker, *, lease_s: float, max_recoveries: int) -> None:
+        """Look after all jobs.
+
+        Args:
+            records: A connection of the janitor's own.
+            broker: Where to enqueue.
+            lease_s: Seconds a lease lasts.
+            max_recoveries: How often a job may outlive its worker.
+        """
+        self._records = records
+        self._broker = broker
+        self._lease_s = lease_s
+        self._max_recoveries = max_recoveries
+
+    async def run(self, stopped: asyncio.Event, interval_s: float) -> None:
+        """Look every `interval_s` seconds, more or less, until `stopped`."""
+        while not stopped.is_set():
+            try:
+                await asyncio.to_thread(self._broker.bury_dead_workers)
+                await self.look()
+            except DarkroomError as error:
+                log.warning("janitor_failed", error=str(error))
+            # Many workers have a janitor: they should not all look at once.
+            await pause(stopped, interval_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, guards nothing
+
+    async def look(self) -> Tally:
+        """Look once.
+
+        Raises:
+            DarkroomError: The database or the queue could not be asked; nothing is lost.
+        """
+        tally = Tally()
+        for row in await self._records.expired():
+            tally.checked += 1
+            if await asyncio.to_thread(self._broker.is_queued, row.task_id, row.token):
+                await self._records.renew({row.task_id: row.token}, self._lease_s)
+            else:
+                await self._take_over(row, tally)
+        return tally
+
+    async def _take_over(self, row: JobRow, tally: Tally) -> None:
+        taken = await self._records.recover(
+            row.task_id, row.token, max_recoveries=self._max_recoveries, lease_s=self._lease_s
+        )
+        if taken is None:
+            return
+        if taken.recoveries > self._max_recoveries:
+            await self._end(taken, tally)
+            return
+        log.warning("job_redriven", task_id=row.task_id, request_id=row.request_id, recoveries=taken.recoveries)
+        try:
+            await asyncio.to_thread(drive, self._broker, taken)
+        except redis.exceptions.RedisError as error:
+            raise QueueUnreachable(f"driving a job again: {type(error).__name__}") from error
+        tally.redriven += 1
+
+    async def _end(self, row: JobRow, tally: Tally) -> None:
+        if row.state.terminal:
+            log.error("outcome_not_told", task_id=row.task_id, request_id=row.request_id)
+            await self._records.notified(row.task_id, row.token)
+            return
+        failure = Failure(code="worker_lost", message=STUCK_MESSAGE, details={"recoveries": self._max_recoveries})
+        settled = await self._records.fail(row.task_id, failure, token=row.token, lease_s=self._lease_s)
+        log.error("job_given_up", task_id=row.task_id, request_id=row.request_id, refunded=settled.refunded)
+        if settled.moved:
+            tally.failed += 1
+            tally.refunded += settled.refunded
+            job = plan_job(row).model_copy(update={"failure": failure})
+            await asyncio.to_thread(tell, self._broker, job)

@@ -1,0 +1,101 @@
+"""Renews the leases of what this process works on, from a thread of its own, and stops what is no longer wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+
+from pipelines.engine.registry import Registry, Stop, Work
+from pipelines.engine.threads import pause
+from providers.records import Records
+from schemas import keys
+from schemas.common import JobState, StageName
+from schemas.errors import DarkroomError
+
+log = structlog.get_logger(__name__)
+
+#: Renewals within the time a lease lasts; the first three may fail.
+RENEWALS = 4
+
+
+class Keeper:
+    """Keeps the leases. What has run longer than the hard limit is stopped: its worker may hang, its user waits."""
+
+    def __init__(
+        self, registry: Registry, records: Records, client: redis.asyncio.Redis, *, lease_s: float, hard_s: float
+    ) -> None:
+        """Keep what `registry` tracks.
+
+        Args:
+            registry: What this process works on.
+            records: A connection of the keeper's own.
+            client: A Redis client of the keeper's own, for cancellations.
+            lease_s: Seconds a lease lasts.
+            hard_s: Seconds one stage may take at the very most.
+        """
+        self._registry = registry
+        self._records = records
+        self._client = client
+        self._lease_s = lease_s
+        self._hard_s = hard_s
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Renew and listen until `stopped`."""
+        async with asyncio.TaskGroup() as tasks:
+            listener = tasks.create_task(self._listen())
+            while not stopped.is_set():
+                try:
+                    await self.renew()
+                except DarkroomError as error:
+                    log.warning("leases_not_renewed", error=str(error))
+                await pause(stopped, self._lease_s / RENEWALS)
+            listener.cancel()
+
+    async def renew(self) -> None:
+        """Renew every lease once; stop what lost its lease, ended, or is overdue.
+
+        Raises:
+            DarkroomError: The database could not be asked.
+        """
+        work = self._registry.snapshot()
+        for item in work:
+            if time.monotonic() - item.since > self._hard_s:
+                item.halt(Stop.OVERDUE)
+        if work:
+            held = await self._records.renew({item.task_id: item.token for item in work}, self._lease_s)
+            for item in work:
+                _judge(item, held)
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(redis.exceptions.RedisError, OSError):
+                await self._cancellations()
+            await asyncio.sleep(1.0)
+
+    async def _cancellations(self) -> None:
+        async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(keys.CANCEL_CHANNEL)
+            while True:
+                message = await subscription.get_message(timeout=None)
+                if message is not None:
+                    self._cancel(message["data"].decode())
+
+    def _cancel(self, text: str) -> None:
+        task_id, _, token = text.rpartition(":")
+        for item in self._registry.snapshot():
+            if item.task_id == task_id and item.stage is not StageName.NOTIFY and str(item.token) == token:
+                item.halt(Stop.ENDED)
+
+
+def _judge(item: Work, held: Mapping[str, JobState]) -> None:
+    state = held.get(item.task_id)
+    if state is None:
+        item.halt(Stop.LOST)
+    elif state.terminal and item.stage not in {StageName.UPLOAD, StageName.NOTIFY}:
+        item.halt(Stop.ENDED)

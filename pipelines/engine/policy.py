@@ -1,0 +1,46 @@
+"""What happens after an error: decided here and nowhere else (contract, failures)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from schemas.errors import DarkroomError, RateLimited
+
+#: Tries after the first when somebody limits our rate, and the seconds between them.
+RATE_LIMIT_RETRIES = 3
+RATE_LIMIT_DELAY_S = 10.0
+RATE_LIMIT_MAX_DELAY_S = 120.0
+#: Seconds before the first retry of a transient failure; doubled each time.
+BACKOFF_S = 2.0
+#: Up to this share more, so that those who failed together don't return together.
+JITTER = 0.25
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Try the stage again after `delay_s` seconds."""
+
+    delay_s: float
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The error is the outcome."""
+
+
+def decide(error: DarkroomError, attempt: int, *, max_retries: int) -> Retry | GiveUp:
+    """What to do about `error` in attempt number `attempt`, counted from 0.
+
+    Rate limits wait what the other side asks for; anything else transient backs off 2, 4, 8 s with jitter.
+    """
+    if not error.retryable:
+        return GiveUp()
+    if isinstance(error, RateLimited):
+        if attempt >= RATE_LIMIT_RETRIES:
+            return GiveUp()
+        wanted = RATE_LIMIT_DELAY_S if error.retry_after is None else error.retry_after
+        return Retry(min(max(wanted, 0.0), RATE_LIMIT_MAX_DELAY_S))
+    if attempt >= max_retries:
+        return GiveUp()
+    return Retry(BACKOFF_S * 2**attempt * random.uniform(1.0, 1.0 + JITTER))  # noqa: S311  spreads load, guards nothing

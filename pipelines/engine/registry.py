@@ -1,0 +1,91 @@
+"""What this process works on: whose leases to renew, and whom to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from providers.images.base import KEEP_WORK
+from schemas.common import StageName
+
+
+class Stop(StrEnum):
+    """Why work in progress is stopped."""
+
+    ENDED = "ended"
+    LOST = "lost"
+    SHUTDOWN = "shutdown"
+    OVERDUE = "overdue"
+
+
+@dataclass
+class Work:
+    """One stage of one job in progress.
+
+    Attributes:
+        since: When it started, seconds of the monotonic clock.
+        stop: Why it was told to stop, if it was.
+    """
+
+    task_id: str
+    token: int
+    stage: StageName
+    since: float = field(default_factory=time.monotonic)
+    stop: Stop | None = None
+    _task: asyncio.Task[object] | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def attach(self) -> None:
+        """Say that the running coroutine does the work; if it was stopped before it began, it is stopped now."""
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        if self.stop and self._task:
+            self._task.cancel(_message(self.stop))
+
+    def detach(self) -> None:
+        """The coroutine is done; a later stop no longer reaches it."""
+        self._task = None
+
+    def halt(self, reason: Stop) -> None:
+        """Stop the work, from any thread; the first reason counts."""
+        if self.stop is None:
+            self.stop = reason
+            task, loop = self._task, self._loop
+            if task is not None and loop is not None:
+                # A loop that closes has cancelled the task already.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(task.cancel, _message(reason))
+
+
+def _message(reason: Stop) -> str | None:
+    # Another worker goes on where this one stops.
+    return KEEP_WORK if reason in {Stop.SHUTDOWN, Stop.LOST} else None
+
+
+class Registry:
+    """All work in progress of this process; may be used from any thread."""
+
+    def __init__(self) -> None:
+        self._work: dict[int, Work] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def track(self, task_id: str, token: int, stage: StageName) -> Iterator[Work]:
+        """Keep the job's lease renewed while the block runs."""
+        work = Work(task_id, token, stage)
+        with self._lock:
+            self._work[id(work)] = work
+        try:
+            yield work
+        finally:
+            with self._lock:
+                del self._work[id(work)]
+
+    def snapshot(self) -> list[Work]:
+        """What is in progress now."""
+        with self._lock:
+            return list(self._work.values())

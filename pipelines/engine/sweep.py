@@ -1,0 +1,81 @@
+"""The sweep: stateless, needs nothing that it sweeps, and may run at any time, from anywhere, side by side."""
+
+from __future__ import annotations
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+
+from pipelines.engine.broker import QueueUnreachable
+from pipelines.engine.intake import return_abandoned
+from pipelines.engine.janitor import STUCK_MESSAGE, Janitor, Tally
+from providers.records import Records
+from providers.scratch.base import Scratch
+from schemas import keys
+from schemas.tasks import TASK_LISTS
+
+log = structlog.get_logger(__name__)
+
+
+class Sweep:
+    """What every minute, every start of a worker and `manage.py sweep` do."""
+
+    def __init__(  # noqa: PLR0913  everything that can get stuck
+        self,
+        *,
+        janitor: Janitor,
+        records: Records,
+        client: redis.asyncio.Redis,
+        scratch: Scratch,
+        stuck_after_s: float,
+        dead_letter_ttl_s: float,
+    ) -> None:
+        """Sweep with `janitor`; `stuck_after_s` and `dead_letter_ttl_s` in seconds."""
+        self.janitor = janitor
+        self._records = records
+        self._client = client
+        self._scratch = scratch
+        self._stuck_after_s = stuck_after_s
+        self._dead_letter_ttl_s = dead_letter_ttl_s
+
+    async def sweep(self) -> Tally:
+        """Sweep once.
+
+        Raises:
+            DarkroomError: Something could not be asked; nothing is lost, the next sweep goes on.
+        """
+        tally = await self.janitor.look()
+        await self._end_orphans(tally)
+        await self._records.purge_letters(self._dead_letter_ttl_s)
+        await self._scratch.purge(2 * self._stuck_after_s)
+        log.info("swept", checked=tally.checked, redriven=tally.redriven, failed=tally.failed, refunded=tally.refunded)
+        return tally
+
+    async def _end_orphans(self, tally: Tally) -> None:
+        try:
+            await return_abandoned(self._client)
+            waiting = await self._tasks_on_their_way()
+        except redis.exceptions.RedisError as error:
+            raise QueueUnreachable(f"looking at the task lists: {type(error).__name__}") from error
+        if waiting:
+            # Their sessions look like orphans until they are written to the table.
+            return
+        for orphan in await self._records.orphans(older_than_s=self._stuck_after_s):
+            tally.checked += 1
+            settled = await self._records.fail_session(
+                orphan.product, orphan.channel, orphan.session_id, STUCK_MESSAGE, "sweep"
+            )
+            if settled.moved:
+                log.warning("session_swept", session_id=orphan.session_id, product=orphan.product.value)
+                tally.failed += 1
+                tally.refunded += settled.refunded
+
+    async def _tasks_on_their_way(self) -> int:
+        consumers = await self._client.zrange(keys.CONSUMERS, 0, -1)
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in consumers]
+        async with self._client.pipeline(transaction=False) as pipe:
+            for source in TASK_LISTS.values():
+                pipe.llen(source)
+                for name in names:
+                    pipe.llen(keys.taking(name, source))
+            return sum(await pipe.execute())

@@ -1,0 +1,56 @@
+"""A passing error is tried again, as the policy says."""
+
+from __future__ import annotations
+
+import structlog
+
+from pipelines.engine.policy import Retry, decide
+from pipelines.engine.steps import Again, Delivery, Next, Nothing, Step
+from providers.progress import ProgressLog
+from providers.records import Records
+from schemas.common import StageName
+from schemas.errors import DarkroomError, RateLimited
+from schemas.progress import Progress, Status
+
+log = structlog.get_logger(__name__)
+
+HELD = "Rate limited, retrying..."
+
+
+class Retries:
+    """Puts the stage back with a delay, its lease long enough to cover it."""
+
+    def __init__(self, records: Records, progress: ProgressLog, *, max_retries: int, lease_s: float) -> None:
+        self._records = records
+        self._progress = progress
+        self._max_retries = max_retries
+        self._lease_s = lease_s
+
+    async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
+        """See `StageMiddleware`."""
+        job = delivery.job
+        try:
+            if job.attempt and delivery.stage is not StageName.NOTIFY:
+                await self._records.hold(job.task_id, job.token, None)
+            return await call_next(delivery)
+        except DarkroomError as error:
+            decision = decide(error, job.attempt, max_retries=self._max_retries)
+            if not isinstance(decision, Retry):
+                raise
+            return await self._again(delivery, error, decision.delay_s)
+
+    async def _again(self, delivery: Delivery, error: DarkroomError, delay_s: float) -> Step:
+        job = delivery.job
+        log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
+        held = await self._records.renew({job.task_id: job.token}, delay_s + self._lease_s)
+        if job.task_id not in held:
+            return Nothing()
+        if isinstance(error, RateLimited) and delivery.stage is not StageName.NOTIFY:
+            await self._records.hold(job.task_id, job.token, HELD)
+            await self._progress.publish(
+                Progress(
+                    status=Status.PENDING, progress=0, message=HELD, task_id=job.task_id, session_id=job.session_id,
+                    stage=delivery.stage.value, run=job.run, attempt=job.token,
+                )
+            )  # fmt: skip
+        return Again(job.model_copy(update={"attempt": job.attempt + 1, "delivery": 0}), delay_s)

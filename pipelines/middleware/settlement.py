@@ -1,0 +1,56 @@
+"""A final error ends the job: failed and refunded, in one transaction, once."""
+
+from __future__ import annotations
+
+import structlog
+
+from pipelines.engine.steps import Delivery, Next, Nothing, Step, Tell
+from providers.records import Records
+from schemas.common import StageName
+from schemas.errors import Cancelled, DarkroomError, Fenced
+from schemas.job import Failure
+
+log = structlog.get_logger(__name__)
+
+
+class Settlement:
+    """Fails the job when its error is final. `notify` comes after the outcome and never changes it."""
+
+    def __init__(self, records: Records, *, lease_s: float) -> None:
+        self._records = records
+        self._lease_s = lease_s
+
+    async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
+        """See `StageMiddleware`."""
+        try:
+            return await call_next(delivery)
+        except (Fenced, Cancelled) as error:
+            log.info("job_not_ours", code=error.error_code)
+            return Nothing()
+        except DarkroomError as error:
+            if delivery.stage is StageName.NOTIFY:
+                raise
+            return await self._settle(delivery, error)
+        except Exception as error:
+            if delivery.stage is StageName.NOTIFY:
+                raise
+            log.exception("stage_crashed")
+            return await self._settle(delivery, DarkroomError(f"unexpected {type(error).__name__}"))
+
+    async def _settle(self, delivery: Delivery, error: DarkroomError) -> Step:
+        job = delivery.job
+        failure = Failure(
+            code=error.error_code,
+            message=error.public_message,
+            stage=delivery.stage,
+            attempt=job.attempt,
+            details=error.details,
+        )
+        settled = await self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s)
+        log.warning(
+            "job_failed", code=failure.code, error=str(error), refunded=settled.refunded, moved=settled.moved,
+            report=error.report,
+        )  # fmt: skip
+        if not settled.moved:
+            return Nothing()
+        return Tell(job.model_copy(update={"failure": failure, "attempt": 0, "delivery": 0}))

@@ -1,0 +1,59 @@
+"""Fetch: the input pictures of a job, or what a provider made, copied into the scratch store."""
+
+from __future__ import annotations
+
+import asyncio
+
+from providers.fetch import Fetcher
+from providers.scratch.base import Scratch
+from schemas.job import Job, Picture
+
+
+async def fetch_inputs(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
+    """Copy the input pictures, side by side, in the producer's order.
+
+    Raises:
+        InputRefused: One of them can't be used; the message names it.
+        Transient: The network failed.
+    """
+
+    async def copy(index: int, url: str) -> str:
+        data = await fetcher.fetch(url, subject=f"Input {index + 1}")
+        name = f"{job.task_id}/{job.token}-input-{index}"
+        await scratch.write(name, data)
+        return name
+
+    async with _first_error() as tasks:
+        copies = [tasks.create_task(copy(index, url)) for index, url in enumerate(job.inputs)]
+    return job.model_copy(update={"input_scratch": tuple(task.result() for task in copies)})
+
+
+async def fetch_results(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
+    """Copy what the provider keeps for an hour only.
+
+    Raises:
+        InputRefused: The provider's answer is no picture.
+        Transient: The network failed.
+    """
+
+    async def copy(index: int, picture: Picture) -> Picture:
+        if picture.source_url is None:
+            return picture
+        data = await fetcher.fetch(picture.source_url, subject="The generated picture")
+        name = f"{job.task_id}/{job.token}-made-{index}"
+        await scratch.write(name, data)
+        return picture.model_copy(update={"scratch": name, "source_url": None})
+
+    async with _first_error() as tasks:
+        copies = [tasks.create_task(copy(index, picture)) for index, picture in enumerate(job.pictures)]
+    return job.model_copy(update={"pictures": tuple(task.result() for task in copies)})
+
+
+class _first_error(asyncio.TaskGroup):  # noqa: N801  reads as what it does at its one call
+    """A task group whose error is the first one of its tasks, not a group of them."""
+
+    async def __aexit__(self, *arguments: object) -> None:
+        try:
+            await super().__aexit__(*arguments)  # type: ignore[arg-type]  # passed through as they came
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None

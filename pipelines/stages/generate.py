@@ -1,0 +1,163 @@
+"""Generate: have a provider make the pictures, paying for each of them once where that can be known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from pipelines.products import PRODUCTS
+from pipelines.stages.resize import read_scratch
+from providers.fetch import Fetcher
+from providers.images.base import GeneratedImage, ImageRequest
+from providers.records import Records
+from providers.scratch.base import Scratch
+from schemas.common import JobState, StageName
+from schemas.errors import Ambiguous, DarkroomError, Fenced
+from schemas.job import Call, Job, Picture
+
+
+class Generation(Protocol):
+    """One finished generation: the picture, and every call that was tried for it."""
+
+    image: GeneratedImage
+    calls: tuple[Call, ...]
+
+
+class Generator(Protocol):
+    """Whoever chooses the provider."""
+
+    async def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_started: Callable[[str, str], Awaitable[None]],
+        resume: tuple[str, str] | None,
+    ) -> Generation:
+        """Make a picture; `on_started(provider, id)` and `resume` as for `ImageProvider`, with the provider's name."""
+
+
+class Generate:
+    """Makes the pictures of one job, side by side, each written down as soon as it is made."""
+
+    def __init__(
+        self, *, generator: Generator, fetcher: Fetcher, scratch: Scratch, records: Records, deadline_s: float
+    ) -> None:
+        """Generate with `generator`; a provider's address is fetched at once where no stage after this one does."""
+        self._generator = generator
+        self._fetcher = fetcher
+        self._scratch = scratch
+        self._records = records
+        self._deadline_s = deadline_s
+
+    async def __call__(self, job: Job) -> Job:
+        """The job with its pictures.
+
+        Raises:
+            Fenced: Another worker owns the job, or it ended: nothing is paid for.
+            DarkroomError: As `ImageProvider.generate`.
+        """
+        journal = await self._journal(job)
+        inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
+        made = await asyncio.gather(
+            *(self._picture(job, index, inputs, journal) for index in range(len(job.pictures))),
+            return_exceptions=True,
+        )
+        for item in made:
+            if isinstance(item, BaseException):
+                raise item
+        done = [item for item in made if not isinstance(item, BaseException)]
+        job = job.model_copy(update=_sum(done))
+        await self._write(job, ["generated"], _generated(job))
+        return job
+
+    async def _journal(self, job: Job) -> dict[str, Any]:
+        row = await self._records.job(job.task_id)
+        if row is None or row.token != job.token or row.state is not JobState.RUNNING:
+            raise Fenced("the job is not ours to pay for")
+        return row.journal
+
+    async def _picture(
+        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: dict[str, Any]
+    ) -> dict[str, Any]:
+        key = str(index)
+        known = journal.get("pictures", {}).get(key)
+        if known is not None:
+            return dict(known)
+        started = journal.get("calls", {}).get(key) or {}
+        resume = (started["provider"], started["id"]) if started else None
+
+        async def on_started(provider: str, provider_id: str) -> None:
+            await self._write(job, ["calls", key], {"provider": provider, "id": provider_id}, provider_id)
+
+        try:
+            generation = await self._generator.generate(
+                self._request(job, index, inputs), on_started=on_started, resume=resume
+            )
+        except DarkroomError as error:
+            # Only work that may still be going on is worth asking about again.
+            if started and not isinstance(error, Ambiguous):
+                await self._write(job, ["calls", key], {})
+            raise
+        made = await self._keep(job, index, generation)
+        if len(job.pictures) > 1:
+            await self._write(job, ["pictures", key], made)
+        return made
+
+    def _request(self, job: Job, index: int, inputs: tuple[bytes, ...]) -> ImageRequest:
+        spec = PRODUCTS[job.product]
+        return ImageRequest(
+            task_id=job.task_id,
+            owner_id=job.owner_id,
+            index=index,
+            prompt=job.prompt,
+            inputs=inputs,
+            width=spec.width,
+            height=spec.height,
+            deadline_s=self._deadline_s,
+        )
+
+    async def _keep(self, job: Job, index: int, generation: Generation) -> dict[str, Any]:
+        image = generation.image
+        name: str | None = f"{job.task_id}/made-{index}"
+        data = image.data
+        stages = PRODUCTS[job.product].stages
+        if data is None and StageName.FETCH not in stages[stages.index(StageName.GENERATE) :]:
+            data = await self._fetcher.fetch(image.url or "", subject="The generated picture")
+        if data is None:
+            name = None
+        else:
+            await self._scratch.write(name or "", data)
+        picture = Picture(
+            scratch=name, source_url=None if name else image.url, provider=image.provider, model=image.model
+        )
+        return {
+            "picture": picture.model_dump(mode="json", exclude_defaults=True),
+            "calls": [call.model_dump(mode="json") for call in generation.calls],
+            "input_tokens": image.input_tokens,
+            "output_tokens": image.output_tokens,
+        }
+
+    async def _write(self, job: Job, path: list[str], value: Any, provider_job_id: str | None = None) -> None:
+        spent = sum(call["cost_usd"] for call in value.get("calls", ())) if path[0] == "generated" else 0.0
+        written = await self._records.journal(
+            job.task_id, job.token, path, value, provider_job_id=provider_job_id, spent_usd=spent
+        )
+        if not written:
+            raise Fenced("lost the job while generating")
+
+
+def _sum(made: list[dict[str, Any]]) -> dict[str, Any]:
+    calls = tuple(Call.model_validate(call) for item in made for call in item["calls"])
+    return {
+        "pictures": tuple(Picture.model_validate(item["picture"]) for item in made),
+        "calls": calls,
+        "input_tokens": sum(item["input_tokens"] for item in made),
+        "output_tokens": sum(item["output_tokens"] for item in made),
+        "cost_usd": round(sum(call.cost_usd for call in calls), 6),
+    }
+
+
+def _generated(job: Job) -> dict[str, Any]:
+    kept = {"pictures", "calls", "input_tokens", "output_tokens", "cost_usd"}
+    return job.model_dump(mode="json", include=kept)

@@ -1,0 +1,36 @@
+"""Resize: the inputs as providers want them, small plain JPEGs without metadata."""
+
+from __future__ import annotations
+
+from pipelines.images import normalize
+from pipelines.stages.pixels import Pixels
+from providers.scratch.base import Scratch
+from schemas.errors import DarkroomError
+from schemas.job import Job
+
+
+async def resize_inputs(job: Job, *, scratch: Scratch, pixels: Pixels, max_px: int, max_pixels: int) -> Job:
+    """Replace each input by a JPEG of at most `max_px` pixels on its longest side.
+
+    Raises:
+        InputRefused: One of them is no usable picture; the message names it.
+    """
+    names = []
+    for index, name in enumerate(job.input_scratch):
+        data = await read_scratch(scratch, name)
+        small = await pixels.run(normalize, data, max_px=max_px, max_pixels=max_pixels, subject=f"Input {index + 1}")
+        names.append(f"{job.task_id}/{job.token}-small-{index}")
+        await scratch.write(names[-1], small)
+    return job.model_copy(update={"input_scratch": tuple(names)})
+
+
+async def read_scratch(scratch: Scratch, name: str) -> bytes:
+    """What an earlier stage wrote.
+
+    Raises:
+        DarkroomError: It is gone: the folder was cleaned, or belongs to another machine. Trying again won't help.
+    """
+    try:
+        return await scratch.read(name)
+    except KeyError as error:
+        raise DarkroomError("the scratch store lost a picture", code="scratch_lost") from error

@@ -1,0 +1,61 @@
+"""Upload: the pictures into the object storage, and with its commit the job is complete."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pipelines.products import PRODUCTS
+from pipelines.stages.resize import read_scratch
+from providers.records import Records
+from providers.scratch.base import Scratch
+from providers.storage.base import Storage
+from schemas.errors import Cancelled, Fenced
+from schemas.job import Job
+from schemas.records import Completion
+
+
+async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, records: Records, lease_s: float) -> Job:
+    """Store every picture under its deterministic path, then complete the job.
+
+    Raises:
+        Unavailable: The storage or the database can't be reached.
+        Fenced: Another worker owns the job by now.
+        Cancelled: The session was ended elsewhere meanwhile.
+    """
+    spec = PRODUCTS[job.product]
+    pictures = []
+    for index, picture in enumerate(job.pictures):
+        path = spec.path(job, index)
+        await storage.put(spec.bucket, path, await read_scratch(scratch, picture.scratch or ""))
+        url = await storage.signed_url(spec.bucket, path, lifetime_s=spec.url_lifetime_s)
+        pictures.append(picture.model_copy(update={"path": path, "url": url}))
+    job = job.model_copy(update={"pictures": tuple(pictures)})
+    elapsed_ms = max(0, round(time.time() * 1000) - job.started_ms)
+    done = await records.complete(
+        job.task_id,
+        job.token,
+        outcome=_outcome(job, elapsed_ms),
+        session=spec.session(job, elapsed_ms),
+        images=spec.images(job),
+        lease_s=lease_s,
+    )
+    if done is Completion.FENCED:
+        raise Fenced("lost the job before its completion")
+    if done is Completion.ENDED:
+        raise Cancelled("the session was ended elsewhere")
+    return job
+
+
+def _outcome(job: Job, elapsed_ms: int) -> dict[str, Any]:
+    return {
+        "pictures": [
+            picture.model_dump(mode="json", exclude={"scratch", "source_url"}, exclude_none=True)
+            for picture in job.pictures
+        ],
+        "calls": [call.model_dump(mode="json") for call in job.calls],
+        "input_tokens": job.input_tokens,
+        "output_tokens": job.output_tokens,
+        "cost_usd": job.cost_usd,
+        "elapsed_ms": elapsed_ms,
+    }

@@ -1,0 +1,33 @@
+"""Watermark: what the provider made, as a real JPEG that says what it is, to people where wanted and to machines."""
+
+from __future__ import annotations
+
+from pipelines.images import finish
+from pipelines.stages.pixels import Pixels
+from pipelines.stages.resize import read_scratch
+from providers.scratch.base import Scratch
+from schemas.job import Job, Picture
+
+
+async def finish_pictures(  # noqa: PLR0913  what the picture is to say
+    job: Job, *, scratch: Scratch, pixels: Pixels, text: str | None, credit: str, max_pixels: int
+) -> Job:
+    """Finish every picture; `text` is the visible watermark, None for none.
+
+    Raises:
+        Transient: What the provider made is no picture.
+    """
+    pictures = []
+    for index, picture in enumerate(job.pictures):
+        data = await read_scratch(scratch, picture.scratch or "")
+        finished = await pixels.run(
+            finish, data, credit=credit, product=job.product.value, max_pixels=max_pixels, watermark_text=text
+        )
+        name = f"{job.task_id}/{job.token}-final-{index}"
+        await scratch.write(name, finished.data)
+        pictures.append(_finished(picture, name, finished.width, finished.height, len(finished.data)))
+    return job.model_copy(update={"pictures": tuple(pictures)})
+
+
+def _finished(picture: Picture, name: str, width: int, height: int, size: int) -> Picture:
+    return picture.model_copy(update={"scratch": name, "width": width, "height": height, "size_bytes": size})

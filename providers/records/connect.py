@@ -1,0 +1,34 @@
+"""Chooses how the database is reached."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from providers.records.postgres import PostgresRpc
+from providers.records.records import Records
+from schemas.errors import Invalid
+
+
+def connect(
+    *,
+    database_url: str | None,
+    supabase_url: str | None,
+    supabase_key: SecretStr | None,
+    timeout_s: float = 10.0,
+    max_connections: int = 8,
+) -> Records:
+    """Records over PostgreSQL where there is an address for it, else over Supabase; connects on first use.
+
+    Args:
+        database_url: `postgresql://…`; wins.
+        supabase_url: The Supabase project.
+        supabase_key: Its service-role key.
+        timeout_s: Seconds one call may take.
+        max_connections: The most connections at once.
+
+    Raises:
+        Invalid: There is neither.
+    """
+    if database_url:
+        return Records(PostgresRpc(database_url, max_connections=max_connections, timeout_s=timeout_s))
+    raise Invalid("neither DATABASE_URL nor SUPABASE_URL is set", code="no_database")

@@ -1,0 +1,63 @@
+"""The client that records and storage reach Supabase with: HTTP/1.1, bounded keep-alive, a deadline for every call."""
+
+from __future__ import annotations
+
+import httpx
+from supabase import AsyncClient, AsyncClientOptions
+from supabase._async.client import SupabaseException
+
+from schemas.errors import Invalid
+
+#: Idle connections are dropped before gateways drop theirs, seconds.
+KEEP_ALIVE_S = 15.0
+#: Answers that say "not now": the call may be repeated.
+_BUSY = frozenset({408, 425, 429})
+_SERVER_ERROR = 500
+
+
+class NotNowError(httpx.TransportError):
+    """Something answered, but it was not Supabase doing what it was asked."""
+
+
+def http_client(*, timeout_s: float, max_connections: int) -> httpx.AsyncClient:
+    """A pool of connections that belongs to one event loop.
+
+    Args:
+        timeout_s: The longest wait for a connection, and between two pieces of an answer. Callers set the deadline
+            of the whole call around it.
+        max_connections: The most connections at once; as many are kept open.
+    """
+    return httpx.AsyncClient(
+        http2=False,  # Supabase's gateway closes idle HTTP/2 connections under requests
+        timeout=httpx.Timeout(timeout_s),
+        limits=httpx.Limits(
+            max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEP_ALIVE_S
+        ),
+        # A proxy from the environment is for the way out of this machine.
+        mounts={"all://127.0.0.1": None, "all://localhost": None},
+        event_hooks={"response": [_expect_an_answer]},
+    )
+
+
+def supabase_client(url: str, key: str, http: httpx.AsyncClient) -> AsyncClient:
+    """Supabase's own client over `http`, without retries of its own.
+
+    Raises:
+        Invalid: `url` is no address.
+    """
+    options = AsyncClientOptions(
+        httpx_client=http, auto_refresh_token=False, persist_session=False, postgrest_client_retry=False
+    )
+    try:
+        return AsyncClient(url, key, options)
+    except SupabaseException as error:
+        raise Invalid(f"SUPABASE_URL can't be used: {error.message}", code="supabase_url") from error
+
+
+async def _expect_an_answer(response: httpx.Response) -> None:
+    if response.status_code in _BUSY or response.status_code >= _SERVER_ERROR:
+        raise NotNowError(f"HTTP {response.status_code}")
+    # A gateway's or a captive portal's page is no result, whatever its status says.
+    if response.is_success and response.status_code != httpx.codes.NO_CONTENT:
+        if "json" not in response.headers.get("content-type", ""):
+            raise NotNowError("the answer is no JSON")
