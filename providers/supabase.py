@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import httpx
-from supabase import AsyncClient, AsyncClientOptions
-from supabase._async.client import SupabaseException
+from supabase import AsyncClient, AsyncClientOptions, AsyncSupabaseException
 
 from schemas.errors import Invalid
 
@@ -50,7 +49,7 @@ def supabase_client(url: str, key: str, http: httpx.AsyncClient) -> AsyncClient:
     )
     try:
         return AsyncClient(url, key, options)
-    except SupabaseException as error:
+    except AsyncSupabaseException as error:
         raise Invalid(f"SUPABASE_URL can't be used: {error.message}", code="supabase_url") from error
 
 

@@ -15,15 +15,12 @@ import time
 import uuid
 from typing import TYPE_CHECKING
 
+from providers.storage.paths import check_path
 from schemas.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: No segment starts with a dot, so that neither `..` nor a half-written file can be named.
-_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}"
-_BUCKET = re.compile(_SEGMENT)
-_PATH = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT}){{0,7}}")
 _EXPIRES = re.compile(r"[0-9]{1,12}")
 
 
@@ -95,8 +92,7 @@ class LocalStorage:
         return hmac.new(self._key, text, hashlib.sha256).hexdigest()
 
     def _file(self, bucket: str, path: str) -> Path:
-        if not _BUCKET.fullmatch(bucket) or not _PATH.fullmatch(path):
-            raise Invalid("the object's path would leave its bucket", code="object_path")
+        check_path(bucket, path)
         return self._root / bucket / path
 
 

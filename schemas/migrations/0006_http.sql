@@ -25,7 +25,7 @@ alter table darkroom_requests enable row level security;
 
 -- Whether a column can hold a value at all: a uuid column refuses other words with an error.
 create or replace function darkroom_fits(p_table text, p_column text, p_value text) returns boolean
-language sql stable set search_path = public, extensions, pg_temp as $$
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select darkroom_column_type(p_table, p_column) is distinct from 'uuid'
       or p_value ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
 $$;
@@ -173,7 +173,7 @@ $$;
 
 -- The condition that selects sessions of one table, from `{owner, session_id, status}`; null if none can match.
 create or replace function darkroom_session_filter(p_table darkroom_session_tables, p_query jsonb) returns text
-language plpgsql stable set search_path = public, extensions, pg_temp as $$
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_filter text := 'true';
 begin
@@ -262,25 +262,7 @@ begin
 end $$;
 
 -- Answers when the database does.
-create or replace function darkroom_ping() returns boolean language sql stable set search_path = public, extensions, pg_temp as $$
+create or replace function darkroom_ping() returns boolean
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select true
 $$;
-
--- As in 0005: only the service role runs what was made here.
-do $$
-declare
-  v_function regprocedure;
-begin
-  for v_function in
-    select oid::regprocedure from pg_proc
-     where pronamespace = 'public'::regnamespace and proname like 'darkroom\_%'
-  loop
-    execute format('revoke all on function %s from public', v_function);
-    if exists (select from pg_roles where rolname = 'anon') then
-      execute format('revoke all on function %s from anon, authenticated', v_function);
-    end if;
-    if exists (select from pg_roles where rolname = 'service_role') then
-      execute format('grant execute on function %s to service_role', v_function);
-    end if;
-  end loop;
-end $$;

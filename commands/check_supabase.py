@@ -1,0 +1,116 @@
+"""Whether Supabase is set up: the rows that `manage.py check` prints."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from providers.records.base import DatabaseRefused
+from providers.records.migrate import migrations
+from providers.records.supabase import SupabaseRpc
+from providers.storage.supabase import SupabaseStorage
+from schemas.errors import DarkroomError, Unavailable
+
+_FUNCTION = re.compile(r"create or replace function (darkroom_\w+)\(")
+_MIGRATE = "run `python manage.py migrate`"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: what was checked, whether it is right, and what was found or what to do."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+async def check_supabase(url: str, key: str, buckets: Sequence[str], *, timeout_s: float) -> list[Row]:
+    """Try URL, key, functions, tables and columns, rights and buckets.
+
+    Args:
+        url: SUPABASE_URL.
+        key: SUPABASE_SERVICE_ROLE_KEY.
+        buckets: The buckets that the products store to.
+        timeout_s: Seconds for each call.
+
+    Raises:
+        Invalid: `url` is no address.
+    """
+    rpc = SupabaseRpc(url, key, max_connections=1, timeout_s=timeout_s)
+    storage = SupabaseStorage(url, key, max_connections=1, timeout_s=timeout_s)
+    try:
+        return [*await _database_rows(rpc), await _bucket_row(storage, buckets)]
+    finally:
+        await rpc.aclose()
+        await storage.aclose()
+
+
+async def _database_rows(rpc: SupabaseRpc) -> list[Row]:
+    functions = sorted({name for item in migrations() for name in _FUNCTION.findall(item.text)})
+    try:
+        found = await rpc.call("darkroom_check", p_functions=functions)
+    except Unavailable as error:
+        return [Row("supabase url", ok=False, detail=f"no answer: {error}")]
+    except DatabaseRefused as error:
+        return _refused_rows(error)
+    return [Row("supabase url", ok=True, detail="answers"), *_found_rows(found, len(functions))]
+
+
+def _refused_rows(error: DatabaseRefused) -> list[Row]:
+    answers = Row("supabase url", ok=True, detail="answers")
+    if error.error_code == "key_refused":
+        return [answers, Row("supabase key", ok=False, detail=str(error))]
+    if error.error_code == "function_missing":
+        return [
+            answers,
+            Row("supabase key", ok=True, detail="accepted"),
+            Row("supabase functions", ok=False, detail=str(error)),
+        ]
+    return [Row("supabase url", ok=False, detail=f"answers, but not as Supabase does: {error}")]
+
+
+def _found_rows(found: dict[str, Any], functions: int) -> list[Row]:
+    is_service_role = found["role"] == "service_role"
+    closed = [*found["open_functions"], *found["open_tables"]]
+    return [
+        Row("supabase key", is_service_role, f"stands for {found['role']}"),
+        _row("supabase functions", found["missing_functions"], f"{functions} found", f"missing; {_MIGRATE}"),
+        _row(
+            "supabase credit functions",
+            found["missing_credit_functions"],
+            "take the arguments that are given",
+            "missing, or with other arguments",
+        ),
+        _row("supabase tables", found["missing_columns"], "all columns found", f"missing; {_MIGRATE}"),
+        _row(
+            "supabase rights", closed, "closed to the public key", f"open to everybody with the public key; {_MIGRATE}"
+        ),
+        _row(
+            "supabase credit rights",
+            found["open_credit_functions"],
+            "closed to the public key",
+            "open to everybody with the public key: revoke execute from public, anon, authenticated",
+        ),
+    ]
+
+
+async def _bucket_row(storage: SupabaseStorage, wanted: Iterable[str]) -> Row:
+    try:
+        found = await storage.buckets()
+    except DarkroomError as error:
+        return Row("supabase buckets", ok=False, detail=str(error))
+    public = [name for name in wanted if found.get(name)]
+    if public:
+        return Row("supabase buckets", ok=False, detail=f"{', '.join(public)}: public; make them private")
+    return _row(
+        "supabase buckets",
+        [name for name in wanted if name not in found],
+        "there, and private",
+        "missing; run `python manage.py migrate --buckets`",
+    )
+
+
+def _row(name: str, faults: Sequence[str], right: str, wrong: str) -> Row:
+    return Row(name, not faults, f"{', '.join(faults)}: {wrong}" if faults else right)
