@@ -3,28 +3,197 @@
 # ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from commands.outcome import Outcome
+    from settings import Settings
+
 app = typer.Typer(
-    help="Darkroom turns tasks into pictures.",
+    help="Darkroom turns tasks into pictures: every task ends completed, or failed and refunded exactly once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+dead = typer.Typer(help="Look at payloads that could not be used.", no_args_is_help=True)
+app.add_typer(dead, name="dead")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
+
+
+@app.command()
+def demo(
+    photo: Annotated[Path | None, typer.Option(help="Your photo, for every person.")] = None,
+    outfit: Annotated[Path | None, typer.Option(help="Your garment, for every outfit.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Watch fourteen tasks become pictures; needs and costs nothing."""
+    from commands.demo.demo import demo as run
+
+    _run(lambda settings: run(settings, photo=photo, outfit=outfit), as_json=as_json)
 
 
 @app.command()
 def up(*, as_json: Json = False) -> None:
-    """Run everything on this machine until Ctrl-C: servers that are not configured, workers, scheduler."""
-    import settings
-    from commands.outcome import report
+    """Run everything on this machine until Ctrl-C."""
     from commands.up import up as run
 
-    raise typer.Exit(report(lambda: run(settings.load()), as_json=as_json))
+    _run(run, as_json=as_json)
+
+
+@app.command()
+def enqueue(  # noqa: PLR0913  the parts of a task
+    pictures: Annotated[list[str], typer.Argument(help="Person, outfit, accessories: files or http addresses.")],
+    *,
+    prompt: Annotated[str, typer.Option(help="What is asked for; empty for the default.")] = "",
+    user: Annotated[str | None, typer.Option(help="The shopper that owns it.")] = None,
+    store: Annotated[str | None, typer.Option(help="The shop that owns it.")] = None,
+    session: Annotated[str | None, typer.Option(help="An existing session; a free one is written otherwise.")] = None,
+    wait: Annotated[float, typer.Option(min=1, help="How long to follow it, seconds.")] = 360.0,
+    as_json: Json = False,
+) -> None:
+    """Push one try-on task and follow it to its end."""
+    from commands.enqueue import enqueue as run
+
+    _run(
+        lambda settings: run(
+            settings,
+            pictures,
+            prompt=prompt,
+            user_id=user,
+            store_id=store,
+            session_id=session,
+            deadline_s=wait,
+        ),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def status(
+    task: Annotated[str | None, typer.Argument(help="One task, in full.")] = None,
+    state: Annotated[str | None, typer.Option(help="waiting, running, completed, failed or cancelled.")] = None,
+    limit: Limit = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the newest jobs and their number, or one task."""
+    from commands.status import chosen_state, status_of
+    from commands.status import status as run
+
+    if task:
+        _await(lambda settings: status_of(settings, task), as_json=as_json)
+    else:
+        _await(lambda settings: run(settings, state=chosen_state(state), limit=limit), as_json=as_json)
+
+
+@app.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,  # noqa: FBT002  how Typer makes a flag
+    older_than: Annotated[
+        float | None, typer.Option(min=0, help="Stuck after so many seconds (STUCK_AFTER_S).")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Drive again what is stuck, or end and refund it."""
+    from commands import sweep as module
+
+    run = module.dry_run if dry_run else module.sweep
+    _await(lambda settings: run(settings, older_than_s=older_than), as_json=as_json)
+
+
+@app.command()
+def cancel(session: Annotated[str, typer.Argument(help="The session to end.")], *, as_json: Json = False) -> None:
+    """End a session that is queued or running, and refund it."""
+    from commands.cancel import cancel as run
+
+    _await(lambda settings: run(settings, session), as_json=as_json)
+
+
+@dead.command("list")
+def dead_list(limit: Limit = 50, *, as_json: Json = False) -> None:
+    """Show the newest dead letters."""
+    from commands.dead import dead_list as run
+
+    _await(lambda settings: run(settings, limit=limit), as_json=as_json)
+
+
+@dead.command("show")
+def dead_show(letter: Annotated[int, typer.Argument(help="Its number.")], *, as_json: Json = False) -> None:
+    """Show one dead letter with its payload, as it came."""
+    from commands.dead import dead_show as run
+
+    _await(lambda settings: run(settings, letter), as_json=as_json)
+
+
+@dead.command("replay")
+def dead_replay(
+    what: Annotated[str, typer.Argument(help="A dead letter's number, or the id of a failed task.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Push a dead letter again, or run a failed task again (which is charged again)."""
+    from commands.dead import dead_replay as run
+
+    _await(lambda settings: run(settings, what), as_json=as_json)
+
+
+@dead.command("drop")
+def dead_drop(letter: Annotated[int, typer.Argument(help="Its number.")], *, as_json: Json = False) -> None:
+    """Forget a dead letter."""
+    from commands.dead import dead_drop as run
+
+    _await(lambda settings: run(settings, letter), as_json=as_json)
+
+
+@app.command()
+def migrate(
+    print_only: Annotated[bool, typer.Option("--print", help="Print the SQL instead.")] = False,  # noqa: FBT002  how Typer makes a flag
+    *,
+    as_json: Json = False,
+) -> None:
+    """Bring the database up to date; only adds."""
+    from commands.migrate import migrate as run
+    from commands.migrate import print_script
+
+    _run(lambda settings: print_script() if print_only else run(settings), as_json=as_json)
+
+
+@app.command()
+def check(*, as_json: Json = False) -> None:
+    """Try every setting and connection; name all faults."""
+    from commands.check import check as run
+
+    _run(run, as_json=as_json)
+
+
+@app.command()
+def schema(*, as_json: Json = False) -> None:
+    """Print the JSON Schemas of every payload."""
+    from commands.schema import schema as run
+
+    _run(lambda _settings: run(), as_json=as_json)
+
+
+def _run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
+    from commands.outcome import report
+    from settings import load
+
+    raise typer.Exit(report(lambda: command(load()), as_json=as_json))
+
+
+def _await(command: Callable[[Settings], Coroutine[Any, Any, Outcome]], *, as_json: bool) -> None:
+    import asyncio
+
+    _run(lambda settings: asyncio.run(command(settings)), as_json=as_json)
 
 
 if __name__ == "__main__":

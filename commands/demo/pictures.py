@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
 from commands.demo.art import garments, people
 from commands.demo.looks import SIZE_GUIDE
 from commands.outcome import CommandError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 #: What the fetch stage takes, by Pillow's name.
 SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
@@ -30,15 +26,15 @@ class Pictures:
             CommandError: A picture of the visitor's is missing or of no kind that Darkroom takes.
         """
         self._folder = folder
-        self._own = {"your photo": _opened(photo), "your outfit": _opened(outfit)}
+        own = {"your photo": photo, "your outfit": outfit}
+        self._own = {name: (picture, _suffix(picture)) for name, picture in own.items() if picture}
 
     def draw(self) -> None:
         """Draw everything, and copy what is the visitor's own."""
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "size guide.txt").write_text(SIZE_GUIDE)
-        for name, own in self._own.items():
-            if own:
-                shutil.copyfile(own[0], self.file(name))
+        for name, (picture, _) in self._own.items():
+            shutil.copyfile(picture, self.file(name))
         with ThreadPoolExecutor() as pool:
             drawn = [pool.submit(people.draw, person, self.file(person.name)) for person in people.PEOPLE]
             drawn += [pool.submit(garments.draw, name, self.file(name)) for name in garments.GARMENTS]
@@ -47,11 +43,11 @@ class Pictures:
 
     def person(self, name: str) -> Path:
         """The photo of somebody."""
-        return self.file("your photo" if self._own["your photo"] else name)
+        return self.file("your photo" if "your photo" in self._own else name)
 
     def worn(self, name: str) -> Path:
         """The picture of what is worn."""
-        return self.file("your outfit" if self._own["your outfit"] and name in garments.GARMENTS else name)
+        return self.file("your outfit" if "your outfit" in self._own and name in garments.GARMENTS else name)
 
     def file(self, name: str) -> Path:
         """The file called `name`; the size guide is no picture, on purpose."""
@@ -59,9 +55,17 @@ class Pictures:
         return self._folder / f"{name}{own[1] if own else '.txt' if name == 'size guide' else '.jpg'}"
 
 
-def _opened(picture: Path | None) -> tuple[Path, str] | None:
-    if picture is None:
-        return None
+def checked(picture: str | Path) -> Path:
+    """`picture` as a path, once it is sure that it can be used.
+
+    Raises:
+        CommandError: It is missing or of no kind that Darkroom takes.
+    """
+    _suffix(Path(picture))
+    return Path(picture)
+
+
+def _suffix(picture: Path) -> str:
     try:
         with Image.open(picture) as opened:
             opened.verify()
@@ -72,4 +76,4 @@ def _opened(picture: Path | None) -> tuple[Path, str] | None:
         suffix = None
     if suffix is None:
         raise CommandError(f"{picture} is not a JPEG, PNG or WebP picture.")
-    return picture, suffix
+    return suffix

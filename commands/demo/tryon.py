@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from commands.demo.looks import LOOKS, Look
 from commands.demo.task import DemoTask, Input
+from commands.sessions import write_session
 from schemas.common import Product
 
 if TYPE_CHECKING:
@@ -29,7 +30,15 @@ def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> 
     made = [_task(look, owners[look.channel], host, pictures) for look in LOOKS]
     for task in made:
         _charge(database, task, owners[task.channel])
-        _write_session(database, task, owners[task.channel])
+        write_session(
+            database,
+            task.channel,
+            session_id=task.session_id,
+            owner_id=owners[task.channel],
+            urls=task.payload["image_urls"],
+            prompt=task.payload["prompt"],
+            credits_used=task.credits,
+        )
     return made
 
 
@@ -66,15 +75,3 @@ def _charge(database: psycopg.Connection, task: DemoTask, owner: str) -> None:
             "SELECT deduct_store_credits(%s, %s, %s, %s)",
             [owner, task.credits, task.payload["request_id"], "Virtual try-on"],
         )
-
-
-def _write_session(database: psycopg.Connection, task: DemoTask, owner: str) -> None:
-    urls = task.payload["image_urls"]
-    table, column = (
-        ("generation_sessions", "user_id") if task.channel == "b2c" else ("store_generation_sessions", "store_id")
-    )
-    database.execute(
-        f"INSERT INTO {table} (id, {column}, status, model_image_url, outfit_image_url, prompt_system, credits_used)"  # noqa: S608  both names are written above
-        " VALUES (%s, %s, 'queued', %s, %s, %s, %s)".encode(),
-        [task.session_id, owner, urls[0], urls[1], task.payload["prompt"], task.credits],
-    )

@@ -1,0 +1,114 @@
+"""`manage.py check`: every setting and every connection, all faults at once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import redis
+from pydantic import SecretStr
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from commands.outcome import Outcome
+from providers.embedded import attach
+from providers.records.migrate import migrations
+from providers.redis_clients import sync_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from settings import Settings
+
+HIDDEN = "(set, hidden)"
+EMBEDDED = "embedded: `python manage.py up` starts it"
+#: The key that each paid provider needs.
+PROVIDER_KEYS = {"openai": "openai_api_key", "replicate": "replicate_api_token"}
+
+
+def check(settings: Settings) -> Outcome:
+    """Look at everything; exit code 1 with every fault named."""
+    probes: dict[str, Callable[[Settings], str]] = {
+        "redis": _redis,
+        "database": _database,
+        "data folder": _data_folder,
+        "providers": _providers,
+    }
+    found, faults = {}, []
+    for name, probe in probes.items():
+        try:
+            found[name] = probe(settings)
+        except (redis.RedisError, psycopg.Error, OSError, ValueError) as error:
+            found[name] = f"{type(error).__name__}: {_one_line(error)}"
+            faults.append(f"{name}: {found[name]}")
+    shown = {name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields}
+    data = {"ok": not faults, "faults": faults, "connections": found, "settings": shown}
+    return Outcome(data, _view(settings, found, faults), ok=not faults)
+
+
+def _redis(settings: Settings) -> str:
+    served = attach(settings.data_dir)
+    url = settings.redis_url.get_secret_value() if settings.redis_url else served.redis_url if served else None
+    if url is None:
+        return EMBEDDED
+    with sync_client(url) as client:
+        return f"answers, version {client.info('server')['redis_version']}"
+
+
+def _database(settings: Settings) -> str:
+    served = attach(settings.data_dir)
+    url = settings.database_url.get_secret_value() if settings.database_url else served.database_url if served else None
+    if url is None:
+        return "Supabase" if settings.supabase_url else EMBEDDED
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        known = connection.execute("SELECT to_regclass('darkroom_migrations') IS NOT NULL").fetchone()
+        rows = connection.execute("SELECT name FROM darkroom_migrations").fetchall() if known and known[0] else []
+    missing = {item.name for item in migrations()} - {name for (name,) in rows}
+    if missing:
+        raise ValueError(f"not applied: {', '.join(sorted(missing))}; run `python manage.py migrate`")
+    return f"answers, {len(rows)} migrations applied"
+
+
+def _data_folder(settings: Settings) -> str:
+    folder = settings.data_dir.resolve()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise PermissionError(f"{existing} can't be written to")
+    return str(folder)
+
+
+def _providers(settings: Settings) -> str:
+    if settings.ai_mock_mode:
+        return "mock: nothing is paid for (AI_MOCK_MODE)"
+    chosen = {*settings.tryon_providers, *settings.avatar_providers, *settings.images_providers}
+    missing = [key.upper() for name, key in PROVIDER_KEYS.items() if name in chosen and not getattr(settings, key)]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} not set, and AI_MOCK_MODE is false")
+    return ", ".join(sorted(chosen))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    return value if value is None or isinstance(value, bool | int | float) else ",".join(_words(value))
+
+
+def _words(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, tuple) else [str(value)]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _view(settings: Settings, found: dict[str, str], faults: list[str]) -> Group:
+    table = Table("setting", "value", "what it is for", show_lines=False)
+    for name, field in type(settings).model_fields.items():
+        value = _shown(getattr(settings, name))
+        style = "bold" if name in settings.model_fields_set else "dim"
+        table.add_row(name.upper(), escape("" if value is None else str(value)), field.description, style=style)
+    lines = [f"[red]✗[/] {name}: {escape(said)}" if any(fault.startswith(f"{name}: ") for fault in faults) else
+             f"[green]✓[/] {name}: {escape(said)}" for name, said in found.items()]  # fmt: skip
+    return Group(table, *lines)

@@ -1,0 +1,96 @@
+"""What commands talk to: the configured services, or those of a running `manage.py up`."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.engine.broker import Broker
+from providers.embedded import resolve
+from providers.records.connect import connect
+from providers.redis_clients import async_client
+from schemas.common import StageName
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    import redis.asyncio
+
+    from providers.records import Records
+    from settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the services are; never printed.
+
+    Attributes:
+        database_url: None where Supabase keeps the records.
+    """
+
+    redis_url: str
+    database_url: str | None
+
+
+def addresses(settings: Settings) -> Addresses:
+    """Where the services are.
+
+    Raises:
+        NotRunningError: Something is neither configured nor running.
+    """
+    redis_url, database_url = resolve(
+        settings.data_dir,
+        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+        database_url=settings.database_url.get_secret_value() if settings.database_url else None,
+        supabase=settings.supabase_url is not None,
+    )
+    return Addresses(redis_url, database_url)
+
+
+@asynccontextmanager
+async def records(settings: Settings) -> AsyncIterator[Records]:
+    """The records, for one command.
+
+    Raises:
+        NotRunningError: As for `addresses`.
+    """
+    opened = connect(
+        database_url=addresses(settings).database_url,
+        supabase_url=settings.supabase_url,
+        supabase_key=settings.supabase_service_role_key,
+        timeout_s=settings.supabase_timeout_s,
+        max_connections=2,
+    )
+    try:
+        yield opened
+    finally:
+        await opened.aclose()
+
+
+@asynccontextmanager
+async def redis_client(settings: Settings) -> AsyncIterator[redis.asyncio.Redis]:
+    """A Redis client, for one command.
+
+    Raises:
+        NotRunningError: As for `addresses`.
+    """
+    client = async_client(addresses(settings).redis_url, max_connections=4)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@contextmanager
+def queue(settings: Settings) -> Iterator[Broker]:
+    """The workers' broker, for enqueueing only.
+
+    Raises:
+        NotRunningError: As for `addresses`.
+    """
+    broker = Broker(addresses(settings).redis_url, limits=dict.fromkeys(StageName, 1), middleware=[])
+    try:
+        yield broker
+    finally:
+        broker.close()

@@ -1,0 +1,89 @@
+"""`manage.py dead`: payloads that could not be used, to be looked at, pushed again or dropped."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from rich.json import JSON
+from rich.markup import escape
+from rich.table import Table
+
+from commands.connections import records, redis_client
+from commands.outcome import CommandError, Outcome
+from schemas.records import DeadLetter, Replay
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+REFUSALS = {
+    Replay.NOT_ENDED: "The job of task {} has not failed: only what failed or was cancelled can run again.",
+    Replay.NO_CREDITS: "The owner of task {} has not enough credits for another run.",
+}
+
+
+async def dead_list(settings: Settings, *, limit: int) -> Outcome:
+    """The newest dead letters."""
+    async with records(settings) as found:
+        letters = await found.letters(limit=limit)
+    table = Table("id", "list", "code", "reason", "task", "kept since", title="dead letters", title_justify="left")
+    for item in letters:
+        since = f"{item.created_at:%Y-%m-%d %H:%M:%S}" if item.created_at else ""
+        table.add_row(str(item.id), item.list, item.code, escape(item.reason), item.task_id or "", since)
+    data = {"letters": [_brief(item) for item in letters]}
+    return Outcome(data, table if letters else "There are no dead letters.")
+
+
+async def dead_show(settings: Settings, letter_id: int) -> Outcome:
+    """One dead letter with its payload as it came."""
+    async with records(settings) as found:
+        data = (await _letter(found, letter_id)).model_dump(mode="json")
+    return Outcome(data, JSON.from_data(data))
+
+
+async def dead_replay(settings: Settings, what: str) -> Outcome:
+    """Push a dead letter (by its number) again, or run a failed task (by its id) again; the latter is charged again.
+
+    Raises:
+        CommandError: There is nothing of that name, or it can't run again.
+    """
+    if what.isdecimal():
+        return await _push_again(settings, int(what))
+    async with records(settings) as found:
+        if await found.job(what) is None:
+            raise CommandError(f"There is no task {what}.")
+        verdict = await found.replay(what)
+    if verdict in REFUSALS:
+        raise CommandError(REFUSALS[verdict].format(what))
+    return Outcome({"replayed": what}, f"Task {what} runs again.")
+
+
+async def dead_drop(settings: Settings, letter_id: int) -> Outcome:
+    """Forget a dead letter."""
+    async with records(settings) as found:
+        if not await found.drop_letter(letter_id):
+            raise CommandError(f"There is no dead letter {letter_id}.")
+    return Outcome({"dropped": letter_id}, f"Dead letter {letter_id} is gone.")
+
+
+async def _push_again(settings: Settings, letter_id: int) -> Outcome:
+    async with records(settings) as found, redis_client(settings) as client:
+        item = await _letter(found, letter_id)
+        if not item.complete:
+            raise CommandError(f"Dead letter {letter_id} was too large to keep whole and can't be pushed again.")
+        payload = item.payload.encode() if item.encoding == "utf-8" else base64.b64decode(item.payload)
+        # Pushed before it is dropped: cut in between, it is there twice, and the second is recognised.
+        await client.lpush(item.list, payload)
+        await found.drop_letter(letter_id)
+    return Outcome({"replayed": letter_id, "list": item.list}, f"Dead letter {letter_id} was pushed to {item.list}.")
+
+
+async def _letter(found: Any, letter_id: int) -> DeadLetter:
+    letters: list[DeadLetter] = await found.letters(letter_id=letter_id)
+    if not letters:
+        raise CommandError(f"There is no dead letter {letter_id}.")
+    return letters[0]
+
+
+def _brief(item: DeadLetter) -> dict[str, Any]:
+    return item.model_dump(mode="json", exclude={"payload", "encoding", "message"}, exclude_none=True)

@@ -1,0 +1,137 @@
+"""`manage.py enqueue`: one try-on task from files or addresses, followed to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import ExitStack
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+import psycopg
+from pydantic import ValidationError
+from rich.console import Console
+
+from commands.connections import addresses, records
+from commands.demo.image_host import ImageHost
+from commands.demo.pictures import checked
+from commands.demo.task import DemoTask
+from commands.demo.watch import Watch
+from commands.outcome import CommandError, Outcome
+from commands.sessions import write_session
+from providers.producer import Producer
+from providers.redis_clients import sync_client
+from schemas.common import Product
+from schemas.tasks import TryOnTask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from schemas.records import JobRow
+    from settings import Settings
+
+LOOPBACK = ip_address("127.0.0.1")
+
+
+def enqueue(  # noqa: PLR0913  the parts of a task
+    settings: Settings,
+    pictures: Sequence[str],
+    *,
+    prompt: str,
+    user_id: str | None,
+    store_id: str | None,
+    session_id: str | None,
+    deadline_s: float,
+) -> Outcome:
+    """Push a task and follow it; the first picture is the person, the second the outfit, the rest accessories.
+
+    Without a `session_id` a session that cost nothing is written for it.
+
+    Raises:
+        CommandError: A picture can't be used, or nothing ended the task within `deadline_s` seconds.
+    """
+    with ExitStack() as stack:
+        task = _task(_links(settings, pictures, stack), prompt, user_id, store_id, session_id or str(uuid.uuid4()))
+        if session_id is None:
+            _write_session(settings, task)
+        client = sync_client(addresses(settings).redis_url, socket_timeout_s=30.0)
+        stack.callback(client.close)
+        watch = Watch(client, [_shown(task)], Console(stderr=True))
+        Producer(client).push(Product.TRYON, task)
+        watch.follow(deadline_s)
+        row = asyncio.run(_row(settings, task.task_id))
+    return _outcome(task, row)
+
+
+def _links(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> list[str]:
+    files = [picture for picture in pictures if not picture.lower().startswith(("http://", "https://"))]
+    if not files:
+        return list(pictures)
+    if not any(LOOPBACK in ip_network(network) for network in settings.fetch_allowed_networks):
+        raise CommandError(
+            "Files are served to the workers from this machine, which they refuse unless FETCH_ALLOWED_NETWORKS has "
+            "127.0.0.0/8: set it for them and for this command, or give http addresses."
+        )
+    host = stack.enter_context(ImageHost())
+    return [host.share(checked(picture)) if picture in files else picture for picture in pictures]
+
+
+def _task(urls: list[str], prompt: str, user_id: str | None, store_id: str | None, session_id: str) -> TryOnTask:
+    if user_id is None and store_id is None:
+        user_id = str(uuid.uuid4())
+    fields = {
+        "task_id": str(uuid.uuid4()),
+        "channel": "b2c" if user_id else "b2b",
+        "user_id": user_id,
+        "store_id": store_id,
+        "session_id": session_id,
+        "image_urls": tuple(urls),
+        "prompt": prompt,
+        "request_id": f"req_{uuid.uuid4().hex}",
+    }
+    try:
+        return TryOnTask.model_validate(fields)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'task'}: {item['msg']}" for item in error.errors())
+        raise CommandError(f"That is no task: {faults}") from None
+
+
+def _write_session(settings: Settings, task: TryOnTask) -> None:
+    database_url = addresses(settings).database_url
+    if database_url is None:
+        raise CommandError("Sessions in Supabase are written by their producer: give --session.")
+    with psycopg.connect(database_url) as database:
+        write_session(
+            database,
+            task.channel,
+            session_id=task.session_id,
+            owner_id=task.owner_id,
+            urls=task.image_urls,
+            prompt=task.prompt,
+            credits_used=0,
+        )
+
+
+def _shown(task: TryOnTask) -> DemoTask:
+    return DemoTask(Product.TRYON, task.task_id, task.session_id, "try-on", task.channel, {}, (), task.prompt, 0)
+
+
+async def _row(settings: Settings, task_id: str) -> JobRow | None:
+    async with records(settings) as found:
+        return await found.job(task_id)
+
+
+def _outcome(task: TryOnTask, row: JobRow | None) -> Outcome:
+    if row is None or not row.state.terminal:
+        raise CommandError(f"Task {task.task_id} has not ended yet; look again with `manage.py status {task.task_id}`.")
+    pictures = (row.outcome or {}).get("pictures", [])
+    message = row.failure["message"] if row.failure else ""
+    data = {
+        "task_id": task.task_id,
+        "session_id": task.session_id,
+        "state": row.state.value,
+        "urls": [picture["url"] for picture in pictures],
+        "message": message,
+    }
+    said = "\n".join(data["urls"]) if pictures else f"{row.state.value}: {message}"
+    return Outcome(data, said, ok=bool(pictures))

@@ -1,0 +1,53 @@
+"""`manage.py sweep`: drives again what can still be done and ends what can't."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from commands.connections import queue, records, redis_client
+from commands.outcome import Outcome
+from pipelines.engine.janitor import Janitor, Tally
+from pipelines.engine.sweep import Sweep
+from providers.scratch.folder import FolderScratch
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+
+async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
+    """Sweep once; sessions that no job knows count as stuck after `older_than_s` seconds (`STUCK_AFTER_S`)."""
+    with queue(settings) as broker:
+        async with records(settings) as found, redis_client(settings) as client:
+            tally = await Sweep(
+                janitor=Janitor(found, broker, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries),
+                records=found,
+                client=client,
+                scratch=FolderScratch(settings.data_dir / "scratch"),
+                stuck_after_s=older_than_s or settings.stuck_after_s,
+                dead_letter_ttl_s=settings.dead_letter_ttl_s,
+            ).sweep()
+    return Outcome(asdict(tally), _table(tally))
+
+
+async def dry_run(settings: Settings, *, older_than_s: float | None) -> Outcome:
+    """What a sweep would look at; nothing is changed."""
+    async with records(settings) as found:
+        expired = await found.expired()
+        orphans = await found.orphans(older_than_s=older_than_s or settings.stuck_after_s)
+    table = Table("session", "product", "what a sweep would do", title="dry run", title_justify="left")
+    for row in expired:
+        last = row.recoveries >= settings.max_recoveries
+        table.add_row(row.session_id, row.product.value, "end it, refund" if last else "drive it again")
+    for orphan in orphans:
+        table.add_row(orphan.session_id, orphan.product.value, "end it, refund: no job knows it")
+    data = asdict(Tally(checked=len(expired) + len(orphans))) | {"dry_run": True}
+    return Outcome(data, table if expired or orphans else "Nothing is stuck.")
+
+
+def _table(tally: Tally) -> Table:
+    table = Table(*asdict(tally), title="swept", title_justify="left")
+    table.add_row(*(str(count) for count in asdict(tally).values()))
+    return table
