@@ -57,6 +57,6 @@ async def _expect_an_answer(response: httpx.Response) -> None:
     if response.status_code in _BUSY or response.status_code >= _SERVER_ERROR:
         raise NotNowError(f"HTTP {response.status_code}")
     # A gateway's or a captive portal's page is no result, whatever its status says.
-    if response.is_success and response.status_code != httpx.codes.NO_CONTENT:
-        if "json" not in response.headers.get("content-type", ""):
-            raise NotNowError("the answer is no JSON")
+    has_body = response.is_success and response.status_code != httpx.codes.NO_CONTENT
+    if has_body and "json" not in response.headers.get("content-type", ""):
+        raise NotNowError("the answer is no JSON")

@@ -32,15 +32,19 @@ class Rest:
         """Call one function; every refusal as PostgREST puts it."""
         try:
             claims = claims_of(self._secret, request.token) if request.token else {"role": "anon"}
-            arguments = orjson.loads(request.body or b"{}")
         except jwt.ExpiredSignatureError:
             return rest_errors.token_expired()
         except jwt.InvalidTokenError:
             return rest_errors.token_refused()
+        try:
+            arguments = orjson.loads(request.body)
         except orjson.JSONDecodeError:
-            return rest_errors.body_refused()
+            arguments = None
         if not isinstance(arguments, dict):
             return rest_errors.body_refused()
+        return self._answer(claims, name, arguments)
+
+    def _answer(self, claims: dict[str, Any], name: str, arguments: dict[str, Any]) -> Reply:
         try:
             return self._run(claims, name, arguments)
         except UnknownRoleError as error:

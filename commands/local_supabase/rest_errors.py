@@ -54,8 +54,8 @@ def function_missing(name: str, arguments: Iterable[str]) -> Reply:
         404,
         "PGRST202",
         f"Could not find the function public.{name}({names}) in the schema cache",
-        f"Searched for the function public.{name} with parameters {names} or with a single unnamed json/jsonb parameter, "
-        "but no matches were found in the schema cache.",
+        f"Searched for the function public.{name} with parameters {names} or with a single unnamed json/jsonb "
+        "parameter, but no matches were found in the schema cache.",
     )
 
 

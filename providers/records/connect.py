@@ -31,4 +31,9 @@ def connect(
     """
     if database_url:
         return Records(PostgresRpc(database_url, max_connections=max_connections, timeout_s=timeout_s))
+    if supabase_url and supabase_key:
+        from providers.records.supabase import SupabaseRpc  # noqa: PLC0415  takes half a second, for its users only
+
+        key = supabase_key.get_secret_value()
+        return Records(SupabaseRpc(supabase_url, key, max_connections=max_connections, timeout_s=timeout_s))
     raise Invalid("neither DATABASE_URL nor SUPABASE_URL is set", code="no_database")

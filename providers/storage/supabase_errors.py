@@ -15,27 +15,33 @@ if TYPE_CHECKING:
     from storage3.exceptions import StorageApiError
 
 DUPLICATE = "object_exists"
+_EXISTS = frozenset({"Duplicate", "KeyAlreadyExists", "ResourceAlreadyExists", "BucketAlreadyExists"})
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS})
+
+_KEY = ("key_refused", "storage: SUPABASE_SERVICE_ROLE_KEY is not accepted, or not the service role's")
+_REFUSALS = {
+    HTTPStatus.NOT_FOUND: ("object_missing", "there is no such object in {bucket}"),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "object_too_large",
+        "the object is larger than {bucket} allows: raise its file size limit",
+    ),
+    HTTPStatus.UNAUTHORIZED: _KEY,
+    HTTPStatus.FORBIDDEN: _KEY,
+}
 
 
 def storage_error(error: StorageApiError, bucket: str) -> DarkroomError:
     """Our error for one of Storage's; the message never holds a path."""
     status = int(error.status) if str(error.status).isdigit() else 0
-    if error.code in {"Duplicate", "KeyAlreadyExists", "ResourceAlreadyExists", "BucketAlreadyExists"}:
+    if error.code in _EXISTS:
         return Invalid(f"storage: there is such an object in {bucket} already", code=DUPLICATE)
     if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Unavailable(f"storage: {error.code}", code="storage_unavailable", http_status=status)
     if status == HTTPStatus.NOT_FOUND and "bucket" in error.message.lower():
-        return Invalid(
-            f"the bucket {bucket} does not exist: `python manage.py migrate --buckets` makes it", code="bucket_missing"
-        )
-    if status == HTTPStatus.NOT_FOUND:
-        return Invalid(f"there is no such object in {bucket}", code="object_missing")
-    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return Invalid(f"the object is larger than {bucket} allows: raise its file size limit", code="object_too_large")
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        return Invalid("storage: SUPABASE_SERVICE_ROLE_KEY is not accepted, or not the service role's", code="key_refused")
-    return Invalid(f"storage refused: {error.code}", code="storage_refused", http_status=status)
+        hint = f"the bucket {bucket} does not exist: `python manage.py migrate --buckets` makes it"
+        return Invalid(hint, code="bucket_missing")
+    code, message = _REFUSALS.get(status, ("storage_refused", f"storage refused: {error.code}"))
+    return Invalid(message.format(bucket=bucket), code=code, http_status=status)
 
 
 def is_duplicate(error: DarkroomError) -> bool:
