@@ -1,0 +1,366 @@
+"""What the records do, however the database is reached. A class per `Rpc` inherits this and provides `rpc`."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from providers.records import Records
+from providers.records.base import DatabaseRefused
+from schemas.common import JobState, Product
+from schemas.records import Completion, DeadLetter, JobRow, NewTask, Replay, Settlement, Verdict
+from tests.contracts.records_world import FAILURE, LEASE_S, World, avatar, images, tryon
+
+if TYPE_CHECKING:
+    from providers.records import Rpc
+
+NOTHING = Settlement(moved=False, refunded=0)
+
+
+async def start(records: Records, *tasks: NewTask) -> list[JobRow]:
+    """Accept tasks and dispatch them."""
+    await records.accept(tasks)
+    return await records.dispatch(limit=100, max_in_flight=100, lease_s=LEASE_S)
+
+
+async def complete(records: Records, row: JobRow, **session: Any) -> Completion:
+    return await records.complete(
+        row.task_id, row.token, outcome={"pictures": []}, session=session, images=[], lease_s=LEASE_S
+    )
+
+
+class AcceptingContract:
+    async def test_a_task_is_taken_once_and_kept_as_it_came(self, records: Records, world: World) -> None:
+        task = world.task()
+        assert await records.accept([task]) == {task.task_id: Verdict.ACCEPTED}
+        assert await records.accept([task]) == {task.task_id: Verdict.DUPLICATE}
+        row = await records.job(task.task_id)
+        assert row is not None
+        assert (row.state, row.payload, row.owner_id) == (JobState.WAITING, task.payload, task.owner_id)
+
+    async def test_every_task_of_a_batch_gets_its_own_verdict(self, records: Records, world: World) -> None:
+        user = world.user(0)
+        taken, repeated = world.task(user), world.task(user)
+        await records.accept([repeated])
+        second = tryon(user, taken.session_id)
+        foreign = tryon(world.user(0), world.session(user))
+        unknown = [tryon(user, str(uuid.uuid4())), tryon(user, "not-a-uuid"), tryon(user, "x' or true --")]
+        ended = [tryon(user, world.session(user, status=status)) for status in ("completed", "failed")]
+        pending = tryon(user, world.session(user, status="pending"))
+        verdicts = await records.accept([taken, taken, second, repeated, foreign, *unknown, *ended, pending])
+        assert verdicts == {
+            taken.task_id: Verdict.ACCEPTED,
+            second.task_id: Verdict.DUPLICATE,
+            repeated.task_id: Verdict.DUPLICATE,
+            foreign.task_id: Verdict.UNKNOWN_SESSION,
+            **{task.task_id: Verdict.UNKNOWN_SESSION for task in unknown},
+            **{task.task_id: Verdict.ENDED for task in ended},
+            pending.task_id: Verdict.ACCEPTED,
+        }
+
+    async def test_a_task_without_a_session_table_needs_no_row(self, records: Records) -> None:
+        task = avatar("user-1")
+        assert await records.accept([task]) == {task.task_id: Verdict.ACCEPTED}
+
+    async def test_the_same_task_offered_20_times_at_once_is_taken_once(self, records: Records, world: World) -> None:
+        task = world.task()
+        found = await asyncio.gather(*(records.accept([task]) for _ in range(20)))
+        assert Counter(verdict for verdicts in found for verdict in verdicts.values()) == {
+            Verdict.ACCEPTED: 1,
+            Verdict.DUPLICATE: 19,
+        }
+
+
+class DispatchingContract:
+    async def test_job_and_session_start_together(self, records: Records, world: World) -> None:
+        task = world.task()
+        (row,) = await start(records, task)
+        assert (row.task_id, row.state, row.token) == (task.task_id, JobState.RUNNING, 1)
+        assert world.status(task.session_id) == ("processing", None)
+
+    async def test_no_more_run_than_may_be_in_flight(self, records: Records, world: World) -> None:
+        user = world.user(0)
+        await records.accept([world.task(user) for _ in range(10)])
+        found = await asyncio.gather(
+            *(records.dispatch(limit=3, max_in_flight=5, lease_s=LEASE_S) for _ in range(5)),
+        )
+        assert sum(len(rows) for rows in found) == 5
+
+    async def test_one_owners_flood_does_not_hold_up_the_others(self, records: Records, world: World) -> None:
+        flood, small = world.user(0), world.user(0)
+        await records.accept([world.task(flood) for _ in range(50)])
+        await records.accept([world.task(small) for _ in range(2)])
+        rows = await records.dispatch(limit=5, max_in_flight=100, lease_s=LEASE_S)
+        assert [row.owner_id for row in rows].count(small) == 2
+
+    async def test_a_session_that_ended_elsewhere_is_closed_without_a_refund(
+        self, records: Records, world: World
+    ) -> None:
+        task = world.task(price=2)
+        await records.accept([task])
+        world.connection.execute("update generation_sessions set status = 'failed'")
+        assert await records.dispatch(limit=5, max_in_flight=100, lease_s=LEASE_S) == []
+        row = await records.job(task.task_id)
+        assert row is not None
+        assert row.state is JobState.CANCELLED
+        assert world.balance(task.owner_id) == 0
+
+
+class LeasingContract:
+    async def test_a_lease_that_nobody_renews_is_taken_over_by_one(self, records: Records, world: World) -> None:
+        await records.accept([world.task()])
+        (row,) = await records.dispatch(limit=1, max_in_flight=1, lease_s=0)
+        assert [found.task_id for found in await records.expired()] == [row.task_id]
+        taken = await asyncio.gather(
+            *(records.recover(row.task_id, row.token, max_recoveries=3, lease_s=LEASE_S) for _ in range(10))
+        )
+        (new,) = [found for found in taken if found]
+        assert (new.token, new.recoveries) == (row.token + 1, 1)
+        assert await records.renew({row.task_id: row.token}, LEASE_S) == {}
+        assert await records.renew({row.task_id: new.token}, LEASE_S) == {row.task_id: JobState.RUNNING}
+        assert await complete(records, row) is Completion.FENCED
+        assert await complete(records, new) is Completion.COMPLETED
+
+    async def test_what_is_in_the_journal_is_there_for_the_next_worker(self, records: Records, world: World) -> None:
+        (row,) = await start(records, world.task())
+        assert await records.journal(
+            row.task_id, row.token, ["generate", "0"], {"seen": [1, None, "ü"]}, provider_job_id="p1", spent_usd=0.25
+        )
+        assert not await records.journal(row.task_id, row.token + 1, ["generate", "1"], "late")
+        found = await records.job(row.task_id)
+        assert found is not None
+        assert (found.journal, found.provider_job_id, found.spent_usd) == (
+            {"generate": {"0": {"seen": [1, None, "ü"]}}},
+            "p1",
+            0.25,
+        )
+
+    async def test_a_job_is_owed_until_everybody_was_told(self, records: Records, world: World) -> None:
+        (row,) = await start(records, world.task())
+        await complete(records, row)
+        assert await records.notified(row.task_id, row.token)
+        found = await records.job(row.task_id)
+        assert found is not None
+        assert found.lease_until is None
+
+
+class OutcomeContract:
+    async def test_result_session_and_state_change_together(self, records: Records, world: World) -> None:
+        task = world.task()
+        (row,) = await start(records, task)
+        done = await complete(
+            records, row, generated_image_url="https://x/1", input_tokens=3, estimated_cost_usd=0.0421
+        )
+        assert done is Completion.COMPLETED
+        assert await complete(records, row) is Completion.COMPLETED
+        found = world.connection.execute(
+            "select status, generated_image_url, input_tokens, estimated_cost_usd::float8, completed_at is not null"
+            " from generation_sessions"
+        ).fetchone()
+        assert found == ("completed", "https://x/1", 3, 0.0421, True)
+
+    async def test_a_batch_gets_its_rows_and_its_progress(self, records: Records, world: World) -> None:
+        workspace = str(uuid.uuid4())
+        task = images(workspace, world.image_job(workspace))
+        (row,) = await start(records, task)
+        assert await records.session_progress(row.task_id, row.token, 50)
+        await records.complete(
+            row.task_id,
+            row.token,
+            outcome={},
+            session={"progress": 100, "result_urls": ["https://x/1", "https://x/2"]},
+            images=[
+                {"workspace_id": workspace, "generation_job_id": task.session_id, "filename": f"{n}.jpg", "width": 10}
+                for n in (1, 2)
+            ],
+            lease_s=LEASE_S,
+        )
+        assert world.one("select result_urls from image_generation_jobs") == ["https://x/1", "https://x/2"]
+        assert world.one("select progress from image_generation_jobs") == 100
+        assert world.one("select count(*) from images where generation_job_id = %s", task.session_id) == 2
+
+    async def test_a_failure_refunds_what_the_producer_charged_once(self, records: Records, world: World) -> None:
+        task = world.task(price=3)
+        (row,) = await start(records, task)
+        found = await asyncio.gather(*(records.fail(row.task_id, FAILURE, lease_s=LEASE_S) for _ in range(20)))
+        assert Counter(found) == {Settlement(moved=True, refunded=3): 1, NOTHING: 19}
+        assert world.balance(task.owner_id) == 3
+        assert world.refunds() == 1
+        assert world.status(task.session_id) == ("failed", FAILURE.message)
+
+    async def test_a_store_gets_its_credits_back(self, records: Records, world: World) -> None:
+        store = world.store(5)
+        (row,) = await start(records, tryon(store, world.store_session(store, price=2), channel="b2b"))
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=2)
+        assert world.one("select balance from store_credits") == 7
+        assert world.one("select request_id from store_credit_transactions") == "req_1"
+
+    async def test_a_job_that_waits_can_be_cancelled(self, records: Records, world: World) -> None:
+        task = world.task()
+        await records.accept([task])
+        ended = await records.fail(task.task_id, FAILURE, state=JobState.CANCELLED, lease_s=LEASE_S)
+        assert ended == Settlement(moved=True, refunded=1)
+        assert await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S) == []
+
+    async def test_completion_and_failure_never_both_win(self, records: Records, world: World) -> None:
+        rows = await start(records, *[world.task() for _ in range(20)])
+        for row in rows:
+            done, ended = await asyncio.gather(
+                complete(records, row), records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+            )
+            assert (done is Completion.COMPLETED) is not ended.moved
+            status, _ = world.status(row.session_id)
+            assert (status, world.balance(row.owner_id)) == (("failed", 1) if ended.moved else ("completed", 0))
+
+    async def test_a_session_that_ended_elsewhere_is_neither_completed_nor_refunded(
+        self, records: Records, world: World
+    ) -> None:
+        task = world.task()
+        (row,) = await start(records, task)
+        world.connection.execute("update generation_sessions set status = 'failed', error_message = 'by hand'")
+        assert await complete(records, row) is Completion.ENDED
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == NOTHING
+        assert (world.status(task.session_id), world.balance(task.owner_id)) == (("failed", "by hand"), 0)
+
+
+class MoneyContract:
+    async def test_exactly_10_of_20_deductions_fit_a_balance_of_10(self, rpc: Rpc, world: World) -> None:
+        user = world.user(10)
+        paid = await asyncio.gather(*(self._charge(rpc, user, f"session-{n}") for n in range(20)))
+        assert (paid.count(True), world.balance(user)) == (10, 0)
+
+    async def test_a_charge_that_is_repeated_is_charged_once(self, rpc: Rpc, world: World) -> None:
+        user = world.user(10)
+        assert await asyncio.gather(*(self._charge(rpc, user, "session-1") for _ in range(10))) == [True] * 10
+        assert world.balance(user) == 9
+
+    async def test_a_replay_is_charged_and_refunded_again(self, records: Records, world: World) -> None:
+        user = world.user(2)
+        task = world.task(user, price=2)
+        (row,) = await start(records, task)
+        await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+        assert world.balance(user) == 4
+        replayed = await asyncio.gather(*(records.replay(task.task_id) for _ in range(5)))
+        assert Counter(replayed) == {Replay.REPLAYED: 1, Replay.NOT_ENDED: 4}
+        assert (world.balance(user), world.status(task.session_id)) == (2, ("queued", None))
+        (again,) = await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S)
+        assert again.run == 2
+        await records.fail(again.task_id, FAILURE, lease_s=LEASE_S)
+        assert world.balance(user) == 4
+
+    async def test_a_replay_that_nobody_can_pay_changes_nothing(self, records: Records, world: World) -> None:
+        task = world.task(price=2)
+        (row,) = await start(records, task)
+        await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+        world.connection.execute("update user_credits set balance = 1")
+        assert await records.replay(task.task_id) is Replay.NO_CREDITS
+        assert (world.balance(task.owner_id), world.status(task.session_id)[0]) == (1, "failed")
+
+    async def test_a_session_that_completed_elsewhere_is_not_paid_again(self, records: Records, world: World) -> None:
+        task = world.task(world.user(5))
+        await records.accept([task])
+        world.connection.execute("update generation_sessions set status = 'completed'")
+        assert await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S) == []
+        assert await records.replay(task.task_id) is Replay.NOT_ENDED
+        assert world.balance(task.owner_id) == 5
+
+    async def test_an_avatar_that_cost_nothing_is_replayed_for_nothing(self, records: Records) -> None:
+        (row,) = await start(records, avatar("user-1"))
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert await records.replay(row.task_id) is Replay.REPLAYED
+
+    async def _charge(self, rpc: Rpc, user: str, session_id: str) -> bool:
+        paid = await rpc.call(
+            "darkroom_charge",
+            p_product="tryon",
+            p_channel="b2c",
+            p_session_id=session_id,
+            p_owner_id=user,
+            p_user_id=user,
+            p_request_id="req_1",
+            p_run=1,
+            p_amount=1,
+            p_reason="Generation",
+        )
+        return bool(paid)
+
+
+class LostTaskContract:
+    async def test_a_letter_that_names_a_session_fails_and_refunds_it_once(
+        self, records: Records, world: World
+    ) -> None:
+        user = world.user(0)
+        letter = DeadLetter(
+            list="wearon:tasks:generation",
+            code="too_large",
+            reason="too large",
+            payload="{}",
+            product=Product.TRYON,
+            channel="b2c",
+            session_id=world.session(user, price=2),
+            request_id="req_1",
+            message="The task was not valid.",
+        )
+        assert await records.bury([letter, letter]) == 2
+        assert world.balance(user) == 2
+        kept = await records.letters()
+        assert [item.code for item in kept] == ["too_large", "too_large"]
+        assert await records.drop_letter(kept[0].id)
+        assert not await records.drop_letter(kept[0].id)
+        assert await records.purge_letters(older_than_s=0) == 1
+
+    async def test_sessions_that_no_job_knows_are_found_and_ended(self, records: Records, world: World) -> None:
+        lost = world.session(world.user(0), price=2)
+        known = world.task()
+        await records.accept([known])
+        assert await records.orphans(older_than_s=3600) == []
+        (orphan,) = await records.orphans(older_than_s=0)
+        assert orphan.session_id == lost
+        end = (orphan.product, orphan.channel, orphan.session_id, "It did not complete.", "req_1")
+        assert await records.fail_session(*end) == Settlement(moved=True, refunded=2)
+        assert await records.fail_session(*end) == NOTHING
+        assert await records.fail_session(Product.TRYON, "b2c", known.session_id, "no", "req_1") == NOTHING
+
+    async def test_jobs_are_found_by_session_and_by_state_and_counted(self, records: Records, world: World) -> None:
+        task = world.task()
+        (row,) = await start(records, task)
+        await records.accept([world.task()])
+        assert [found.task_id for found in await records.jobs_of_session(task.session_id)] == [row.task_id]
+        assert [found.task_id for found in await records.list(state=JobState.RUNNING)] == [row.task_id]
+        assert len(await records.list()) == 2
+        counts = await records.counts()
+        assert (counts["running"], counts["waiting"]) == (1, 1)
+        assert counts["oldest_waiting_s"] >= 0
+        assert await records.job("nobody") is None
+
+
+class RefusalContract:
+    async def test_a_missing_function_names_the_migration_to_apply(self, records: Records, world: World) -> None:
+        world.connection.execute("alter function darkroom_counts rename to darkroom_moved")
+        try:
+            with pytest.raises(DatabaseRefused, match=r"`python manage.py migrate` \(0004_lifecycle.sql\)") as refused:
+                await records.counts()
+        finally:
+            world.connection.execute("alter function darkroom_moved rename to darkroom_counts")
+        assert refused.value.error_code == "function_missing"
+
+    async def test_a_value_of_the_wrong_type_is_refused_and_not_tried_again(self, rpc: Rpc) -> None:
+        with pytest.raises(DatabaseRefused) as refused:
+            await rpc.call("darkroom_expired", p_limit="many")
+        assert not refused.value.retryable
+
+
+class RecordsContract(
+    AcceptingContract,
+    DispatchingContract,
+    LeasingContract,
+    OutcomeContract,
+    MoneyContract,
+    LostTaskContract,
+    RefusalContract,
+):
+    """All of it."""
