@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
 
 from pydantic import Field, SecretStr
 
 from providers.images.base import ImageProvider
+from providers.images.prices import Price
 from schemas.common import Frozen
 from schemas.errors import Invalid
-
-if TYPE_CHECKING:
-    from providers.images.prices import Price
 
 GROUP = "darkroom.image_providers"
 MOCK = "mock"
