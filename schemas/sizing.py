@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from schemas.common import Frozen, Payload, Url
+from schemas.gates import SENTENCES, Gate
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_. /+-]{1,64}$")]
@@ -97,10 +98,28 @@ class Wish(Payload):
     fit: Fit = Fit.REGULAR
 
 
+def _described() -> str:
+    gates = "\n".join(f"- `{gate}`: {SENTENCES[gate]}" for gate in Gate)
+    return (
+        "Send JSON with `image_url`, or a form (`multipart/form-data`) of the same fields with the picture itself as "
+        "the part `image`. What can't be sized is answered with 422 and a `code`, a `message` for the person, and, "
+        "once somebody was found, `landmark_visibility`: how well each deciding joint is seen, 0 to 1. The codes, in "
+        f"the order in which they apply:\n\n{gates}"
+    )
+
+
 class EstimateRequest(Facts, Wish):
     """The body of `POST /estimate-body`; `image_url`, unless the picture is uploaded as the part `image`."""
 
+    model_config = ConfigDict(json_schema_extra={"description": _described()})
+
     image_url: Url | None = Field(None, description="Address of a photo that shows the whole person from the front")
+
+
+class EstimateQuery(Payload):
+    """The query of `POST /estimate-body`."""
+
+    landmarks: bool = Field(default=False, description="Answer also where the 33 landmarks are on the picture")
 
 
 class Measurements(Frozen):
@@ -172,7 +191,7 @@ class SizeAnswer(Frozen):
         confidence: The probability of `recommended_size`.
         size_probabilities: Of every size of the chart; they sum to 1.
         used: The facts that went in.
-        landmarks: The 33 landmarks of the person, when asked for with `?landmarks=true`.
+        landmarks: The 33 landmarks of the person; over HTTP when asked for with `?landmarks=true`.
     """
 
     recommended_size: str
@@ -188,4 +207,4 @@ class SizeAnswer(Frozen):
     warnings: tuple[Warn, ...]
     used: tuple[str, ...]
     improve: Improvement | None
-    landmarks: tuple[LandmarkPoint, ...] | None = None
+    landmarks: tuple[LandmarkPoint, ...]

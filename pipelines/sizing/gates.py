@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pipelines.sizing.errors import TURN_THE_PICTURE, Gate, SizingRefused
+from pipelines.sizing.errors import SizingRefused
 from pipelines.sizing.joints import ANKLES, FACE, FEET, HIPS, KNEES, NOSE, SHOULDERS, Body, from_vertical
 from pipelines.sizing.scale import stature_px
+from schemas.gates import TURN_THE_PICTURE, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

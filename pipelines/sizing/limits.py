@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.sizing.errors import Gate, SizingRefused
+from pipelines.sizing.errors import SizingRefused
+from schemas.gates import Gate
 
 if TYPE_CHECKING:
     from schemas.sizing import Facts

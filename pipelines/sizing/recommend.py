@@ -19,7 +19,7 @@ from pipelines.sizing.limits import check_facts
 from pipelines.sizing.probabilities import LEVEL, interval, most_probable, size_probabilities, size_range
 from pipelines.sizing.scale import shoulder_cm
 from pipelines.sizing.sizes import choose
-from schemas.sizing import BodyType, Girth, Interval, Intervals, Measurements, Sex, SizeAnswer, Wish
+from schemas.sizing import BodyType, Girth, Interval, Intervals, LandmarkPoint, Measurements, Sex, SizeAnswer, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,7 @@ def _answer(body: Body, facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -
         warnings=doubts(body, facts),
         used=used(facts),
         improve=improvement(facts, wish, charts),
+        landmarks=tuple(LandmarkPoint(**mark._asdict()) for mark in body.pose.image),
     )
 
 

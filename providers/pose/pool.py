@@ -108,7 +108,7 @@ class PosePool:
             self._idle.get().close()
 
     def _detect(self, data: bytes) -> Detection:
-        picture = decode(data, max_pixels=self._max_pixels)
+        picture = decode(data, max_pixels=self._max_pixels, subject="The photo")
         estimator = self._idle.get()
         try:
             poses = estimator.detect(picture.rgb)

@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 
 from commands.figure import Stance, draw_person, jpeg
-from pipelines.sizing import Gate, SizingRefused, recommend
+from pipelines.sizing import SizingRefused, recommend
 from providers.pose.base import Detection
 from providers.pose.mediapipe import MediaPipeEstimator
 from providers.pose.picture import decode
+from schemas.gates import Gate
 from schemas.sizing import Facts, Sex, SizeAnswer
 from tests.integration.providers.pose.drawn import FromBehind, FromTheSide, far_away, lunging, nobody, two_people
 from tests.integration.providers.pose.model import ROOT, installed_model

@@ -4,11 +4,12 @@ import math
 
 import pytest
 
-from pipelines.sizing.errors import SENTENCES, TURN_THE_PICTURE, Gate, SizingRefused
+from pipelines.sizing.errors import SizingRefused
 from pipelines.sizing.gates import check_photo
 from pipelines.sizing.limits import check_facts
 from providers.pose.base import Detection, Pose
 from providers.pose.fake import standing_pose
+from schemas.gates import SENTENCES, TURN_THE_PICTURE, Gate
 from schemas.sizing import Facts
 from tests.unit.pipelines.sizing.bodies import found, moved, placed, seen, turned
 

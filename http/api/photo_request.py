@@ -1,0 +1,107 @@
+"""Reads the body of `POST /estimate-body`: JSON with an address, or a form with the picture in it. All in memory."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import falcon
+from falcon.media import MultipartFormHandler
+from falcon.media.multipart import MultipartParseOptions
+from pydantic import ValidationError
+
+from api import problems
+from api.body import read, too_large
+from api.problems import Problem
+from schemas.sizing import EstimateRequest
+
+if TYPE_CHECKING:
+    from falcon.asgi import Request
+    from falcon.asgi.multipart import BodyPart
+
+#: Of a JSON body, or of one text field of a form.
+MAX_TEXT_BYTES = 65_536
+MAX_PARTS = 16
+_PICTURE = "image"
+
+
+class PhotoRequest(NamedTuple):
+    """What was asked, and the picture if it came along."""
+
+    asked: EstimateRequest
+    picture: bytes | None
+
+
+async def read_photo_request(req: Request, *, max_picture_bytes: int) -> PhotoRequest:
+    """Parse the body of `req`.
+
+    Raises:
+        Problem: The body is damaged (400), too large (413), neither JSON nor a form (415), or of the wrong shape (422).
+    """
+    asked, picture = await _read(req, max_picture_bytes)
+    if (asked.image_url is None) is (picture is None):
+        sentence = (
+            "Please send one picture: its address as image_url, or the picture itself as the part image of a form."
+        )
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "picture_unclear", sentence)
+    return PhotoRequest(asked, picture)
+
+
+def max_body_bytes(max_picture_bytes: int) -> int:
+    """What a body with such a picture and all other fields may have, in bytes."""
+    return max_picture_bytes + MAX_PARTS * MAX_TEXT_BYTES
+
+
+async def _read(req: Request, max_picture_bytes: int) -> tuple[EstimateRequest, bytes | None]:
+    kind = (req.content_type or falcon.MEDIA_JSON).partition(";")[0].strip().lower()
+    if kind == falcon.MEDIA_MULTIPART:
+        fields, picture = await _read_form(req, max_picture_bytes)
+        return _asked(fields), picture
+    if kind != falcon.MEDIA_JSON:
+        sentence = "Please send application/json or multipart/form-data."
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", sentence)
+    if (req.content_length or 0) > MAX_TEXT_BYTES:
+        raise too_large(MAX_TEXT_BYTES)
+    return await read(req, EstimateRequest), None
+
+
+def _asked(fields: dict[str, Any]) -> EstimateRequest:
+    try:
+        return EstimateRequest.model_validate(fields)
+    except ValidationError as error:
+        raise problems.invalid(error) from None
+
+
+async def _read_form(req: Request, max_picture_bytes: int) -> tuple[dict[str, Any], bytes | None]:
+    options = MultipartParseOptions()
+    options.max_body_part_count = MAX_PARTS
+    form = await MultipartFormHandler(options).deserialize_async(req.stream, req.content_type, req.content_length)
+    fields: dict[str, Any] = {}
+    picture: bytes | None = None
+    async for part in form:
+        if part.name == _PICTURE:
+            picture = await _bounded(part, max_picture_bytes) or None
+        elif part.name in EstimateRequest.model_fields:
+            fields[part.name] = await _text(part)
+    return {name: value for name, value in fields.items() if value}, picture
+
+
+async def _text(part: BodyPart) -> Any:
+    """The field's text; a chart may be JSON itself."""
+    try:
+        text = (await _bounded(part, MAX_TEXT_BYTES)).decode().strip()
+        return json.loads(text) if part.name == "chart" and text.startswith("{") else text
+    except ValueError as error:
+        sentence = f"The form's field {part.name} can't be read."
+        raise Problem(HTTPStatus.BAD_REQUEST, "malformed_form", sentence) from error
+
+
+async def _bounded(part: BodyPart, limit: int) -> bytes:
+    """All of the part, which arrives in pieces, unless that is more than `limit` bytes."""
+    data = bytearray()
+    while chunk := await part.stream.read(limit + 1 - len(data)):
+        data += chunk
+        if len(data) > limit:
+            raise too_large(limit)
+    return bytes(data)
