@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import jwt
+import pytest
+
+from providers.records import Records
+from providers.records.base import DatabaseRefused, DatabaseUnavailable
+from providers.records.supabase import SupabaseRpc
+from schemas.common import JobState
+from schemas.errors import Invalid
+from tests.contracts.records import RecordsContract, complete, start
+from tests.contracts.records_world import FAILURE, LEASE_S
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from commands.local_supabase import LocalSupabase
+    from tests.contracts.records_world import World
+
+
+class TestSupabaseRecords(RecordsContract):
+    @pytest.fixture
+    async def rpc(self, local_supabase: LocalSupabase) -> AsyncIterator[SupabaseRpc]:
+        opened = SupabaseRpc(local_supabase.url, local_supabase.service_role_key)
+        yield opened
+        await opened.aclose()
+
+
+async def refusal(url: str, key: str) -> DatabaseRefused:
+    rpc = SupabaseRpc(url, key)
+    with pytest.raises(DatabaseRefused) as refused:
+        await rpc.call("darkroom_counts")
+    await rpc.aclose()
+    assert key not in str(refused.value)
+    return refused.value
+
+
+async def test_the_public_key_may_do_nothing(local_supabase: LocalSupabase) -> None:
+    found = await refusal(local_supabase.url, local_supabase.anon_key)
+    assert found.error_code == "key_refused"
+    assert "is not the service role's" in str(found)
+
+
+@pytest.mark.parametrize("key", ["nonsense", jwt.encode({"role": "service_role"}, "another" * 8, "HS256")])
+async def test_a_key_of_another_project_is_refused(local_supabase: LocalSupabase, key: str) -> None:
+    found = await refusal(local_supabase.url, key)
+    assert (found.error_code, found.retryable) == ("key_refused", False)
+    assert "SUPABASE_SERVICE_ROLE_KEY is not accepted" in str(found)
+
+
+async def test_an_address_that_is_none_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(Invalid) as refused:
+        SupabaseRpc("localhost", "key")
+    assert refused.value.error_code == "supabase_url"
+
+
+class Server:
+    """Answers every connection with `answer`, or not at all; counts connections."""
+
+    def __init__(self, answer: bytes | None) -> None:
+        self._answer = answer
+        self.connections: list[asyncio.Task[None]] = []
+        self.requests = 0
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._serve(reader, writer))
+        self.connections.append(connection)
+        await connection
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+                await reader.readexactly(int(length.split(b":")[1]))
+                self.requests += 1
+                if self._answer is not None:
+                    writer.write(self._answer)
+                    await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionResetError):  # the client is done
+            writer.close()
+
+
+def page(status: str, body: bytes, content_type: str = "application/json") -> bytes:
+    head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+async def ask(answer: bytes | None, *, calls: int = 1, timeout_s: float = 5.0) -> tuple[Server, list[object]]:
+    """What `calls` calls at once get from a server that answers so."""
+    answering = Server(answer)
+    server = await asyncio.start_server(answering.accept, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    rpc = SupabaseRpc(url, "key", timeout_s=timeout_s, max_connections=4)
+    found: list[object] = await asyncio.gather(
+        *(rpc.call("darkroom_ping") for _ in range(calls)), return_exceptions=True
+    )
+    await rpc.aclose()
+    await asyncio.gather(*answering.connections)
+    server.close()
+    await server.wait_closed()
+    return answering, found
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page("502 Bad Gateway", b'{"message": "An invalid response was received from the upstream server"}'),
+        page("503 Service Unavailable", b'{"code": "PGRST002", "message": "Could not query the database"}'),
+        page("500 Internal Server Error", b'{"code": "57014", "message": "canceling statement due to timeout"}'),
+        page("429 Too Many Requests", b"{}"),
+        page("522 Connection Timed Out", b"<html>", "text/html"),
+        page("200 OK", b"<html>Please log in</html>", "text/html"),
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+        b"nonsense\r\n\r\n",
+    ],
+)
+async def test_whoever_cannot_answer_now_is_asked_again_later(answer: bytes) -> None:
+    _, (error,) = await ask(answer, timeout_s=0.5)
+    assert isinstance(error, DatabaseUnavailable)
+    assert error.retryable
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page("401 Unauthorized", b'{"message": "Invalid API key", "hint": "Double check your API key."}'),
+        page("404 Not Found", b"<html>", "text/html"),
+        page("301 Moved Permanently", b""),
+        page("400 Bad Request", b'{"code": "P0001", "message": "no"}'),
+    ],
+)
+async def test_whoever_refuses_is_not_asked_again(answer: bytes) -> None:
+    _, (error,) = await ask(answer)
+    assert isinstance(error, DatabaseRefused)
+
+
+async def test_a_server_that_says_nothing_is_left_at_the_deadline() -> None:
+    started = time.monotonic()
+    _, (error,) = await ask(None, timeout_s=0.3)
+    assert isinstance(error, DatabaseUnavailable)
+    assert time.monotonic() - started < 1
+
+
+async def test_connections_are_kept_and_bounded() -> None:
+    server, found = await ask(page("200 OK", b"true"), calls=40)
+    assert found == [True] * 40
+    assert (server.requests, len(server.connections)) == (40, 4)
+
+
+async def test_killing_the_server_in_mid_run_loses_nothing(local_supabase: LocalSupabase, world: World) -> None:
+    """Jobs are started, worked on and settled by loops that repeat what failed, as the workers do."""
+    users = [world.user(0) for _ in range(4)]
+    tasks = [world.task(user) for user in users for _ in range(10)]
+    rpc = SupabaseRpc(local_supabase.url, local_supabase.service_role_key, timeout_s=5)
+    records = Records(rpc)
+    failures = 0
+    killed = asyncio.Event()
+
+    async def settle(number: int, task_id: str, token: int) -> None:
+        nonlocal failures
+        while True:
+            try:
+                row = await records.job(task_id)
+                assert row is not None
+                if row.state.terminal:
+                    return
+                if number % 2:
+                    await complete(records, row)
+                else:
+                    await records.fail(task_id, FAILURE, token=token, lease_s=LEASE_S)
+            except DatabaseUnavailable:
+                failures += 1
+                await killed.wait()
+
+    rows = await start(records, *tasks)
+    assert len(rows) == 40
+    work = [asyncio.create_task(settle(number, row.task_id, row.token)) for number, row in enumerate(rows)]
+    await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.to_thread(local_supabase.kill)
+    with pytest.raises(DatabaseUnavailable):
+        await records.counts()
+    await asyncio.to_thread(local_supabase.start)
+    killed.set()
+    await asyncio.gather(*work)
+    counts = await records.counts()
+    await records.aclose()
+    assert failures > 0
+    assert (counts[JobState.COMPLETED], counts[JobState.FAILED]) == (20, 20)
+    assert sum(world.balance(user) for user in users) == 20
+    assert world.refunds() == 20
