@@ -1,4 +1,4 @@
-"""The application behind `dramatiq actors` and `periodiq actors`: settings, broker, and what a worker process shares."""
+"""The application behind `dramatiq actors` and `periodiq actors`: settings, broker, what a worker process shares."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
+from actors.generators import Generators
 from pipelines.engine.broker import Broker
 from pipelines.engine.claims import Claims
 from pipelines.engine.janitor import Janitor
@@ -16,7 +17,6 @@ from pipelines.engine.sweep import Sweep
 from pipelines.middleware import Claiming, Correlation, Reporting, Retries, Settlement, Stopping, TimeLimit
 from pipelines.stages.generate import Generate
 from pipelines.stages.pixels import Pixels
-from providers.images.mock import MockProvider
 from providers.fetch import Fetcher, FetchPolicy
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -46,6 +46,7 @@ class Services:
     fetcher: Fetcher
     result_fetcher: Fetcher
     pixels: Pixels
+    generators: Generators
     generate: Mapping[Product, Generate]
     middleware: Sequence[StageMiddleware]
     sweep: Sweep
@@ -54,6 +55,7 @@ class Services:
 
     async def aclose(self) -> None:
         """Give back every connection."""
+        await self.generators.aclose()
         await self.fetcher.aclose()
         await self.result_fetcher.aclose()
         await self.storage.aclose()
@@ -67,14 +69,11 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
     client = async_client(redis_url, max_connections=64)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
     scratch = make_scratch(settings, client)
-    storage = LocalStorage(
-        settings.data_dir / "storage",
-        signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None),
-        settings.public_url or f"http://{settings.host}:{settings.port}",
-    )
+    storage = make_storage(settings)
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
     claims = Claims(client)
+    generators = Generators(settings, client)
     return Services(
         records=records,
         progress=progress,
@@ -84,7 +83,8 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
         fetcher=fetcher,
         result_fetcher=result_fetcher,
         pixels=Pixels(),
-        generate=_generators(settings, result_fetcher, scratch, records),
+        generators=generators,
+        generate=_generate(settings, generators, result_fetcher, scratch, records),
         middleware=(
             Correlation(),
             Claiming(claims),
@@ -105,6 +105,20 @@ def make_scratch(settings: Settings, client: redis.asyncio.Redis) -> Scratch:
     if settings.scratch == "redis":
         return RedisScratch(client, SCRATCH_TTL_S)
     return FolderScratch(settings.data_dir / "scratch")
+
+
+def make_storage(settings: Settings) -> Storage:
+    """Where finished pictures live: Supabase's storage where it is set, else a folder."""
+    if settings.supabase_url and settings.supabase_service_role_key:
+        from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
+
+        return SupabaseStorage(settings.supabase_url, settings.supabase_service_role_key.get_secret_value())
+    key = settings.signing_key.get_secret_value() if settings.signing_key else None
+    return LocalStorage(
+        settings.data_dir / "storage",
+        signing_key(settings.data_dir, key),
+        settings.public_url or f"http://{settings.host}:{settings.port}",
+    )
 
 
 def make_sweep(settings: Settings, broker: Broker, records: Records, client: redis.asyncio.Redis) -> Sweep:
@@ -130,26 +144,13 @@ def _policy(settings: Settings, hosts: tuple[str, ...]) -> FetchPolicy:
     )
 
 
-def _generators(settings: Settings, fetcher: Fetcher, scratch: Scratch, records: Records) -> dict[Product, Generate]:
-    generator = SingleProvider(MockProvider(settings.mock_latency_s))
+def _generate(
+    settings: Settings, generators: Generators, fetcher: Fetcher, scratch: Scratch, records: Records
+) -> dict[Product, Generate]:
     return {
         product: Generate(
-            generator=generator, fetcher=fetcher, scratch=scratch, records=records,
+            generator=router, fetcher=fetcher, scratch=scratch, records=records,
             deadline_s=settings.soft_time_limit_s,
         )
-        for product in Product
+        for product, router in generators.routers.items()
     }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Gen:
-    image: object
-    calls: tuple = ()
-
-
-class SingleProvider:
-    def __init__(self, p):
-        self.p = p
-
-    async def generate(self, request, *, on_started, resume):
-        return _Gen(await self.p.generate(request))

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import threading
 import uuid
-from typing import Any
 
 import dramatiq
 import structlog
@@ -22,6 +21,7 @@ from pipelines.engine.intake import Intake, return_abandoned
 from pipelines.engine.keeper import Keeper
 from pipelines.engine.registry import Registry, Stop
 from pipelines.engine.threads import LoopThread, pause
+from providers.records import Records
 from providers.records.connect import connect
 from providers.redis_clients import async_client
 from schemas.common import Product
@@ -50,8 +50,18 @@ class WorkerMiddleware(Middleware):
         self._threads: list[LoopThread] = []
         self._consumer = uuid.uuid4().hex
 
-    def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+    def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Size the thread pool, start the event loop and the threads that go on whatever the stages do."""
+        try:
+            self._boot(broker, worker)
+        except Exception as error:
+            # Dramatiq would log what a hook raises and go on without what the hook was to start.
+            log.critical("worker_not_started", error=str(error), exc_info=not isinstance(error, DarkroomError))
+            raise SystemExit(1) from None
+
+    def _boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        if not isinstance(broker, Broker):
+            raise TypeError("the worker needs Darkroom's own broker")
         chosen = worker.consumer_whitelist
         worker.worker_threads = queues.threads(broker.limits, chosen)
         loop = EventLoopThread(get_logger(__name__, type(self)), interrupt_check_ival=INTERRUPT_CHECK_S)
@@ -65,7 +75,7 @@ class WorkerMiddleware(Middleware):
             thread.start()
         log.info("worker_started", threads=worker.worker_threads, queues=sorted(chosen or queues.QUEUES))
 
-    def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
         """Take no more tasks; after the grace period hand back what is still running."""
         for thread in self._threads:
             if thread.name == "ingest":
@@ -74,7 +84,7 @@ class WorkerMiddleware(Middleware):
         timer.daemon = True
         timer.start()
 
-    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
+    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
         """Stop the threads and give back the connections."""
         for thread in self._threads:
             thread.stop()
@@ -91,7 +101,7 @@ class WorkerMiddleware(Middleware):
     async def _make_services(self, broker: Broker) -> Services:
         return make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)
 
-    def _connect(self, max_connections: int) -> Any:
+    def _connect(self, max_connections: int) -> Records:
         return connect(
             database_url=self._database_url,
             supabase_url=self._settings.supabase_url,

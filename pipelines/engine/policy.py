@@ -17,11 +17,16 @@ BACKOFF_S = 2.0
 JITTER = 0.25
 
 
+#: Said by the router when no call was made at all: coming back later uses up no try.
+UNCOUNTED = frozenset({"provider_busy", "budget_exhausted"})
+
+
 @dataclass(frozen=True)
 class Retry:
-    """Try the stage again after `delay_s` seconds."""
+    """Try the stage again after `delay_s` seconds; `counted` if that uses up one of its tries."""
 
     delay_s: float
+    counted: bool = True
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ def decide(error: DarkroomError, attempt: int, *, max_retries: int) -> Retry | G
     """
     if not error.retryable:
         return GiveUp()
+    if error.error_code in UNCOUNTED:
+        return Retry(error.retry_after or RATE_LIMIT_DELAY_S, counted=False)
     if isinstance(error, RateLimited):
         if attempt >= RATE_LIMIT_RETRIES:
             return GiveUp()

@@ -21,9 +21,17 @@ from schemas.job import Job
 class Runtime(Protocol):
     """What a worker process has ready for its stages."""
 
-    registry: Registry
-    middleware: Sequence[StageMiddleware]
-    lease_s: float
+    @property
+    def registry(self) -> Registry:
+        """What this process works on."""
+
+    @property
+    def middleware(self) -> Sequence[StageMiddleware]:
+        """What surrounds every stage, outermost first."""
+
+    @property
+    def lease_s(self) -> float:
+        """Seconds a lease lasts."""
 
 
 StageFunction = Callable[[Job], Awaitable[Job]]

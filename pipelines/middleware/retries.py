@@ -37,10 +37,10 @@ class Retries:
             decision = decide(error, job.attempt, max_retries=self._max_retries)
             if not isinstance(decision, Retry):
                 raise
-            return await self._again(delivery, error, decision.delay_s)
+            return await self._again(delivery, error, decision)
 
-    async def _again(self, delivery: Delivery, error: DarkroomError, delay_s: float) -> Step:
-        job = delivery.job
+    async def _again(self, delivery: Delivery, error: DarkroomError, retry: Retry) -> Step:
+        job, delay_s = delivery.job, retry.delay_s
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
         held = await self._records.renew({job.task_id: job.token}, delay_s + self._lease_s)
         if job.task_id not in held:
@@ -53,4 +53,5 @@ class Retries:
                     stage=delivery.stage.value, run=job.run, attempt=job.token,
                 )
             )  # fmt: skip
-        return Again(job.model_copy(update={"attempt": job.attempt + 1, "delivery": 0}), delay_s)
+        again = {"attempt": job.attempt + 1, "delivery": 0} if retry.counted else {"delivery": job.delivery + 1}
+        return Again(job.model_copy(update=again), delay_s)

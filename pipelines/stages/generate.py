@@ -17,24 +17,18 @@ from schemas.errors import Ambiguous, DarkroomError, Fenced
 from schemas.job import Call, Job, Picture
 
 
-class Generation(Protocol):
-    """One finished generation: the picture, and every call that was tried for it."""
-
-    image: GeneratedImage
-    calls: tuple[Call, ...]
-
-
 class Generator(Protocol):
-    """Whoever chooses the provider."""
+    """Whoever chooses the provider: the router."""
 
     async def generate(
         self,
         request: ImageRequest,
         *,
-        on_started: Callable[[str, str], Awaitable[None]],
-        resume: tuple[str, str] | None,
-    ) -> Generation:
-        """Make a picture; `on_started(provider, id)` and `resume` as for `ImageProvider`, with the provider's name."""
+        on_work: Callable[[str, str], Awaitable[None]] | None = None,
+        on_call: Callable[[Call], Awaitable[None]] | None = None,
+        resume: tuple[str, str] | None = None,
+    ) -> GeneratedImage:
+        """Make a picture; see `providers.images.router.Router.generate`."""
 
 
 class Generate:
@@ -86,20 +80,28 @@ class Generate:
             return dict(known)
         started = journal.get("calls", {}).get(key) or {}
         resume = (started["provider"], started["id"]) if started else None
+        begun = bool(started)
 
-        async def on_started(provider: str, provider_id: str) -> None:
+        async def on_work(provider: str, provider_id: str) -> None:
+            nonlocal begun
+            begun = True
             await self._write(job, ["calls", key], {"provider": provider, "id": provider_id}, provider_id)
 
+        calls: list[Call] = []
+
+        async def on_call(call: Call) -> None:
+            calls.append(call)
+
         try:
-            generation = await self._generator.generate(
-                self._request(job, index, inputs), on_started=on_started, resume=resume
+            image = await self._generator.generate(
+                self._request(job, index, inputs), on_work=on_work, on_call=on_call, resume=resume
             )
         except DarkroomError as error:
             # Only work that may still be going on is worth asking about again.
-            if started and not isinstance(error, Ambiguous):
+            if begun and not isinstance(error, Ambiguous):
                 await self._write(job, ["calls", key], {})
             raise
-        made = await self._keep(job, index, generation)
+        made = await self._keep(job, index, image, calls)
         if len(job.pictures) > 1:
             await self._write(job, ["pictures", key], made)
         return made
@@ -117,8 +119,7 @@ class Generate:
             deadline_s=self._deadline_s,
         )
 
-    async def _keep(self, job: Job, index: int, generation: Generation) -> dict[str, Any]:
-        image = generation.image
+    async def _keep(self, job: Job, index: int, image: GeneratedImage, calls: list[Call]) -> dict[str, Any]:
         name: str | None = f"{job.task_id}/made-{index}"
         data = image.data
         stages = PRODUCTS[job.product].stages
@@ -133,7 +134,7 @@ class Generate:
         )
         return {
             "picture": picture.model_dump(mode="json", exclude_defaults=True),
-            "calls": [call.model_dump(mode="json") for call in generation.calls],
+            "calls": [call.model_dump(mode="json") for call in calls],
             "input_tokens": image.input_tokens,
             "output_tokens": image.output_tokens,
         }
