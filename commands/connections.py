@@ -79,7 +79,7 @@ async def redis_client(settings: Settings) -> AsyncIterator[redis.asyncio.Redis]
     try:
         yield client
     finally:
-        await client.aclose()
+        await client.aclose(close_connection_pool=True)
 
 
 @contextmanager

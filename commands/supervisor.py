@@ -94,6 +94,7 @@ class _Keeper:
         while self._process:
             started = time.monotonic()
             code = self._process.wait()
+            self._process.ask_to_stop()  # gives back its pipes
             if self._stopping.is_set():
                 return
             pause_s = FIRST_PAUSE_S if time.monotonic() - started > HEALTHY_S else min(2 * pause_s, LONGEST_PAUSE_S)

@@ -47,10 +47,16 @@ def redis_url(embedded: Embedded) -> str:
 
 
 @pytest.fixture
-def flush_redis(redis_url: str) -> None:
-    """Starts the test with an empty Valkey."""
+def redis_client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of the Valkey."""
     with redis.Redis.from_url(redis_url) as client:
-        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def flush_redis(redis_client: redis.Redis) -> None:
+    """Starts the test with an empty Valkey."""
+    redis_client.flushall()
 
 
 @pytest.fixture(scope="session")

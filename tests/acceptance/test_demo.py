@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from PIL import Image
+
+from commands.embedded import Embedded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+SERVICES = {"REDIS_URL", "DATABASE_URL", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"}
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
+        Path(folder).chmod(0o711)  # for the account that PostgreSQL runs as when we are root
+        yield Path(folder)
+
+
+def demo(home: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    env = {name: value for name, value in os.environ.items() if name not in SERVICES} | {"DATA_DIR": str(home)}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--json", *words],
+        cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def shown(home: Path) -> dict[str, Any]:
+    code, data = demo(home)
+    assert code == 0
+    return data
+
+
+def test_twelve_pictures_are_made_and_two_tasks_fail_and_are_refunded(shown: dict[str, Any]) -> None:
+    assert {name: shown[name] for name in ("tasks", "completed", "failed", "refunded")} == {
+        "tasks": 14, "completed": 12, "failed": 2, "refunded": 2,
+    }  # fmt: skip
+    assert shown["products"] == {"tryon": 12, "avatar": 0, "images": 0}
+
+
+def test_the_gallery_shows_twelve_pictures_beside_their_inputs_and_two_sentences(shown: dict[str, Any]) -> None:
+    gallery = Path(shown["gallery"])
+    page = gallery.read_text()
+    assert page.count("<article") == 14
+    linked = set(re.findall(r'(?:src|href)="([^"#]+)"', page))
+    results = [link for link in linked if link.startswith("results/")]
+    assert len(results) == 12
+    for link in linked:
+        with Image.open(gallery.parent / link.replace("%20", " ")) as picture:
+            picture.verify()
+    assert "Your image was flagged by the safety filter." in page
+    assert page.count("1 credit refunded") == 2
+
+
+def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any], home: Path) -> None:
+    assert shown["completed"] == 12
+    with Embedded(home) as servers, psycopg.connect(str(servers.database_url)) as database:
+        sessions = database.execute(
+            "SELECT status, count(*) FROM (SELECT status FROM generation_sessions"
+            " UNION ALL SELECT status FROM store_generation_sessions) s GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        spent = database.execute(
+            "SELECT (SELECT sum(20 - balance) FROM user_credits) + (SELECT sum(20 - balance) FROM store_credits)"
+        ).fetchone()
+        refunds = database.execute("SELECT count(*), count(DISTINCT session_id) FROM darkroom_ledger").fetchone()
+    assert sessions == [("completed", 12), ("failed", 2)]
+    assert spent == (12,)
+    assert refunds == (2, 2)
+
+
+def test_a_visitors_own_photo_is_used(home: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (640, 960), (200, 60, 120)).save(tmp_path / "me.png")
+    code, data = demo(home, "--photo", str(tmp_path / "me.png"))
+    assert (code, data["completed"]) == (0, 12)
+    page = Path(data["gallery"]).read_text()
+    assert "inputs/your%20photo.png" in page
+    assert "inputs/Mara.jpg" not in page
+
+
+def test_a_photo_that_does_not_exist_is_named_before_anything_starts(home: Path) -> None:
+    assert demo(home, "--photo", "nobody.jpg") == (1, {"error": "There is no file nobody.jpg."})

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from providers.records.connect import connect
+from schemas.common import Product
+from schemas.records import DeadLetter, NewTask
+from schemas.tasks import TASK_LISTS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import psycopg
+    import redis
+
+    from providers.records import Records
+    from tests.integration.commands.conftest import Cli
+
+pytestmark = pytest.mark.usefixtures("flush_redis")
+
+LIST = TASK_LISTS[Product.TRYON]
+
+
+@pytest.fixture
+def use_records(database_url: str) -> Callable[[Callable[[Records], Awaitable[Any]]], Any]:
+    def use(work: Callable[[Records], Awaitable[Any]]) -> Any:
+        async def run() -> Any:
+            records = connect(database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1)
+            try:
+                return await work(records)
+            finally:
+                await records.aclose()
+
+        return asyncio.run(run())
+
+    return use
+
+
+@pytest.fixture
+def task_id(session: dict[str, str], use_records: Any) -> str:
+    """A task that waits."""
+    task = NewTask(
+        task_id=str(uuid.uuid4()),
+        product=Product.TRYON,
+        session_id=session["session_id"],
+        owner_id=session["user_id"],
+        user_id=session["user_id"],
+        channel="b2c",
+        request_id="req_1",
+        payload={
+            "task_id": "t",
+            "channel": "b2c",
+            "user_id": session["user_id"],
+            "session_id": session["session_id"],
+            "image_urls": ["http://a.test/1"],
+        },
+    )
+    use_records(lambda records: records.accept([task]))
+    return task.task_id
+
+
+def balance(database: psycopg.Connection, session: dict[str, str]) -> int:
+    row = database.execute("SELECT balance FROM user_credits WHERE user_id = %s", [session["user_id"]]).fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_status_counts_jobs_and_lists_the_newest(cli: Cli, task_id: str) -> None:
+    code, data = cli("status", "--state", "waiting")
+    assert code == 0
+    assert data["counts"]["waiting"] >= 1
+    assert data["jobs"][0]["task_id"] == task_id
+
+
+def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, task_id: str) -> None:
+    code, data = cli("status", task_id)
+    assert (code, data["task_id"], data["state"]) == (0, task_id, "waiting")
+    assert "payload" not in data
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("status", "nobody"), "There is no task nobody."),
+        (("status", "--state", "odd"), "A job is waiting, running, completed, failed, cancelled; never odd."),
+        (("cancel", "nobody"), "No task of session nobody is known."),
+        (("dead", "show", "999"), "There is no dead letter 999."),
+        (("dead", "drop", "999"), "There is no dead letter 999."),
+        (("dead", "replay", "nobody"), "There is no task nobody."),
+    ],
+)
+def test_what_does_not_exist_is_said_in_a_sentence_and_exit_code_1(
+    cli: Cli, words: tuple[str, ...], sentence: str
+) -> None:
+    assert cli(*words) == (1, {"error": sentence})
+
+
+def test_a_cancelled_session_ends_and_is_refunded_once(
+    cli: Cli, database: psycopg.Connection, session: dict[str, str], task_id: str
+) -> None:
+    assert cli("cancel", session["session_id"]) == (0, {"cancelled": 1, "refunded": 1})
+    assert cli("status", task_id)[1]["state"] == "cancelled"
+    assert balance(database, session) == 5
+    code, data = cli("cancel", session["session_id"])
+    assert (code, data["error"]) == (1, f"Session {session['session_id']} has ended already (cancelled).")
+    assert balance(database, session) == 5
+
+
+@pytest.mark.usefixtures("task_id")
+def test_a_replay_charges_again(cli: Cli, database: psycopg.Connection, session: dict[str, str], task_id: str) -> None:
+    assert cli("dead", "replay", task_id)[0] == 1
+    cli("cancel", session["session_id"])
+    assert cli("dead", "replay", task_id) == (0, {"replayed": task_id})
+    assert cli("status", task_id)[1]["run"] == 2
+    assert balance(database, session) == 4
+
+
+def test_a_sweep_ends_and_refunds_a_session_that_no_job_knows(
+    cli: Cli, database: psycopg.Connection, session: dict[str, str]
+) -> None:
+    database.execute(
+        "UPDATE generation_sessions SET created_at = now() - interval '1 hour' WHERE id = %s", [session["session_id"]]
+    )
+    assert cli("sweep", "--dry-run")[1] == {"checked": 1, "redriven": 0, "failed": 0, "refunded": 0, "dry_run": True}
+    assert balance(database, session) == 4
+    assert cli("sweep", "--older-than", "7200")[1]["checked"] == 0
+    assert cli("sweep") == (0, {"checked": 1, "redriven": 0, "failed": 1, "refunded": 1})
+    assert cli("sweep") == (0, {"checked": 0, "redriven": 0, "failed": 0, "refunded": 0})
+    assert balance(database, session) == 5
+
+
+@pytest.fixture
+def letter_id(use_records: Any, cli: Cli) -> int:
+    letter = DeadLetter(list=LIST, code="not_json", reason="not JSON", payload="{")
+    use_records(lambda records: records.bury([letter]))
+    return int(cli("dead", "list")[1]["letters"][0]["id"])
+
+
+def test_a_dead_letter_is_listed_without_and_shown_with_its_payload(cli: Cli, letter_id: int) -> None:
+    assert "payload" not in cli("dead", "list")[1]["letters"][0]
+    assert cli("dead", "show", str(letter_id))[1]["payload"] == "{"
+
+
+def test_a_dead_letter_is_pushed_to_its_list_as_it_came(cli: Cli, letter_id: int, redis_client: redis.Redis) -> None:
+    assert cli("dead", "replay", str(letter_id)) == (0, {"replayed": letter_id, "list": LIST})
+    assert redis_client.lrange(LIST, 0, -1) == [b"{"]
+    assert cli("dead", "show", str(letter_id))[0] == 1
+
+
+def test_a_dead_letter_is_dropped(cli: Cli, letter_id: int) -> None:
+    assert cli("dead", "drop", str(letter_id)) == (0, {"dropped": letter_id})
+    assert cli("dead", "drop", str(letter_id))[0] == 1
+
+
+def test_a_letter_that_was_not_kept_whole_is_not_pushed(cli: Cli, use_records: Any) -> None:
+    letter = DeadLetter(list=LIST, code="too_large", reason="too large", payload="{", complete=False)
+    use_records(lambda records: records.bury([letter]))
+    found = cli("dead", "list")[1]["letters"][0]["id"]
+    code, data = cli("dead", "replay", str(found))
+    assert (code, data["error"]) == (1, f"Dead letter {found} was too large to keep whole and can't be pushed again.")

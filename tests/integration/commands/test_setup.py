@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from schemas.tasks import TASK_LISTS
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from commands.embedded import Embedded
+    from tests.integration.commands.conftest import Cli
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_migrate_applies_what_is_missing_once(
+    cli: Cli, embedded: Embedded, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert embedded.postgres
+    database.execute("CREATE DATABASE bare")
+    monkeypatch.setenv("DATABASE_URL", embedded.postgres.url_of("bare"))
+    code, data = cli("check")
+    assert code == 1
+    assert data["faults"][0].startswith("database: ValueError: not applied: 0001_product_tables.sql")
+    code, data = cli("migrate")
+    assert (code, data["applied"][0]) == (0, "0001_product_tables.sql")
+    assert cli("migrate") == (0, {"applied": []})
+    assert cli("check")[0] == 0
+
+
+def test_migrate_prints_the_sql_for_an_editor(cli: Cli) -> None:
+    sql = cli("migrate", "--print")[1]["sql"]
+    assert "create table if not exists darkroom_jobs" in sql
+    assert sql.rstrip().endswith("notify pgrst, 'reload schema';")
+
+
+def test_check_names_every_fault_at_once_and_hides_secrets(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://:hush@127.0.0.1:1/0")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:hush@127.0.0.1:1/none")
+    monkeypatch.setenv("AI_MOCK_MODE", "false")
+    code, data = cli("check")
+    assert code == 1
+    assert [fault.split(":")[0] for fault in data["faults"]] == ["redis", "database", "providers"]
+    assert "OPENAI_API_KEY, REPLICATE_API_TOKEN not set" in data["faults"][2]
+    assert data["settings"]["DATABASE_URL"] == "(set, hidden)"
+    assert "hush" not in json.dumps(data)
+
+
+def test_check_finds_all_well(cli: Cli) -> None:
+    code, data = cli("check")
+    assert (code, data["faults"]) == (0, [])
+    assert data["connections"]["redis"].startswith("answers, version ")
+
+
+def test_malformed_settings_are_named_all_at_once(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_S", "soon")
+    monkeypatch.setenv("PORT", "70000")
+    code, data = cli("check")
+    assert code == 1
+    assert "LEASE_S (a worker silent for longer has lost its jobs)" in data["error"]
+    assert "PORT (port the HTTP service binds to)" in data["error"]
+
+
+def test_schema_describes_every_list_and_the_progress_channel(cli: Cli) -> None:
+    code, data = cli("schema")
+    assert code == 0
+    assert set(data) == {*TASK_LISTS.values(), "task_updates:{task_id}"}
+    assert "image_urls" in data["wearon:tasks:generation"]["required"]
+
+
+@pytest.mark.parametrize("words", [("status",), ("sweep",), ("migrate",), ("dead", "list"), ("cancel", "x")])
+def test_without_services_a_command_says_what_to_set_or_start(
+    cli: Cli, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.delenv("DATABASE_URL")
+    code, data = cli(*words)
+    assert code == 1
+    assert data["error"].startswith("REDIS_URL and DATABASE_URL (or SUPABASE_URL) are not set and no `manage.py up`")
+
+
+def test_files_are_not_enqueued_where_workers_would_refuse_them(cli: Cli, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "me.jpg")
+    code, data = cli("enqueue", str(tmp_path / "me.jpg"))
+    assert code == 1
+    assert "FETCH_ALLOWED_NETWORKS has 127.0.0.0/8" in data["error"]
+
+
+def test_what_is_no_picture_is_not_enqueued(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FETCH_ALLOWED_NETWORKS", "127.0.0.0/8")
+    (tmp_path / "me.jpg").write_text("no picture")
+    assert cli("enqueue", str(tmp_path / "me.jpg"))[1]["error"].endswith("is not a JPEG, PNG or WebP picture.")
+    assert cli("enqueue", str(tmp_path / "other.jpg"))[1]["error"].startswith("There is no file ")
+
+
+def test_a_task_with_two_owners_is_not_enqueued(cli: Cli) -> None:
+    code, data = cli("enqueue", "http://a.test/1.jpg", "--user", "u", "--store", "s")
+    assert code == 1
+    assert "a task has one owner" in data["error"]
+
+
+def test_help_loads_none_of_the_heavy_libraries() -> None:
+    code = "import sys, manage; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"pydantic", "redis", "psycopg", "PIL", "dramatiq", "rich"} & set(done.stdout.split())
