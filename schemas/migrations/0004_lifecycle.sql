@@ -249,13 +249,20 @@ begin
   return 'completed';
 end $$;
 
--- Inserts a row given as an object into a table of others, in its columns' own types.
+-- Inserts a row given as an object into a table of others, in its columns' own types and an enum's own case.
 create or replace function darkroom_insert(p_table text, p_row jsonb) returns void
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_columns text;
+  v_values text;
 begin
-  execute format('insert into %I (%s) values (%s)', p_table,
-    (select string_agg(format('%I', key), ', ' order by key) from jsonb_each_text(p_row)),
-    (select string_agg(format('%L', value), ', ' order by key) from jsonb_each_text(p_row)));
+  select string_agg(format('%I', r.key), ', ' order by r.key),
+         string_agg(format('%L', coalesce(e.enumlabel, r.value)), ', ' order by r.key)
+    into v_columns, v_values
+    from jsonb_each_text(p_row) r
+    left join pg_attribute a on a.attrelid = to_regclass(quote_ident(p_table)) and a.attname = r.key
+    left join pg_enum e on e.enumtypid = a.atttypid and lower(e.enumlabel) = lower(r.value);
+  execute format('insert into %I (%s) values (%s)', p_table, v_columns, v_values);
 end $$;
 
 -- Ends a job that is waiting or running, its session with it, and refunds what was charged. With a token only its owner
