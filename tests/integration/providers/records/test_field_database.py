@@ -1,0 +1,302 @@
+"""A database that was there before us keeps working, and Darkroom works in it."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from commands.local_supabase import LocalSupabase
+from commands.local_supabase.database import SETUP, prepare
+from providers.records import PostgresRpc, Records, Rpc
+from providers.records.migrate import migrate, migrations, script
+from providers.records.supabase import SupabaseRpc
+from schemas.records import Settlement, Verdict
+from tests.contracts.records import RecordsContract, complete, start
+from tests.contracts.records_world import FAILURE, LEASE_S, World, images, tryon
+from tests.integration.providers.records.catalog import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from commands.embedded import Embedded
+
+FIELD = Path(__file__).with_name("field.sql")
+#: Tables that the field's database does not have.
+MADE_HERE = re.compile("audit_log|user_preferences")
+OLD_USER = "00000000-0000-4000-8000-000000000001"
+
+
+class FieldWorld(World):
+    """Owners are rows of their own here, and ledgers have their own words."""
+
+    def empty(self) -> None:
+        self.connection.execute("truncate profiles, stores, workspaces, seen cascade")
+        super().empty()
+
+    def user(self, balance: int) -> str:
+        user_id = str(self.one("insert into profiles default values returning id"))
+        self.connection.execute("insert into user_credits (user_id, balance) values (%s, %s)", [user_id, balance])
+        return user_id
+
+    def store(self, balance: int) -> str:
+        store_id = str(self.one("insert into stores default values returning id"))
+        self.connection.execute("insert into store_credits (store_id, balance) values (%s, %s)", [store_id, balance])
+        return store_id
+
+    def image_job(self, workspace_id: str) -> str:
+        self.connection.execute("insert into workspaces values (%s) on conflict do nothing", [workspace_id])
+        return super().image_job(workspace_id)
+
+    def refunds(self) -> int:
+        return int(self.one("select count(*) from credit_transactions where type = 'generation_refund'"))
+
+    def seen(self) -> list[tuple[str, str | None]]:
+        rows = self.connection.execute("select status, error_message from seen order by n").fetchall()
+        return [(row[0], row[1]) for row in rows]
+
+
+@pytest.fixture(scope="module")
+def bare_url(embedded: Embedded) -> Iterator[str]:
+    """A database with Supabase's roles and the field's tables, which no migration has seen."""
+    assert embedded.postgres
+    with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:
+        connection.execute("create database field")
+        url = embedded.postgres.url_of("field")
+        with psycopg.connect(url) as inside:
+            inside.execute(SETUP.read_bytes())
+            inside.execute(FIELD.read_bytes())
+        yield url
+        connection.execute("drop database field with (force)")
+
+
+@pytest.fixture(scope="module")
+def before(bare_url: str) -> dict[str, set[str]]:
+    with psycopg.connect(bare_url) as connection:
+        return catalog(connection)
+
+
+@pytest.fixture(scope="module")
+def field_url(bare_url: str, before: dict[str, set[str]]) -> str:
+    assert before  # looked at first
+    migrate(bare_url)
+    return bare_url
+
+
+@pytest.fixture
+def connection(field_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(field_url, autocommit=True) as opened:
+        yield opened
+
+
+def test_nothing_that_was_there_is_altered(connection: psycopg.Connection[Any], before: dict[str, set[str]]) -> None:
+    after = catalog(connection)
+    assert {part: before[part] - after[part] for part in before if before[part] - after[part]} == {}
+    added = {part: {item for item in after[part] - before[part] if not MADE_HERE.search(item)} for part in before}
+    assert added.pop("columns") == {
+        "image_generation_jobs.completed_at timestamp with time zone",
+        "image_generation_jobs.error_message text",
+        "image_generation_jobs.started_at timestamp with time zone",
+        "image_generation_jobs.task_id text",
+        "image_generation_jobs.user_id text",
+        "images.file_size integer",
+        "images.format text",
+        "images.processed_url text",
+        "generation_sessions.input_tokens integer",
+        "generation_sessions.output_tokens integer",
+        "generation_sessions.processing_time_ms integer",
+        "store_generation_sessions.completed_at timestamp with time zone",
+        "store_generation_sessions.error_message text",
+        "store_generation_sessions.estimated_cost_usd numeric(12,6)",
+        "store_generation_sessions.generated_image_url text",
+        "store_generation_sessions.input_tokens integer",
+        "store_generation_sessions.output_tokens integer",
+        "store_generation_sessions.processing_time_ms integer",
+        "store_generation_sessions.prompt_system text",
+        "store_generation_sessions.shopper_email text",
+    }
+    assert set().union(*added.values()) == set()
+
+
+def test_the_rows_that_were_there_are_as_they_were(connection: psycopg.Connection[Any]) -> None:
+    world = FieldWorld(connection)
+    assert world.balance(OLD_USER) == 7
+    assert world.one("select generated_image_url from generation_sessions") == "https://x/old"
+
+
+def test_applying_again_changes_nothing(field_url: str, connection: psycopg.Connection[Any]) -> None:
+    def everything() -> tuple[dict[str, set[str]], list[Any]]:
+        ours = connection.execute(
+            "select pg_get_functiondef(oid) || coalesce(proacl::text, '') from pg_proc"
+            " where proname like 'darkroom%' order by 1"
+        ).fetchall()
+        return catalog(connection), ours
+
+    first = everything()
+    assert migrate(field_url) == []
+    assert everything() == first
+    connection.execute(script().encode())  # as pasted into an editor, over what is there
+    assert everything() == first
+
+
+def test_our_functions_are_closed_definers_with_a_fixed_path(connection: psycopg.Connection[Any]) -> None:
+    rows = connection.execute(
+        "select proname, prosecdef, proconfig, has_function_privilege('anon', oid, 'execute'),"
+        " has_function_privilege('authenticated', oid, 'execute'),"
+        " has_function_privilege('service_role', oid, 'execute')"
+        " from pg_proc where pronamespace = 'public'::regnamespace and proname like 'darkroom\\_%'"
+    ).fetchall()
+    assert len(rows) > 30
+    expected = (True, ["search_path=public, extensions, pg_temp"], False, False, True)
+    assert {row[0]: row[1:] for row in rows if row[1:] != expected} == {}
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_a_public_key_reads_none_of_our_tables(connection: psycopg.Connection[Any], role: str) -> None:
+    tables = [
+        row[0]
+        for row in connection.execute(
+            "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+            " and (relname like 'darkroom\\_%' or relname in ('audit_log', 'user_preferences'))"
+        )
+    ]
+    assert {"darkroom_jobs", "darkroom_migrations", "audit_log"} <= set(tables)
+    connection.execute("insert into audit_log (event_type) values ('secret')")
+    for table in tables:
+        with connection.transaction(force_rollback=True):
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+            try:
+                with connection.transaction():
+                    found = connection.execute(sql.SQL("select * from {}").format(sql.Identifier(table))).fetchall()
+            except psycopg.errors.InsufficientPrivilege:
+                found = []
+            assert found == [], table
+
+
+def test_the_credit_functions_that_we_make_are_closed_too(embedded: Embedded) -> None:
+    assert embedded.postgres
+    with psycopg.connect(embedded.postgres.url, autocommit=True) as server:
+        server.execute("create database fresh")
+        url = embedded.postgres.url_of("fresh")
+        with psycopg.connect(url) as inside:
+            inside.execute(SETUP.read_bytes())
+        migrate(url)
+        with psycopg.connect(url) as inside:
+            rights = inside.execute(
+                "select has_function_privilege('anon', oid, 'execute'), has_function_privilege('service_role', oid,"
+                " 'execute') from pg_proc where proname ~ '^(deduct|refund)_' and pronamespace = 'public'::regnamespace"
+            ).fetchall()
+            open_tables = inside.execute(
+                "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
+                " and not relrowsecurity"
+            ).fetchall()
+        server.execute("drop database fresh with (force)")
+    assert rights == [(False, True)] * 4
+    assert open_tables == []
+
+
+def test_a_migration_that_is_changed_after_it_was_applied_is_noticed(field_url: str) -> None:
+    assert [item.name for item in migrations()] == sorted(item.name for item in migrations())
+    assert migrations()[-1].name == "0099_rights.sql"
+    assert migrate(field_url) == []
+
+
+class FieldContract(RecordsContract):
+    """The whole contract once more, in this database."""
+
+    @pytest.fixture
+    def world(self, connection: psycopg.Connection[Any]) -> FieldWorld:
+        found = FieldWorld(connection)
+        found.empty()
+        return found
+
+    async def test_a_subscriber_sees_each_transition_once(self, records: Records, world: FieldWorld) -> None:
+        (row,) = await start(records, world.task())
+        for _ in range(2):
+            assert await records.hold(row.task_id, row.token, "Rate limited, retrying...")
+        for _ in range(2):
+            assert await records.hold(row.task_id, row.token, None)
+        for _ in range(2):
+            await complete(records, row, generated_image_url="https://x/1")
+        await records.notified(row.task_id, row.token)
+        assert world.seen() == [
+            ("processing", None),
+            ("queued", "Rate limited, retrying..."),
+            ("processing", None),
+            ("completed", None),
+        ]
+
+    async def test_a_failure_is_seen_once_whoever_else_ends_it(self, records: Records, world: FieldWorld) -> None:
+        (row,) = await start(records, world.task())
+        for _ in range(3):
+            await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+        assert world.seen() == [("processing", None), ("failed", FAILURE.message)]
+
+    async def test_a_batch_moves_through_an_enum_in_capitals(self, records: Records, world: FieldWorld) -> None:
+        workspace = str(uuid.uuid4())
+        (row,) = await start(records, images(workspace, world.image_job(workspace)))
+        for progress in (25, 50, 50):
+            assert await records.session_progress(row.task_id, row.token, progress)
+        await complete(records, row, progress=100, result_urls=["https://x/1"])
+        assert [status for status, _ in world.seen()] == ["PROCESSING", "PROCESSING", "PROCESSING", "COMPLETED"]
+
+    async def test_a_batch_that_is_held_waits_as_pending(self, records: Records, world: FieldWorld) -> None:
+        workspace = str(uuid.uuid4())
+        (row,) = await start(records, images(workspace, world.image_job(workspace)))
+        await records.hold(row.task_id, row.token, "Rate limited, retrying...")
+        assert world.seen()[-1] == ("PENDING", "Rate limited, retrying...")
+
+    async def test_an_id_in_capitals_is_the_same_session(self, records: Records, world: FieldWorld) -> None:
+        user = world.user(0)
+        session = world.session(user)
+        task = tryon(user.upper(), session.upper())
+        again = tryon(user, session)
+        assert await records.accept([task, again]) == {
+            task.task_id: Verdict.ACCEPTED,
+            again.task_id: Verdict.DUPLICATE,
+        }
+        assert await records.orphans(older_than_s=0) == []
+        (row,) = await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
+        assert world.balance(user) == 1
+
+    async def test_a_message_takes_the_case_of_its_columns(self, rpc: Rpc, world: FieldWorld) -> None:
+        message = {"user_id": world.user(0), "channel": "web", "role": "assistant", "content": "[PHOTO]x[/PHOTO]"}
+        await rpc.call("darkroom_insert", p_table="messages", p_row=message)
+        assert world.one("select channel || ' ' || role from messages") == "WEB assistant"
+
+
+class TestFieldOverPostgres(FieldContract):
+    @pytest.fixture
+    async def rpc(self, field_url: str) -> AsyncIterator[PostgresRpc]:
+        opened = PostgresRpc(field_url)
+        yield opened
+        await opened.aclose()
+
+
+@pytest.fixture(scope="module")
+def server(field_url: str) -> Iterator[LocalSupabase]:
+    with LocalSupabase(field_url) as running:
+        yield running
+
+
+class TestFieldOverSupabase(FieldContract):
+    @pytest.fixture
+    async def rpc(self, server: LocalSupabase) -> AsyncIterator[SupabaseRpc]:
+        opened = SupabaseRpc(server.url, server.service_role_key)
+        yield opened
+        await opened.aclose()
+
+
+def test_roles_that_come_after_the_migrations_get_their_rights(database_url: str) -> None:
+    prepare(database_url)
+    with psycopg.connect(database_url) as opened:
+        for role, may in (("anon", False), ("service_role", True)):
+            assert opened.execute(
+                "select has_function_privilege(%s, 'darkroom_counts()', 'execute')", [role]
+            ).fetchone() == (may,)
