@@ -11,14 +11,14 @@ from PIL import Image
 from pipelines.images.bridge import from_pillow, to_pillow
 from pipelines.images.colour import to_srgb
 from pipelines.images.vips import libvips
-from providers.fetch.probe import probe, recognise
+from providers.fetch.probe import Format, probe
 from providers.fetch.refusal import refusal
 
 #: libvips' largest coordinate (VIPS_MAX_COORD): fits whatever passed the probe, so nothing is shrunk.
 _UNLIMITED_PX = 10_000_000
-#: Between these ratios we ask for the half-size decode ourselves: from 2.5 the SSIM against full-size decoding stays
-#: above 0.99 (at 2.25 it was 0.92, measured by `manage.py bench images`); from 4 on libvips does.
-_HALVED_FROM, _LIBVIPS_HALVES_FROM = 2.5, 4.0
+#: Ratios from which a JPEG is decoded at an eighth, a quarter and half of its size. From 2.5 the SSIM against decoding
+#: at full size stays above 0.99 (0.92 at 2.25), measured by `manage.py bench images`.
+_JPEG_SHRINKS = ((16.0, 8), (8.0, 4), (2.5, 2))
 _PROFILE = "icc-profile-data"
 
 
@@ -59,28 +59,34 @@ def open_upright(data: bytes, *, max_pixels: int, subject: str, max_px: int = _U
         InputRefused: It is no JPEG, PNG or WebP picture, or has more than `max_pixels`.
         pyvips.Error: It is damaged.
     """
-    probe(data, max_pixels=max_pixels, subject=subject)
-    header = libvips().Image.new_from_source(_source(data), "", access="sequential", fail_on="error")
+    kind = probe(data, max_pixels=max_pixels, subject=subject).format
+    header = _load(data, kind)
     if header.width * header.height > max_pixels:
         raise libvips().Error("the decoder sees more pixels than the header states")
-    return _opaque_srgb(_thumbnail(data, max(header.width, header.height) / max_px, max_px))
+    image = _load(data, kind, **_shrinking(kind, max(header.width, header.height) / max_px))
+    return _opaque_srgb(image.thumbnail_image(max_px, height=max_px, size="down"))
 
 
-def _thumbnail(data: bytes, ratio: float, max_px: int) -> Any:
-    """Shrink by `ratio`, where a JPEG may be halved within its decoder for two thirds of the time.
+def _load(data: bytes, kind: Format, **options: float) -> Any:
+    """The picture as its loader will read it, in one pass; what is cut short or broken is an error.
 
-    libvips by itself leaves a factor of 2 to its own resizing, which below a ratio of 4 means decoding at full size.
+    `data` is read where it is: the loaders that take a buffer copy it. libvips' own `thumbnail` does not hand `fail_on`
+    to the loader (8.18), and would fill up with grey what is missing.
     """
     image = libvips().Image
-    if _HALVED_FROM <= ratio < _LIBVIPS_HALVES_FROM and recognise(data) == "JPEG":
-        half = image.jpegload_source(_source(data), shrink=2, access="sequential", fail_on="error")
-        return half.thumbnail_image(max_px, height=max_px, size="down")
-    return image.thumbnail_source(_source(data), max_px, height=max_px, size="down", fail_on="error")
+    load = {"JPEG": image.jpegload_source, "PNG": image.pngload_source, "WEBP": image.webpload_source}[kind]
+    return load(libvips().Source.new_from_memory(data), access="sequential", fail_on="error", **options)
 
 
-def _source(data: bytes) -> Any:
-    """`data` where it is; libvips' calls that take a buffer copy it."""
-    return libvips().Source.new_from_memory(data)
+def _shrinking(kind: Format, ratio: float) -> dict[str, float]:
+    """How far a loader shrinks by itself, which is cheap, of the `ratio` by which the picture is to shrink.
+
+    A JPEG only halves, without a filter, and leaves the rest to a good one; libvips' `thumbnail` leaves at least a
+    factor of 2, and below a ratio of 4 decodes at full size.
+    """
+    if kind == "JPEG":
+        return {"shrink": next((shrink for least, shrink in _JPEG_SHRINKS if ratio >= least), 1)}
+    return {"scale": min(1.0, 1.0 / ratio)} if kind == "WEBP" else {}
 
 
 def _opaque_srgb(image: Any) -> Any:

@@ -6,6 +6,7 @@ costs up to 640 (WebP by Pillow). Imported on first use, in the worker that need
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ def libvips() -> Any:
     pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003  its signature
     for loader in _LOADERS:
         pyvips.operation_block_set(loader, False)  # noqa: FBT003  its signature
+    logging.getLogger("pyvips").setLevel(logging.ERROR)  # a broken picture warns once a row; its error says enough
     pyvips.cache_set_max(0)
     pyvips.concurrency_set(1)
     return pyvips

@@ -13,6 +13,7 @@ from schemas.errors import InputRefused
 
 #: Longer than any signed link seen; the usual limit of servers.
 _MAX_LENGTH = 8192
+_MAX_PORT = 65_535
 #: Characters on which parsers disagree: controls, spaces, backslashes.
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 #: A last label made of digits, or of 0x and hexadecimal digits, makes a host an IPv4 address (WHATWG URL, 3.5).
@@ -34,7 +35,7 @@ def parse_target(address: str, policy: FetchPolicy, *, subject: str, base: httpx
     url = _parse(address, subject, base)
     if url.scheme not in ("http", "https"):
         raise refusal(subject, "does not have an http or https address", code="address_scheme")
-    if url.userinfo or not _is_plain_host(url.host):
+    if url.userinfo or not _is_plain_host(url.host) or (url.port is not None and not 0 < url.port <= _MAX_PORT):
         raise _invalid(subject)
     if base is not None and base.scheme == "https" and url.scheme == "http":
         raise refusal(subject, "is redirected from a secure to an insecure address", code="redirect_downgrade")

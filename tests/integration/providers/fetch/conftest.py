@@ -1,0 +1,10 @@
+from collections.abc import AsyncIterator
+
+import pytest
+from picture_server import PictureServer, serving
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[PictureServer]:
+    async with serving() as pictures:
+        yield pictures

@@ -1,0 +1,168 @@
+import asyncio
+import gzip
+import struct
+import time
+import zlib
+
+import pytest
+from picture_server import PictureServer, answer, fetching, picture
+
+from schemas.errors import InputRefused, RateLimited, Transient
+
+
+async def test_a_picture_is_fetched_whatever_type_is_claimed(server: PictureServer) -> None:
+    server.routes["/a?token=x%2Fy"] = answer(picture(), "200 OK", "Content-Type: text/html")
+    async with fetching() as fetcher:
+        assert await fetcher.fetch(server.url("/a?token=x%2Fy")) == picture()
+    assert f"Host: 127.0.0.1:{server.port}" in server.requests[0]
+    assert "Accept-Encoding: identity" in server.requests[0]
+
+
+async def test_hundreds_of_fetches_run_side_by_side(server: PictureServer) -> None:
+    async with fetching() as fetcher:
+        got = await asyncio.gather(*(fetcher.fetch(server.url()) for _ in range(400)))
+    assert got == [picture()] * 400
+    assert server.most_at_once <= 256
+
+
+async def test_no_proxy_and_no_cookie_of_the_surroundings_is_used(
+    server: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    server.routes["/"] = answer(picture(), "200 OK", "Set-Cookie: a=b")
+    async with fetching() as fetcher:
+        await fetcher.fetch(server.url())
+        await fetcher.fetch(server.url())
+    assert "cookie" not in "".join(server.requests).lower()
+
+
+async def test_three_redirects_are_followed_and_not_a_fourth(server: PictureServer) -> None:
+    for step in range(4):
+        server.routes[f"/{step}"] = answer(b"", "302 Found", f"Location: /{step + 1}")
+    server.routes["/4"] = answer(picture())
+    async with fetching() as fetcher:
+        assert await fetcher.fetch(server.url("/1")) == picture()
+        with pytest.raises(InputRefused, match="Input 2 is redirected too often"):
+            await fetcher.fetch(server.url("/0"), subject="Input 2")
+
+
+async def test_a_server_that_drips_is_cut_at_the_total_deadline(server: PictureServer) -> None:
+    async def drip(_path: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + picture()[:64])
+        while not writer.is_closing():
+            writer.write(b"\x00")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    server.routes["/"] = drip
+    async with fetching(timeout_s=0.3) as fetcher:
+        before = time.perf_counter()
+        with pytest.raises(Transient, match="within") as caught:
+            await fetcher.fetch(server.url())
+        assert 0.25 < time.perf_counter() - before < 1.0
+    assert caught.value.error_code == "fetch_timeout"
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX: "])
+async def test_a_server_that_says_nothing_is_cut_at_the_total_deadline(server: PictureServer, head: bytes) -> None:
+    server.routes["/"] = head
+    async with fetching(timeout_s=0.2) as fetcher:
+        with pytest.raises(Transient, match="within"):
+            await fetcher.fetch(server.url())
+
+
+async def test_a_body_is_cut_at_the_limit_whatever_its_length_claims(server: PictureServer) -> None:
+    async def endless(_path: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7D0\r\n\xff\xd8\xff" + bytes(1997) + b"\r\n"
+        )
+        while not writer.is_closing():
+            writer.write(b"7D0\r\n" + bytes(2000) + b"\r\n")
+            await writer.drain()
+
+    server.routes |= {"/endless": endless, "/claims": answer(picture(), length=10**12)}
+    server.routes["/packed"] = answer(
+        gzip.compress(b"\xff\xd8\xff" + bytes(300_000)), "200 OK", "Content-Encoding: gzip"
+    )
+    async with fetching() as fetcher:
+        for path in ("/endless", "/claims", "/packed"):
+            with pytest.raises(InputRefused, match="larger than"):
+                await fetcher.fetch(server.url(path))
+
+
+async def test_a_packed_picture_is_unpacked(server: PictureServer) -> None:
+    server.routes["/"] = answer(gzip.compress(picture()), "200 OK", "Content-Encoding: gzip")
+    async with fetching() as fetcher:
+        assert await fetcher.fetch(server.url()) == picture()
+
+
+async def test_a_pixel_bomb_is_refused_by_its_header(server: PictureServer) -> None:
+    header = b"IHDR" + struct.pack(">IIBBBBB", 8000, 8000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    server.routes["/"] = answer(bomb)
+    async with fetching() as fetcher:
+        with pytest.raises(InputRefused, match="megapixels"):
+            await fetcher.fetch(server.url())
+
+
+@pytest.mark.parametrize(
+    ("route", "error"),
+    [
+        (answer(b"", "429 Too Many Requests", "Retry-After: 9"), RateLimited),
+        (answer(b"", "503 Service Unavailable"), Transient),
+        (answer(b"", "403 Forbidden"), InputRefused),
+        (answer(b"", "302 Found"), InputRefused),
+        (answer(b"", "302 Found", "Location: ftp://a.example/"), InputRefused),
+        (answer(b"<html></html>..."), InputRefused),
+        (answer(picture(), length=len(picture()) + 5), Transient),
+        (b"SSH-2.0-OpenSSH_9.9\r\n\r\n", Transient),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", Transient),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"a" * 200_000, Transient),
+        (b"\x00" * 1000 + b"\r\n\r\n", Transient),
+    ],
+)
+async def test_each_kind_of_bad_answer_is_a_typed_error(
+    server: PictureServer, route: bytes, error: type[Exception]
+) -> None:
+    async def hang_up(_path: str, writer: asyncio.StreamWriter) -> None:
+        writer.write(route)
+        writer.close()
+        await writer.wait_closed()
+
+    server.routes["/secret"] = hang_up
+    async with fetching() as fetcher:
+        with pytest.raises(error) as caught:
+            await fetcher.fetch(server.url("/secret"), subject="Input 5")
+    assert type(caught.value) is error
+    assert "secret" not in str(caught.value)
+    assert str(server.port) not in str(caught.value)
+
+
+async def test_nobody_listening_and_a_name_that_is_unknown_may_pass(server: PictureServer) -> None:
+    async with fetching(["127.0.0.9"]) as fetcher:
+        with pytest.raises(Transient, match="did not answer"):
+            await fetcher.fetch(server.url(host="pictures.example"))
+    async with fetching() as fetcher:
+        with pytest.raises(Transient, match="did not answer"):
+            await fetcher.fetch("http://nowhere.invalid/")
+
+
+async def test_the_next_address_is_tried_when_the_first_does_not_answer(server: PictureServer) -> None:
+    async with fetching(["127.0.0.9", "127.0.0.1"]) as fetcher:
+        assert await fetcher.fetch(server.url(host="pictures.example")) == picture()
+
+
+async def test_a_cancelled_fetch_leaves_the_fetcher_usable(server: PictureServer) -> None:
+    async def hang(_path: str, writer: asyncio.StreamWriter) -> None:
+        await writer.wait_closed()
+
+    server.routes["/hang"] = hang
+    async with fetching() as fetcher:
+        task = asyncio.create_task(fetcher.fetch(server.url("/hang")))
+        while not server.requests:  # noqa: ASYNC110  the server has no event to wait for
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await fetcher.fetch(server.url()) == picture()

@@ -1,0 +1,53 @@
+import datetime as dt
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from picture_server import answer, fetching, picture, serving
+
+from schemas.errors import InputRefused, Transient
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's context for `pictures.example`, trusted by what is fetched from here on."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pictures.example")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("pictures.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (tmp_path / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(pem, private, serialization.NoEncryption()))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    return context
+
+
+async def test_the_checked_address_must_prove_the_name_that_was_asked_for(tls: ssl.SSLContext) -> None:
+    asked: list[str | None] = []
+    tls.sni_callback = lambda _socket, name, _context: asked.append(name)
+    async with serving(tls=tls) as server, fetching(["127.0.0.1"]) as fetcher:
+        assert await fetcher.fetch(f"https://pictures.example:{server.port}/") == picture()
+        with pytest.raises(Transient, match="did not answer"):
+            await fetcher.fetch(f"https://evil.example:{server.port}/")
+    assert asked == ["pictures.example", "evil.example"]
+
+
+async def test_a_redirect_never_leads_from_https_to_http(tls: ssl.SSLContext) -> None:
+    async with serving(tls=tls) as server, serving() as plain, fetching(["127.0.0.1"]) as fetcher:
+        server.routes["/"] = answer(b"", "301 Moved", f"Location: {plain.url()}")
+        with pytest.raises(InputRefused, match="insecure"):
+            await fetcher.fetch(f"https://pictures.example:{server.port}/")
+        assert plain.connections == 0

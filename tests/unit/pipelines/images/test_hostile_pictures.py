@@ -1,0 +1,138 @@
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from samples import MAX_PIXELS, encoded, linear_profile, plain, quarters
+
+from pipelines.images import ImageInfo, normalize
+from pipelines.images.decode import decode, open_upright
+from pipelines.images.vips import libvips
+from schemas.errors import InputRefused
+
+ROOT = Path(__file__).parents[4]
+PHOTO = quarters((90, 60))
+CORPUS = {
+    "jpeg": encoded(PHOTO, "JPEG", icc_profile=linear_profile(), exif=b"Exif\0\0II*\0\x08\0\0\0\0\0"),
+    "progressive": encoded(PHOTO, "JPEG", progressive=True),
+    "cmyk": encoded(PHOTO.convert("CMYK"), "JPEG"),
+    "png": encoded(PHOTO, "PNG", icc_profile=linear_profile()),
+    "palette": encoded(PHOTO.quantize(8), "PNG", transparency=1),
+    "deep": encoded(plain("I;16", 40_000), "PNG"),
+    "webp": encoded(PHOTO, "WEBP", icc_profile=linear_profile()),
+    "lossless": encoded(PHOTO.convert("RGBA"), "WEBP", lossless=True),
+}
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(sorted(CORPUS)), st.data())
+def test_a_damaged_picture_is_read_or_refused_and_nothing_else(kind: str, data: st.DataObject) -> None:
+    damaged = bytearray(CORPUS[kind])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[at : at + data.draw(st.integers(0, 4))] = data.draw(st.binary(max_size=6))
+    try:
+        result = normalize(bytes(damaged), max_px=64, max_pixels=1_000_000)
+    except InputRefused:
+        return
+    assert max(Image.open(BytesIO(result)).size) <= 64
+
+
+@pytest.mark.parametrize("kind", sorted(CORPUS))
+def test_half_a_picture_is_refused(kind: str) -> None:
+    data = CORPUS[kind]
+    with pytest.raises(InputRefused, match="Input 1 is damaged and can't be read"):
+        normalize(data[: len(data) // 2], max_px=64, max_pixels=MAX_PIXELS, subject="Input 1")
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_picture_is_refused(data: bytes) -> None:
+    with pytest.raises(InputRefused):
+        decode(data, max_pixels=MAX_PIXELS, subject="The picture")
+
+
+@pytest.mark.parametrize(
+    "data", [b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", encoded(PHOTO, "GIF"),
+             encoded(PHOTO, "TIFF"), encoded(PHOTO, "AVIF"), b"P6 1 1 255\n\0\0\0"],
+)  # fmt: skip
+def test_the_decoder_itself_knows_no_other_format(data: bytes) -> None:
+    with pytest.raises(libvips().Error):
+        libvips().Image.new_from_buffer(data, "")
+
+
+def test_a_decoder_that_sees_more_pixels_than_the_header_states_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.images.decode.probe", lambda *_, **__: ImageInfo("PNG", 9, 9))
+    with pytest.raises(libvips().Error, match="more pixels"):
+        open_upright(CORPUS["png"], max_pixels=5000, subject="The picture")
+
+
+BOMB = """
+import struct, sys, time, zlib
+from pipelines.images import normalize
+from pipelines.images.vips import libvips
+from schemas.errors import InputRefused
+
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+def peak():
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+libvips()
+pixels = zlib.compressobj(9)
+rows = b"".join(pixels.compress(bytes(6651)) for _ in range(13300)) + pixels.flush()
+header = struct.pack(">IIBBBBB", 13300, 13300, 2, 3, 0, 0, 0)
+chunks = chunk(b"IHDR", header) + chunk(b"PLTE", bytes(3)) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+picture = b"\\x89PNG\\r\\n\\x1a\\n" + chunks
+webp = b"RIFF\\x16\\0\\0\\0WEBPVP8X\\x0a\\0\\0\\0" + bytes(4) + b"\\xfe\\x3f\\0" * 2
+jpeg = b"\\xff\\xd8\\xff\\xc0" + struct.pack(">HBHHB", 17, 8, 65000, 65000, 3) + bytes(9) + b"\\xff\\xda"
+before, started = peak(), time.perf_counter()
+for bomb in (picture, webp, jpeg):
+    try:
+        normalize(bomb, max_px=1024, max_pixels=40_000_000)
+        sys.exit("not refused")
+    except InputRefused:
+        pass
+elapsed = time.perf_counter() - started
+print(elapsed, (peak() - before) / 1024)
+"""
+
+
+def test_bombs_are_refused_in_no_time_and_memory() -> None:
+    run = subprocess.run([sys.executable, "-c", BOMB], cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, megabytes = map(float, run.stdout.split())
+    assert seconds < 0.15, "three bombs, 50 ms each"
+    assert megabytes < 20
+
+
+LARGE = """
+import sys
+from io import BytesIO
+from PIL import Image
+from pipelines.images import normalize
+
+def status(name):
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name))
+
+data = open(sys.argv[1], "rb").read()
+normalize(data, max_px=1024, max_pixels=40_000_000)
+print(status("VmHWM") / 1024)
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "options"),
+    [("RGB", "JPEG", {}), ("RGB", "JPEG", {"progressive": True}), ("RGBA", "PNG", {"compress_level": 1}),
+     ("RGB", "WEBP", {"method": 0}), ("RGBA", "WEBP", {"method": 0})],
+)  # fmt: skip
+def test_forty_megapixels_cost_less_than_three_hundred_megabytes(
+    tmp_path: Path, mode: str, name: str, options: dict[str, object]
+) -> None:
+    photo = tmp_path / "photo"
+    photo.write_bytes(encoded(Image.radial_gradient("L").resize((7300, 5475)).convert(mode), name, **options))
+    run = subprocess.run([sys.executable, "-c", LARGE, photo], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 300
