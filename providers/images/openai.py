@@ -30,8 +30,8 @@ _FIXED_SIZES = {"gpt-image-1-mini": _SIZES_1, "gpt-image-1.5": _SIZES_1}
 MODERATION = frozenset({"moderation_blocked", "content_policy_violation", "content_filter", "safety_violation"})
 #: Codes of an account without money, which come as 429 or 400.
 _UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-#: Passed on as they are where they are set.
-_OPTIONS = ("background", "output_format", "output_compression", "input_fidelity", "moderation")
+#: Passed on as they are where they are set; a quality that is set wins over the request's.
+_OPTIONS = ("quality", "background", "output_format", "output_compression", "input_fidelity", "moderation")
 _CONNECT_S = 5.0
 #: One worker process may have a thousand generations in the air.
 _MAX_CONNECTIONS = 1024

@@ -81,10 +81,9 @@ def create(name: str, config: ProviderConfig) -> ImageProvider:
     Raises:
         Invalid: There is none of that name, it can't be made from the configuration, or it spends money in mock mode.
     """
-    factory = load(name)
-    if config.mock_mode and not _is_free(name, factory):
+    if config.mock_mode and not _is_free(name):
         raise Invalid(f"the image provider {name!r} spends money: not in mock mode", code="mock_mode")
-    provider = factory(config)
+    provider = load(name)(config)
     if not isinstance(provider, ImageProvider) or provider.name != name:
         raise Invalid(f"what is registered as {name!r} is not that image provider", code="provider_unknown")
     if config.mock_mode and provider.capabilities.paid:
@@ -94,10 +93,11 @@ def create(name: str, config: ProviderConfig) -> ImageProvider:
 
 def in_mock_mode(listed: tuple[str, ...]) -> tuple[str, ...]:
     """The list without what spends money: the mock stands in for it, once."""
-    return tuple(dict.fromkeys(name if _is_free(name, load(name)) else MOCK for name in listed))
+    return tuple(dict.fromkeys(name if _is_free(name) else MOCK for name in listed))
 
 
-def _is_free(name: str, factory: ProviderFactory) -> bool:
+def _is_free(name: str) -> bool:
     """Whether it is known before it is made that it spends nothing: the class says so in its capabilities."""
-    capabilities = getattr(factory, "capabilities", None)
-    return name == MOCK or getattr(capabilities, "paid", True) is False
+    if name in _BUILT_IN:
+        return name == MOCK
+    return getattr(getattr(load(name), "capabilities", None), "paid", True) is False

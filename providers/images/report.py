@@ -71,12 +71,13 @@ class Reported:
         known = self.error.details.get("cost_usd") if isinstance(self.error, DarkroomError) else None
         if known is not None:
             return float(known)
-        return 0.0 if isinstance(self.error, DarkroomError) and not isinstance(self.error, Ambiguous) else unclear
+        certain = isinstance(self.error, (Transient, Rejected, Invalid)) and not isinstance(self.error, Ambiguous)
+        return 0.0 if certain else unclear
 
     def _outcome(self) -> str:
         if self.error is None:
             return "ok"
-        return _code(self.error) or ("cancelled" if isinstance(self.error, asyncio.CancelledError) else "crashed")
+        return _code(self.error) or ("cancelled" if isinstance(self.error, asyncio.CancelledError) else "interrupted")
 
 
 def _code(error: BaseException | None) -> str | None:

@@ -87,6 +87,7 @@ class Router:
                 should count as an attempt; `retry_after` says when to come back.
             Transient: `circuit_open`: all providers are out of order for longer than the deadline.
             Unavailable: The shared limits can't be looked up.
+            DarkroomError: `provider_crashed`: a provider raised what is none of ours.
             RateLimited, Rejected, Ambiguous, Transient, Invalid: As `ImageProvider.generate`.
         """
         if resume:
@@ -116,7 +117,7 @@ class Router:
         if provider is None:
             raise Invalid("the provider of this work is not in use any more", code="no_provider", provider=work[0])
         async with Reported(provider.name, on_call) as report:
-            report.image = await provider.generate(request, resume=work[1])
+            report.image = await _made(provider, provider.generate(request, resume=work[1]))
             return report.image
 
     async def _admitted(
@@ -195,7 +196,7 @@ class Router:
         report = Reported(provider.name, on_call)
         try:
             async with report:
-                report.image = await provider.generate(request, on_started=on_started)
+                report.image = await _made(provider, provider.generate(request, on_started=on_started))
                 return report.image
         finally:
             estimate = provider.capabilities.estimate_usd
@@ -203,6 +204,17 @@ class Router:
                 call, provider.name, request.owner_id, day=entry.day, health=report.health, pause_s=report.pause_s,
                 correction_usd=report.spent_usd(estimate) - estimate,
             )  # fmt: skip
+
+
+async def _made(provider: ImageProvider, generation: Awaitable[GeneratedImage]) -> GeneratedImage:
+    try:
+        return await generation
+    except DarkroomError:
+        raise
+    except Exception as error:
+        # Only third parties' providers do this; what their errors say may hold anything.
+        said = f"the provider raised {type(error).__name__}"
+        raise DarkroomError(said, code="provider_crashed", provider=provider.name) from error
 
 
 def _can(provider: ImageProvider, request: ImageRequest) -> bool:

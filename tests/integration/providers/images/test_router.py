@@ -132,6 +132,17 @@ async def test_anything_else_goes_to_nobody(gate: Gate, end: DarkroomError, code
     assert two.requests == []
 
 
+async def test_a_provider_that_crashes_fails_the_task_without_another_call(gate: Gate) -> None:
+    one, two = ScriptedProvider("one", KeyError("sk-SECRET")), ScriptedProvider("two")
+    router = Router([one, two], gate)
+    with pytest.raises(DarkroomError) as raised:
+        await router.generate(REQUEST)
+    assert raised.value.error_code == "provider_crashed"
+    assert not raised.value.retryable
+    assert "SECRET" not in str(raised.value)
+    assert two.requests == []
+
+
 async def test_when_all_refuse_the_error_that_may_pass_is_raised(gate: Gate) -> None:
     one = ScriptedProvider("one", faults.provider_refused("one", "401"))
     two = ScriptedProvider("two", RateLimited("429", retry_after=3))

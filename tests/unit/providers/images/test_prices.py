@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from providers.images.prices import Tokens, price_of, price_table
+from schemas.errors import Invalid
+
+
+def test_tokens_are_priced_by_the_million() -> None:
+    price = price_of("gpt-image-1.5", price_table())
+    assert price.of_tokens(Tokens(text_in=1_000_000)) == 5
+    assert price.of_tokens(Tokens(text_out=1_000_000)) == 10
+    assert price.of_tokens(Tokens(image_in=1_000_000)) == 8
+    assert price.of_tokens(Tokens(image_out=1_000_000)) == 32
+    assert price.of_tokens(Tokens()) == 0
+
+
+def test_a_prediction_is_priced_by_picture_and_second() -> None:
+    assert price_of("black-forest-labs/flux-1.1-pro", price_table()).of_prediction(9) == 0.04
+    table = price_table('{"m": {"per_second_usd": 0.001, "per_image_usd": 0.01, "estimate_usd": 0.02}}')
+    assert price_of("m", table).of_prediction(5) == pytest.approx(0.015)
+
+
+def test_prices_laid_over_replace_a_model_and_keep_the_others() -> None:
+    table = price_table('{"gpt-image-1.5": {"image_out": 1, "estimate_usd": 0.1}}')
+    assert table["gpt-image-1.5"].text_in == 0
+    assert table["black-forest-labs/flux-1.1-pro"].per_image_usd == 0.04
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"m": {}}', '{"m": {"estimate_usd": -1}}', '{"m": {"per_hour": 1}}'])
+def test_a_malformed_table_is_refused(text: str) -> None:
+    with pytest.raises(Invalid):
+        price_table(text)
+
+
+def test_a_model_without_a_price_is_refused() -> None:
+    with pytest.raises(Invalid):
+        price_of("gpt-unknown", price_table())

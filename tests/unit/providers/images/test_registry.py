@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from pydantic import SecretStr
+
+from providers.images import registry
+from providers.images.mock import MockProvider
+from providers.images.prices import price_table
+from providers.images.registry import ProviderConfig
+from schemas.errors import Invalid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FREE = ProviderConfig(mock_mode=True)
+PAID = ProviderConfig(mock_mode=False, api_key=SecretStr("sk-SECRET"), prices=price_table())
+
+MODULE = """
+from providers.images.base import Capabilities
+
+class Free:
+    name = "free"
+    capabilities = Capabilities(edit=False, generate=True, paid=False)
+    def __init__(self, config): self.config = config
+    async def generate(self, request, *, on_started=None, resume=None): ...
+    async def aclose(self): ...
+
+class Dear(Free):
+    name = "dear"
+    capabilities = Capabilities(edit=False, generate=True)
+
+class Liar(Free):
+    name = "liar"
+    def __init__(self, config): self.capabilities = Dear.capabilities
+
+def nothing(config): return object()
+"""
+ENTRIES = """[darkroom.image_providers]
+free = third_party_pictures:Free
+dear = third_party_pictures:Dear
+liar = third_party_pictures:Liar
+nothing = third_party_pictures:nothing
+other = third_party_pictures:Free
+absent = third_party_pictures:Absent
+openai = third_party_pictures:Free
+"""
+
+
+def install(folder: Path, name: str) -> None:
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRIES)
+    (folder / "third_party_pictures.py").write_text(MODULE)
+
+
+@pytest.fixture
+def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    install(tmp_path / "one", "third_party_pictures")
+    monkeypatch.syspath_prepend(str(tmp_path / "one"))
+    monkeypatch.delitem(sys.modules, "third_party_pictures", raising=False)
+    return tmp_path
+
+
+def code(name: str, config: ProviderConfig) -> str:
+    with pytest.raises(Invalid) as raised:
+        registry.create(name, config)
+    return raised.value.error_code
+
+
+def test_ours_are_there() -> None:
+    assert {"mock", "openai", "replicate"} <= set(registry.names())
+    assert isinstance(registry.create("mock", FREE), MockProvider)
+    assert registry.create("openai", PAID).name == "openai"
+    assert registry.create("replicate", PAID).name == "replicate"
+
+
+def test_an_installed_package_joins_through_its_entry_point(third_party: Path) -> None:
+    assert third_party.is_dir()
+    assert "free" in registry.names()
+    assert registry.create("free", FREE).name == "free"
+    assert registry.create("dear", PAID).name == "dear"
+
+
+@pytest.mark.usefixtures("third_party")
+def test_a_package_cannot_take_the_name_of_one_of_ours() -> None:
+    assert registry.create("openai", PAID).capabilities.paid
+
+
+@pytest.mark.usefixtures("third_party")
+@pytest.mark.parametrize("name", ["nobody", "absent", "nothing", "other"])
+def test_what_is_no_provider_of_that_name_is_refused(name: str) -> None:
+    assert code(name, FREE if name == "other" else PAID) == "provider_unknown"
+
+
+def test_a_name_that_two_packages_offer_is_refused(third_party: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(third_party / "two", "third_party_again")
+    monkeypatch.syspath_prepend(str(third_party / "two"))
+    assert code("free", FREE) == "provider_unknown"
+
+
+@pytest.mark.usefixtures("third_party")
+@pytest.mark.parametrize("name", ["openai", "replicate", "dear", "liar"])
+def test_in_mock_mode_nothing_that_spends_money_can_be_made(name: str) -> None:
+    assert code(name, PAID.model_copy(update={"mock_mode": True})) == "mock_mode"
+
+
+@pytest.mark.usefixtures("third_party")
+def test_in_mock_mode_the_mock_stands_in_once_for_what_spends_money() -> None:
+    assert registry.in_mock_mode(("openai", "free", "replicate", "dear")) == ("mock", "free")
+
+
+def test_a_config_shows_no_secrets() -> None:
+    config = PAID.model_copy(update={"base_url": "https://user:SECRET@proxy.example"})
+    assert "SECRET" not in repr(config)
+
+
+def test_the_mock_is_made_from_its_options() -> None:
+    options = {"latency_s": "0.5", "failures": "hang=0.1, empty=0.2", "seed": "7"}
+    provider = registry.create("mock", ProviderConfig(mock_mode=True, options=options))
+    assert vars(provider)["_latency_s"] == 0.5
+    assert vars(provider)["_shares"] == {"hang": 0.1, "empty": 0.2}
+    assert vars(provider)["_seed"] == 7
+    for wrong in ({"latency_s": "slow"}, {"failures": "hang"}, {"failures": "fire=0.1"}, {"seed": "x"}):
+        with pytest.raises(Invalid):
+            registry.create("mock", ProviderConfig(mock_mode=True, options=wrong))
+
+
+def test_the_mock_needs_nobodys_sdk() -> None:
+    script = """
+import sys
+from providers.images.registry import ProviderConfig, create
+create("mock", ProviderConfig(mock_mode=True))
+sys.exit(" ".join({"openai", "replicate", "httpx", "httpx2"} & set(sys.modules)) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
