@@ -128,14 +128,14 @@ def _bytes(value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-async def return_abandoned(client: redis.asyncio.Redis) -> int:
-    """Put back what dead consumers had taken and not yet written; returns how many tasks.
+async def return_abandoned(client: redis.asyncio.Redis, *, timeout_ms: int = CONSUMER_TIMEOUT_MS) -> int:
+    """Put back what consumers silent for `timeout_ms` had taken and not yet written; returns how many tasks.
 
     Raises:
         redis.exceptions.RedisError: Nothing is lost; the next look goes on.
     """
     returned = 0
-    horizon = round(time.time() * 1000) - CONSUMER_TIMEOUT_MS
+    horizon = round(time.time() * 1000) - timeout_ms
     for name in await client.zrangebyscore(keys.CONSUMERS, 0, horizon):
         consumer = _bytes(name).decode()
         for source in TASK_LISTS.values():
