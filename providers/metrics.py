@@ -71,9 +71,11 @@ class Metrics:
         """Set this process's share of a gauge; it counts until it is set again or the process ends."""
         if name not in GAUGE_HELP:
             raise KeyError(name)
-        self._gauges[_field(name, labels, self._process)] = value
-        self._gauges_at = 0.0
-        self._wake()
+        field = _field(name, labels, self._process)
+        if self._gauges.get(field) != value:
+            self._gauges[field] = value
+            self._gauges_at = 0.0
+            self._wake()
 
     async def flush(self) -> None:
         """Send what was counted.

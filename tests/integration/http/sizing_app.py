@@ -6,11 +6,11 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import falcon.asgi
-
 from api import problems
 from api.body import bounded
 from api.estimate_body import EstimateBody
 from api.photo_request import max_body_bytes
+
 from pipelines.sizing.chart import BUILT_IN
 from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.load import load_estimator

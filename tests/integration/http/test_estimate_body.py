@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from api.estimate_body import EstimateBody
 from falcon.testing import ASGIConductor, Result
 
-from api.estimate_body import EstimateBody
 from commands.figure import draw_person, jpeg
 from pipelines.sizing.chart import BUILT_IN
 from providers.pose.fake import FakeEstimator, standing_pose

@@ -1,0 +1,1 @@
+"""The HTTP service: one resource a module, mounted by `api.app.create_app`."""

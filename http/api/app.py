@@ -1,0 +1,104 @@
+"""The application: `create_app` mounts resources over what it is given, `from_settings` is what gunicorn serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon.asgi
+
+from api import problems
+from api.access import AccessMiddleware
+from api.dependencies import Dependencies, make_dependencies
+from api.docs import Docs
+from api.edge import Edge
+from api.files import Files
+from api.generations import Generation, Generations, GenerationStats
+from api.headers import HeadersMiddleware
+from api.health import Checks, HealthResource, Live, Ready
+from api.images import Images
+from api.metrics import MetricsResource
+from api.openapi import OpenApi
+from api.operations import Described
+from api.photos import Photos
+from api.producing import Producing
+from api.tasks import Task, TaskEvents
+from providers import logs
+from settings import load
+
+#: What a body of parts adds to the picture in it, bytes.
+MULTIPART_BYTES = 64 * 1024
+
+
+class Lifespan:
+    """Starts what needs the serving event loop, and gives everything back at the end."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        """Look after `deps`."""
+        self._deps = deps
+
+    async def process_startup(self, _: dict[str, Any], __: dict[str, Any]) -> None:
+        """Begin to listen to progress."""
+        self._deps.hub.start()
+
+    async def process_shutdown(self, _: dict[str, Any], __: dict[str, Any]) -> None:
+        """End streams, send what was counted, close connections."""
+        await self._deps.hub.stop()
+        await self._deps.aclose()
+
+
+def create_app(deps: Dependencies) -> Edge:
+    """The ASGI application over `deps`, which it closes when it ends."""
+    middleware: list[Any] = [  # of several kinds, by what they define
+        HeadersMiddleware(https=(deps.public_url or "").startswith("https://")),
+        AccessMiddleware(deps.tokens, deps.tickets, deps.limit, open_paths=deps.open_paths, origins=deps.cors_origins),
+        Lifespan(deps),
+    ]
+    if deps.cors_origins:
+        origins = "*" if "*" in deps.cors_origins else deps.cors_origins
+        exposed = ["X-Request-ID", "Retry-After"]
+        middleware.append(falcon.CORSMiddleware(allow_origins=origins, expose_headers=exposed))
+    app = falcon.asgi.App(middleware=middleware)
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.auto_parse_qs_csv = False
+    problems.install(app)
+    edge = Edge(app, deps.metrics, lambda path: _body_limit(deps, path), deps.hub.drain)
+    for path, resource in _routes(deps, edge):
+        app.add_route(path, resource)
+    return edge
+
+
+def from_settings() -> Edge:
+    """The application that the settings describe."""
+    settings = load()
+    logs.configure(level=settings.log_level, style=settings.log_format)
+    return create_app(make_dependencies(settings))
+
+
+def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
+    producing = Producing(deps.sessions, deps.producer, deps.tickets, deps.public_url)
+    checks = Checks(deps.sessions, deps.client, deps.size_model_loaded)
+    openapi, docs = OpenApi(), Docs()
+    routes: list[tuple[str, Described]] = [
+        ("/generations", Generations(producing, deps.sessions)),
+        ("/generations/stats", GenerationStats(deps.sessions)),
+        ("/generations/{session_id}", Generation(deps.sessions)),
+        ("/photos", Photos(producing, deps.avatar_price)),
+        ("/images", Images(producing, deps.images_price)),
+        ("/tasks/{task_id}", Task(deps.states, deps.tickets, deps.public_url)),
+        ("/tasks/{task_id}/events", TaskEvents(deps.hub, deps.states)),
+        ("/health", HealthResource(checks)),
+        ("/health/live", Live()),
+        ("/health/ready", Ready(checks, edge.is_draining)),
+        ("/metrics", MetricsResource(deps.metrics, deps.records, deps.client)),
+        ("/openapi.json", openapi),
+        ("/docs", docs),
+    ]
+    if deps.storage is not None:
+        routes.append(("/files/{bucket}/{path:path}", Files(deps.storage)))
+    openapi.describe(routes, server=deps.public_url or "/")
+    docs.describe(openapi.document)
+    return routes
+
+
+def _body_limit(deps: Dependencies, path: str) -> int:
+    return deps.max_picture_bytes + MULTIPART_BYTES if path.startswith("/estimate-body") else deps.max_body_bytes

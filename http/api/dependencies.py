@@ -1,0 +1,153 @@
+"""What the application needs, and how it is made from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from api.access import Tokens
+from api.hub import Hub
+from api.states import States
+from api.tickets import Tickets
+from providers.embedded import resolve
+from providers.limits import RateLimit
+from providers.metrics import Metrics
+from providers.producer import AsyncProducer
+from providers.records import PostgresRpc, Records, Rpc
+from providers.records.sessions import Sessions
+from providers.redis_clients import async_client
+from providers.signing import signing_key
+from providers.storage.local import LocalStorage
+from settings import Settings
+
+#: A push that Redis has not confirmed within this is given up, seconds: the caller waits for the refund after it.
+PUSH_DEADLINE_S = 1.0
+#: Shorter than callers wait, seconds.
+REDIS_TIMEOUT_S = 1.0
+DATABASE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Everything the resources use.
+
+    Attributes:
+        listener: The Redis client of the one subscription; its reads have no deadline of their own.
+        storage: The local storage; None where links lead elsewhere.
+        avatar_price, images_price: Credits.
+        max_body_bytes, max_picture_bytes: The largest body, and the largest that carries a picture.
+        size_model_loaded: Whether `/estimate-body` can answer.
+    """
+
+    rpc: Rpc
+    records: Records
+    sessions: Sessions
+    client: redis.asyncio.Redis
+    listener: redis.asyncio.Redis
+    producer: AsyncProducer
+    metrics: Metrics
+    limit: RateLimit
+    states: States
+    hub: Hub
+    tokens: Tokens
+    tickets: Tickets
+    storage: LocalStorage | None
+    avatar_price: int
+    images_price: int
+    public_url: str | None
+    cors_origins: tuple[str, ...]
+    open_paths: tuple[str, ...]
+    max_body_bytes: int
+    max_picture_bytes: int
+    size_model_loaded: Callable[[], bool]
+
+    async def aclose(self) -> None:
+        """Give back every connection."""
+        await self.metrics.aclose()
+        await self.client.aclose()
+        await self.listener.aclose()
+        await self.rpc.aclose()
+
+
+def make_tokens(settings: Settings) -> Tokens:
+    """The tokens that are set.
+
+    Raises:
+        TokensError: They can't be read.
+    """
+    one = settings.api_token.get_secret_value() if settings.api_token else None
+    several = settings.api_tokens.get_secret_value() if settings.api_tokens else None
+    return Tokens(one, several)
+
+
+def addresses(settings: Settings) -> tuple[str, str | None]:
+    """The addresses of Redis and PostgreSQL; None where Supabase keeps the records.
+
+    Raises:
+        NotRunningError: A service is neither set nor embedded.
+    """
+    return resolve(
+        settings.data_dir,
+        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+        database_url=settings.database_url.get_secret_value() if settings.database_url else None,
+        supabase=settings.supabase_url is not None,
+    )
+
+
+def make_dependencies(settings: Settings) -> Dependencies:
+    """The dependencies that the settings describe; nothing connects before it is used.
+
+    Raises:
+        NotRunningError: A service is neither set nor embedded.
+        TokensError: The tokens can't be read.
+    """
+    redis_url, database_url = addresses(settings)
+    rpc = _rpc(settings, database_url)
+    client = async_client(redis_url, max_connections=32, socket_timeout_s=REDIS_TIMEOUT_S)
+    listener = async_client(redis_url, max_connections=2)
+    key = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
+    sessions, metrics = Sessions(rpc), Metrics(client)
+    states = States(sessions, client)
+    return Dependencies(
+        rpc=rpc,
+        records=Records(rpc),
+        sessions=sessions,
+        client=client,
+        listener=listener,
+        producer=AsyncProducer(client, deadline_s=PUSH_DEADLINE_S),
+        metrics=metrics,
+        limit=RateLimit(client, per_minute=settings.rate_limit_per_minute),
+        states=states,
+        hub=Hub(listener, states.many, metrics),
+        tokens=make_tokens(settings),
+        tickets=Tickets(key),
+        storage=_storage(settings, key),
+        avatar_price=settings.avatar_price_credits,
+        images_price=settings.images_price_credits,
+        public_url=settings.public_url,
+        cors_origins=settings.cors_origins,
+        open_paths=settings.open_endpoints,
+        max_body_bytes=settings.http_max_body_bytes,
+        max_picture_bytes=settings.fetch_max_bytes,
+        size_model_loaded=lambda: False,
+    )
+
+
+def _rpc(settings: Settings, database_url: str | None) -> Rpc:
+    if database_url:
+        return PostgresRpc(database_url, timeout_s=DATABASE_TIMEOUT_S)
+    from providers.records.supabase import SupabaseRpc  # noqa: PLC0415  takes half a second, for its users only
+
+    key = settings.supabase_service_role_key
+    assert settings.supabase_url is not None  # noqa: S101  one of the two is set, or there are no addresses
+    assert key is not None  # noqa: S101  settings refuse one without the other
+    return SupabaseRpc(settings.supabase_url, key.get_secret_value(), timeout_s=DATABASE_TIMEOUT_S)
+
+
+def _storage(settings: Settings, key: bytes) -> LocalStorage | None:
+    if settings.supabase_url:
+        return None
+    base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return LocalStorage(settings.data_dir / "storage", key, base_url)

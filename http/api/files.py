@@ -1,0 +1,61 @@
+"""`/files/…`: the local storage's signed links, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import ClassVar
+
+from falcon.asgi import Request, Response
+
+from api.operations import Media, Operation
+from api.problems import Problem
+from providers.storage.local import LinkRefused, LocalStorage
+from schemas.errors import Invalid
+
+_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+
+
+class Files:
+    """Finished pictures."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            "A finished picture, by its signed link.", {200: Media("image/jpeg", text=False)}, problems=(403, 404)
+        )
+    }
+
+    def __init__(self, storage: LocalStorage) -> None:
+        """Serve from `storage`."""
+        self._storage = storage
+
+    async def on_get(self, req: Request, resp: Response, bucket: str, path: str) -> None:
+        """The picture, if the link was signed by us and has not expired."""
+        expires, signature = req.get_param("expires") or "", req.get_param("signature") or ""
+        try:
+            file = self._storage.open_signed(bucket, path, expires, signature, time.time())
+        except LinkRefused as error:
+            raise _refusal(error.error_code) from error
+        except Invalid as error:
+            raise _refusal("object_missing") from error
+        resp.content_type = _TYPES.get(file.suffix.lower(), "application/octet-stream")
+        resp.set_header("Cache-Control", "private, max-age=3600")
+        resp.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        resp.data = await asyncio.to_thread(_read, file)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError as error:  # gone since it was looked for
+        raise _refusal("object_missing") from error
+
+
+def _refusal(code: str) -> Problem:
+    if code == "object_missing":
+        return Problem(HTTPStatus.NOT_FOUND, code, "There is no such picture.")
+    detail = "This link has expired." if code == "link_expired" else "This link is not valid."
+    return Problem(HTTPStatus.FORBIDDEN, code, detail)

@@ -1,0 +1,104 @@
+"""Errors as RFC 9457 problem JSON, whatever raised them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+import falcon.asgi
+import structlog
+from falcon.asgi import Request, Response
+from pydantic import ValidationError
+
+from schemas.errors import DarkroomError, Unavailable
+from schemas.http import Fault, ProblemBody
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):  # noqa: N818  named for what callers get
+    """An answer that is an error.
+
+    Attributes:
+        extra: More members of the answer.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
+    ) -> None:
+        """Make one; `detail` is a sentence for a person."""
+        super().__init__(f"{status.value} {code}")
+        self.status, self.code, self.detail = status, code, detail
+        self.headers = headers or {}
+        self.extra = extra
+
+    def body(self, request_id: str) -> bytes:
+        """The answer's body."""
+        problem = ProblemBody(
+            title=self.status.phrase,
+            status=self.status.value,
+            detail=self.detail,
+            code=self.code,
+            request_id=request_id,
+            **self.extra,
+        )
+        return problem.model_dump_json(exclude_none=True).encode()
+
+
+def invalid(error: ValidationError, prefix: str = "#/") -> Problem:
+    """422 with every fault of a body, or of the query (`prefix` is then `?`)."""
+    faults = tuple(
+        Fault(
+            pointer=prefix + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"]),
+            detail=str(item["msg"]).removeprefix("Value error, "),
+            code=item["type"],
+        )
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+    detail = "The request is not valid: " + "; ".join(f"{fault.pointer} {fault.detail}" for fault in faults[:3])
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail[:500], errors=faults)
+
+
+def install(app: falcon.asgi.App[Request, Response]) -> None:
+    """Make every error of `app` an answer of this kind."""
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(falcon.HTTPError, _of_falcon)
+    app.add_error_handler(DarkroomError, _of_ours)
+    app.add_error_handler(Problem, _answer)
+
+
+async def _answer(req: Request, resp: Response, problem: Problem, _: dict[str, Any]) -> None:
+    resp.status = problem.status.value
+    resp.set_headers(problem.headers)
+    resp.content_type = MEDIA_TYPE
+    resp.data = problem.body(req.context.request_id)
+
+
+async def _of_ours(req: Request, resp: Response, error: DarkroomError, params: dict[str, Any]) -> None:
+    if isinstance(error, Unavailable):
+        status, headers = (
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            {"Retry-After": str(round(error.retry_after or RETRY_AFTER_S))},
+        )
+    else:
+        status, headers = HTTPStatus.INTERNAL_SERVER_ERROR, {}
+    log.error("http_failed", code=error.error_code, error=str(error), **error.details)
+    await _answer(req, resp, Problem(status, error.error_code, error.public_message, headers=headers), params)
+
+
+async def _of_falcon(req: Request, resp: Response, error: falcon.HTTPError, params: dict[str, Any]) -> None:
+    status = HTTPStatus(error.status_code)
+    headers = dict(error.headers or {})
+    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
+    detail = error.description or f"{status.phrase}."
+    await _answer(req, resp, Problem(status, code, detail, headers=headers), params)
+
+
+async def _unexpected(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
+    log.error("http_failed", code="internal", exc_info=error)
+    problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong. Please try again later.")
+    await _answer(req, resp, problem, params)

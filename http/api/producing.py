@@ -1,0 +1,150 @@
+"""Takes an order: charges it, creates its session, remembers the answer, and pushes its task."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from falcon.asgi import Request, Response
+from pydantic import BaseModel
+
+from api.access import Principal
+from api.operations import Operation
+from api.problems import RETRY_AFTER_S, Problem
+from api.tickets import Tickets
+from providers.producer import AsyncProducer, QueueUnavailable
+from providers.records.sessions import Order, Outcome, Sessions
+from schemas.common import Product
+from schemas.tasks import AnyTask
+
+#: The errors that every producing call answers beside the common ones.
+PROBLEMS = (402, 413, 422, 503)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+#: What the failed session says.
+QUEUE_UNAVAILABLE = "Redis queue unavailable"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What a caller asks for.
+
+    Attributes:
+        channel: The session's, as in `darkroom_session_tables`.
+        owner_id: Whose session it is.
+        user_id: Who pays, where that is not the owner.
+        task: What is pushed.
+        session: Columns of the session's row, in the columns' own words.
+        price: Credits.
+        answer: What the caller is told, but for the links.
+        fingerprint_of: The body; a repeated call must have the same.
+        keep_payload: Whether the product has no session of its own.
+    """
+
+    product: Product
+    channel: str
+    owner_id: str
+    user_id: str | None
+    session_id: str
+    task: AnyTask
+    session: dict[str, Any]
+    price: int
+    answer: dict[str, Any]
+    fingerprint_of: BaseModel
+    keep_payload: bool = False
+
+
+class Producing:
+    """What the producing resources share."""
+
+    def __init__(self, sessions: Sessions, producer: AsyncProducer, tickets: Tickets, public_url: str | None) -> None:
+        """Create sessions in `sessions`, push through `producer`; links start with `public_url`, if set."""
+        self._sessions, self._producer = sessions, producer
+        self._tickets, self._public_url = tickets, public_url
+
+    async def answer(self, req: Request, resp: Response, purchase: Purchase, operation: Operation) -> None:
+        """Take the order and answer 202, or raise the `Problem`."""
+        principal: Principal = req.context.principal
+        order = self._order(req, principal, purchase)
+        # A caller that hangs up must not stop this between the charge and the push.
+        answer, replayed = await asyncio.shield(asyncio.ensure_future(self._take(order, purchase)))
+        model = operation.answers[202]
+        assert isinstance(model, type)  # noqa: S101  each of these calls answers with a model
+        resp.status = 202
+        resp.content_type = "application/json"
+        resp.data = model.model_validate(answer).model_dump_json().encode()
+        resp.set_header("Location", answer["status_url"])
+        if replayed:
+            resp.set_header("Idempotency-Replayed", "true")
+
+    def _order(self, req: Request, principal: Principal, purchase: Purchase) -> Order:
+        task_id = purchase.task.task_id
+        base = (self._public_url or req.prefix).rstrip("/")
+        links = {
+            "status_url": f"{base}/tasks/{task_id}",
+            "events_url": base + self._tickets.events_path(task_id),
+            "credits_used": purchase.price,
+            "request_id": req.context.request_id,
+        }
+        text = f"{purchase.product}\n{purchase.fingerprint_of.model_dump_json()}"
+        return Order(
+            task_id=task_id,
+            client=principal.name,
+            idempotency_key=_key(req),
+            fingerprint=hashlib.sha256(text.encode()).hexdigest(),
+            product=purchase.product,
+            channel=purchase.channel,
+            session_id=purchase.session_id,
+            owner_id=purchase.owner_id,
+            user_id=purchase.user_id,
+            request_id=req.context.request_id,
+            payload=purchase.task.model_dump(mode="json", exclude_none=True) if purchase.keep_payload else None,
+            answer=purchase.answer | links,
+        )
+
+    async def _take(self, order: Order, purchase: Purchase) -> tuple[dict[str, Any], bool]:
+        ordered = await self._sessions.produce(order, purchase.session, purchase.price)
+        if ordered.outcome is Outcome.CREATED:
+            await self._push(order, purchase)
+            return order.answer, False
+        if ordered.outcome is Outcome.REPLAYED and ordered.answer is not None:
+            return ordered.answer, True
+        raise _refusal(ordered.outcome, ordered.balance, purchase.price)
+
+    async def _push(self, order: Order, purchase: Purchase) -> None:
+        try:
+            await self._producer.push(purchase.product, purchase.task)
+        except QueueUnavailable as error:
+            log.warning("task_not_pushed", task_id=order.task_id, session_id=order.session_id, error=str(error))
+            if await self._sessions.unproduce(order.task_id, QUEUE_UNAVAILABLE):
+                raise Problem(
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    "queue_unavailable",
+                    "Generation service temporarily unavailable",
+                    headers={"Retry-After": str(RETRY_AFTER_S)},
+                ) from error
+
+
+def _refusal(outcome: Outcome, balance: int, price: int) -> Problem:
+    if outcome is Outcome.NO_CREDITS:
+        detail = f"Not enough credits: this costs {price}, the balance is {balance}."
+        return Problem(HTTPStatus.PAYMENT_REQUIRED, "no_credits", detail, balance=balance, price=price)
+    if outcome is Outcome.UNKNOWN_ID:
+        detail = "One of the ids in this request names nothing here."
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_id", detail)
+    detail = "This Idempotency-Key was used for another request."
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+
+
+def _key(req: Request) -> str | None:
+    key = req.get_header("Idempotency-Key")
+    if key is not None and not _KEY.fullmatch(key):
+        detail = "An Idempotency-Key has 1 to 255 visible ASCII characters."
+        raise Problem(HTTPStatus.BAD_REQUEST, "idempotency_key_invalid", detail)
+    return key

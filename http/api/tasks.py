@@ -1,0 +1,85 @@
+"""`/tasks/{task_id}` and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar
+
+from falcon.asgi import Request, Response
+
+from api.frames import event_id, frame
+from api.hub import Hub
+from api.operations import Media, Operation, Scope
+from api.problems import Problem
+from api.states import States
+from api.tickets import Tickets
+from schemas.http import TaskState
+from schemas.progress import Progress
+
+EVENT_STREAM = "text/event-stream"
+
+
+class Task:
+    """The latest state."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation("The latest state of a task.", {200: TaskState}, scope=Scope.READ, problems=(404, 503))
+    }
+
+    def __init__(self, states: States, tickets: Tickets, public_url: str | None) -> None:
+        """Read from `states`; links start with `public_url`, if set."""
+        self._states, self._tickets, self._public_url = states, tickets, public_url
+
+    async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
+        """The state, if the caller may see it."""
+        state = await _state(self._states, req, task_id)
+        events_url = (self._public_url or req.prefix).rstrip("/") + self._tickets.events_path(task_id)
+        answer = TaskState(**state.model_dump(), events_url=events_url)
+        resp.content_type = "application/json"
+        resp.data = answer.model_dump_json(exclude_none=True).encode()
+
+
+class TaskEvents:
+    """The states as they come."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            "A task's progress as server-sent events until it ends; 204 for a `Last-Event-ID` that was the end.",
+            {200: Media(EVENT_STREAM), 204: None},
+            scope=Scope.READ,
+            problems=(404, 503),
+            signed=True,
+        )
+    }
+
+    def __init__(self, hub: Hub, states: States) -> None:
+        """Listen at `hub`, and read what was before from `states`."""
+        self._hub, self._states = hub, states
+
+    async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
+        """Subscribe, then read the present state, then stream: so nothing falls between."""
+        await _state(self._states, req, task_id)  # nobody subscribes to what is not there
+        subscription = await self._hub.join(task_id)
+        try:
+            state = await _state(self._states, req, task_id)
+        except BaseException:
+            await subscription.close()
+            raise
+        seen = req.get_header("Last-Event-ID") == event_id(state)
+        if seen and state.status.terminal:
+            await subscription.close()
+            resp.status = 204
+            return
+        if not seen:
+            subscription.offer(frame(state))
+        resp.content_type = EVENT_STREAM
+        resp.set_header("X-Accel-Buffering", "no")
+        resp.stream = subscription
+
+
+async def _state(states: States, req: Request, task_id: str) -> Progress:
+    found = None if "\0" in task_id else await states.of(task_id, req.context.principal.owner)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "task_unknown", "There is no such task.")
+    return found

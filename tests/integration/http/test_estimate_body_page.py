@@ -1,0 +1,189 @@
+"""The page in a real browser, against a real server with the real model."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from commands.figure import draw_person, jpeg
+from tests.integration.http.chromium import Chromium, executable
+from tests.integration.providers.pose.drawn import two_people
+from tests.integration.providers.pose.model import ROOT, installed_model
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(
+    executable() is None, reason="THE PAGE WAS NOT TRIED IN A BROWSER: install Chromium (apt-get install chromium)"
+)
+#: The sum of the canvas's pixels, which changes when something is drawn on it.
+PIXELS = """(() => { const canvas = document.getElementById("canvas");
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let sum = 0; for (const value of data) sum += value; return sum })()"""
+ANSWERED = "!document.getElementById('result').hidden && document.getElementById('go').textContent === 'Update'"
+
+
+@pytest.fixture(scope="module")
+def page_url() -> Iterator[str]:
+    """The page, served by gunicorn with the real model."""
+    installed_model()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--worker-class", "asgi", "--pythonpath", ".,http"]
+    command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "tests.integration.http.sizing_app:real()"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as server:
+        try:
+            _await_port(port, server)
+            yield f"http://127.0.0.1:{port}/estimate-body"
+        finally:
+            server.terminate()
+            server.communicate(timeout=20)
+
+
+def _await_port(port: int, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        assert server.poll() is None, server.stderr and server.stderr.read().decode()
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[Chromium]:
+    async with Chromium(tmp_path / "profile") as chromium:
+        await chromium.look(1440, 940)
+        yield chromium
+        assert chromium.console == []
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "me.jpg"
+    path.write_bytes(jpeg(draw_person()))
+    return path
+
+
+async def text(browser: Chromium, element: str) -> str:
+    return str(await browser.evaluate(f"document.getElementById('{element}').innerText"))
+
+
+async def sized(browser: Chromium, page_url: str, photo: Path) -> None:
+    """Open the page, choose the photo, type the height and press Enter."""
+    await browser.open(page_url)
+    await browser.choose_file("#file", photo)
+    await browser.until("document.activeElement.id === 'height_cm'")
+    await browser.type("175")
+    await browser.press("Enter")
+    await browser.until(ANSWERED)
+
+
+async def test_a_person_finds_a_size_with_the_keyboard_alone(browser: Chromium, page_url: str, photo: Path) -> None:
+    await browser.open(page_url)
+    await browser.press("Tab")
+    assert await browser.evaluate("document.activeElement.id") == "file"
+
+    await browser.choose_file("#file", photo)  # the one dialog that is not the page's
+    await browser.until("document.activeElement.id === 'height_cm'")
+    await browser.type("175")
+    await browser.press("Tab")
+    await browser.type("75")
+    await browser.press("Tab")
+    await browser.press("ArrowLeft")
+    await browser.press("Enter")
+    await browser.until(ANSWERED)
+
+    assert await text(browser, "size") == "M"
+    assert "68% sure" in await text(browser, "result")
+    assert "99.6 cm" in await text(browser, "girths")
+    assert await browser.evaluate("document.querySelectorAll('#bars li').length") == 6
+    assert await browser.evaluate("document.activeElement.id") == "result"
+
+
+async def test_the_page_asks_its_own_server_only(browser: Chromium, page_url: str, photo: Path) -> None:
+    await sized(browser, page_url, photo)
+    outside = [url for url in browser.requested if not url.startswith((page_url, "data:", "blob:"))]
+
+    assert len(browser.requested) >= 2
+    assert outside == []
+
+
+async def test_the_landmarks_are_drawn_on_the_photo_and_can_be_hidden(
+    browser: Chromium, page_url: str, photo: Path
+) -> None:
+    await browser.open(page_url)
+    await browser.choose_file("#file", photo)
+    await browser.until("!document.getElementById('canvas').hidden")
+    bare = await browser.evaluate(PIXELS)
+    await browser.type("175")
+    await browser.press("Enter")
+    await browser.until(ANSWERED)
+    drawn = await browser.evaluate(PIXELS)
+    await browser.evaluate("document.getElementById('overlay').click()")
+
+    assert drawn != bare
+    assert await browser.evaluate(PIXELS) == bare
+
+
+async def test_the_advice_leads_to_the_fact_that_helps_and_the_answer_follows(
+    browser: Chromium, page_url: str, photo: Path
+) -> None:
+    await sized(browser, page_url, photo)
+    assert "With weight" in await text(browser, "advice")
+
+    await browser.evaluate("document.querySelector('#advice button').click()")
+    assert await browser.evaluate("document.activeElement.id") == "weight_kg"
+    await browser.type("75")
+    await browser.press("Tab")
+    await browser.until("!document.getElementById('advice')")
+    assert await text(browser, "size") == "M"
+
+
+async def test_a_refused_photo_says_what_to_do(browser: Chromium, page_url: str, tmp_path: Path) -> None:
+    both = tmp_path / "both.jpg"
+    both.write_bytes(jpeg(two_people()))
+    await browser.open(page_url)
+    await browser.choose_file("#file", both)
+    await browser.until("document.activeElement.id === 'height_cm'")
+    await browser.type("175")
+    await browser.press("Enter")
+    await browser.until("!document.getElementById('trouble').hidden")
+
+    trouble = await text(browser, "trouble")
+    assert "only you" in trouble
+    assert "MULTIPLE_PEOPLE" in trouble
+    browser.console.clear()  # the browser notes each 422 there
+
+
+async def test_a_photo_is_taken_with_the_camera(browser: Chromium, page_url: str) -> None:
+    await browser.open(page_url)
+    await browser.evaluate("document.getElementById('camera').click()")
+    await browser.until("document.getElementById('booth').open && document.getElementById('video').videoWidth > 0")
+    await browser.evaluate("document.getElementById('now').click()")
+    await browser.until("!document.getElementById('canvas').hidden")
+
+    assert await browser.evaluate("document.getElementById('video').srcObject.active") is False
+
+
+@pytest.mark.parametrize("width", [360, 390, 900, 1440])
+@pytest.mark.parametrize("dark", [True, False])
+async def test_nothing_is_cut_off_on_a_phone_or_in_the_dark(
+    browser: Chromium, page_url: str, photo: Path, width: int, *, dark: bool
+) -> None:
+    await browser.look(width, 844, dark=dark, phone=width < 500)
+    await sized(browser, page_url, photo)
+
+    assert await browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    light = await browser.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(c => c > 128)")
+    assert light is not dark
