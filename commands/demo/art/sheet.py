@@ -71,9 +71,9 @@ class Sheet:
     ) -> None:
         """Darken softly what lies behind an outline."""
         box, mask = self._mask(smooth(points), margin=blur * 3)
-        mask = mask.filter(ImageFilter.BoxBlur(blur * self._unit / 2)).filter(
-            ImageFilter.BoxBlur(blur * self._unit / 2)
-        )
+        # A quarter of the size is enough for something blurred.
+        soft = ImageFilter.BoxBlur(blur * self._unit / 8)
+        mask = mask.reduce(4).filter(soft).filter(soft).resize(mask.size, Image.Resampling.BILINEAR)
         at = (box[0] + round(drop[0] * self._unit), box[1] + round(drop[1] * self._unit))
         self.picture.paste((40, 26, 22), at, mask.point([round(value * strength) for value in range(256)]))
 
@@ -88,7 +88,7 @@ class Sheet:
 
     def save(self, path: Path) -> None:
         """Write it as JPEG, with a little grain so that it looks less like a screen."""
-        picture = self.picture.resize(self._size_px, Image.Resampling.LANCZOS)
+        picture = self.picture.reduce(OVERSIZE)
         ImageChops.overlay(picture, _grain(self._size_px)).save(path, quality=90)
 
     def _mask(self, points: Sequence[Point], margin: float = 0.0) -> tuple[tuple[int, int], Image.Image]:
@@ -110,10 +110,15 @@ class Sheet:
 
 
 def _light(size: tuple[int, int], near: Colour, far: Colour) -> Image.Image:
-    across = Image.linear_gradient("L").rotate(90).resize(size)
-    down = Image.linear_gradient("L").resize(size)
-    ramp = ImageChops.add(across, down, scale=2)
-    return Image.composite(Image.new("RGB", size, far), Image.new("RGB", size, near), ramp)
+    ramp = _diagonal()
+    small = Image.composite(Image.new("RGB", ramp.size, far), Image.new("RGB", ramp.size, near), ramp)
+    return small.resize(size, Image.Resampling.BILINEAR)
+
+
+@functools.cache
+def _diagonal() -> Image.Image:
+    down = Image.linear_gradient("L").resize((64, 64))
+    return ImageChops.add(down.rotate(90), down, scale=2)
 
 
 @functools.lru_cache(maxsize=2)
