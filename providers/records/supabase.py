@@ -44,7 +44,7 @@ class SupabaseRpc:
                 answer = await self._client.rpc(function, arguments).execute()
         except APIError as error:
             raise _refusal(function, error) from error
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError, UnicodeDecodeError) as error:
             raise DatabaseUnavailable(f"{function}: {_reason(error)}", function=function) from error
         return answer.data
 
@@ -68,6 +68,6 @@ def _refusal(function: str, error: APIError) -> DatabaseRefused:
     return DatabaseRefused(f"{function}: {code or 'refused without a code'}", function=function)
 
 
-def _reason(error: httpx.HTTPError | TimeoutError) -> str:
+def _reason(error: Exception) -> str:
     # What httpx says may hold the address; its kind says enough.
     return f"{type(error).__name__} {error}" if type(error).__name__ == "NotNowError" else type(error).__name__

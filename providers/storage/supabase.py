@@ -16,6 +16,8 @@ from schemas.errors import DarkroomError, Unavailable
 
 #: How long browsers and Supabase's CDN may keep a picture, seconds; a replay writes to the same path.
 CACHE_S = 3600
+#: What reading an answer raises that is not what Storage answers, such as one that was cut short.
+_GARBLED = (ValueError, KeyError, TypeError)
 
 
 class SupabaseStorage:
@@ -93,5 +95,5 @@ class SupabaseStorage:
                 yield
         except StorageApiError as error:
             raise storage_error(error, bucket) from error
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx.HTTPError, TimeoutError, *_GARBLED) as error:
             raise Unavailable(f"storage: {type(error).__name__}", code="storage_unavailable") from error

@@ -19,7 +19,7 @@ _EXISTS = frozenset({"Duplicate", "KeyAlreadyExists", "ResourceAlreadyExists", "
 _BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS})
 
 _KEY = ("key_refused", "storage: SUPABASE_SERVICE_ROLE_KEY is not accepted, or not the service role's")
-_REFUSALS = {
+_REFUSALS: dict[int, tuple[str, str]] = {
     HTTPStatus.NOT_FOUND: ("object_missing", "there is no such object in {bucket}"),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         "object_too_large",

@@ -12,6 +12,7 @@ from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from providers.records.supabase import SupabaseRpc
 from schemas.common import JobState
 from schemas.errors import Invalid
+from tests.answering import Answering, page
 from tests.contracts.records import RecordsContract, complete, start
 from tests.contracts.records_world import FAILURE, LEASE_S
 
@@ -58,51 +59,15 @@ async def test_an_address_that_is_none_is_refused_before_anything_is_sent() -> N
     assert refused.value.error_code == "supabase_url"
 
 
-class Server:
-    """Answers every connection with `answer`, or not at all; counts connections."""
-
-    def __init__(self, answer: bytes | None) -> None:
-        self._answer = answer
-        self.connections: list[asyncio.Task[None]] = []
-        self.requests = 0
-
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.create_task(self._serve(reader, writer))
-        self.connections.append(connection)
-        await connection
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
-                await reader.readexactly(int(length.split(b":")[1]))
-                self.requests += 1
-                if self._answer is not None:
-                    writer.write(self._answer)
-                    await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionResetError):  # the client is done
-            writer.close()
-
-
-def page(status: str, body: bytes, content_type: str = "application/json") -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
-    return head.encode() + body
-
-
-async def ask(answer: bytes | None, *, calls: int = 1, timeout_s: float = 5.0) -> tuple[Server, list[object]]:
+async def ask(answer: bytes | None, *, calls: int = 1, timeout_s: float = 5.0) -> tuple[Answering, list[object]]:
     """What `calls` calls at once get from a server that answers so."""
-    answering = Server(answer)
-    server = await asyncio.start_server(answering.accept, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    rpc = SupabaseRpc(url, "key", timeout_s=timeout_s, max_connections=4)
-    found: list[object] = await asyncio.gather(
-        *(rpc.call("darkroom_ping") for _ in range(calls)), return_exceptions=True
-    )
-    await rpc.aclose()
-    await asyncio.gather(*answering.connections)
-    server.close()
-    await server.wait_closed()
-    return answering, found
+    async with Answering(answer) as server:
+        rpc = SupabaseRpc(server.url, "key", timeout_s=timeout_s, max_connections=4)
+        found: list[object] = await asyncio.gather(
+            *(rpc.call("darkroom_ping") for _ in range(calls)), return_exceptions=True
+        )
+        await rpc.aclose()
+    return server, found
 
 
 @pytest.mark.parametrize(
@@ -148,7 +113,7 @@ async def test_a_server_that_says_nothing_is_left_at_the_deadline() -> None:
 async def test_connections_are_kept_and_bounded() -> None:
     server, found = await ask(page("200 OK", b"true"), calls=40)
     assert found == [True] * 40
-    assert (server.requests, len(server.connections)) == (40, 4)
+    assert (server.requests, server.connections) == (40, 4)
 
 
 async def test_killing_the_server_in_mid_run_loses_nothing(local_supabase: LocalSupabase, world: World) -> None:

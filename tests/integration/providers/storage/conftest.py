@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from tests.local_supabase import local_supabase
+
+__all__ = ["local_supabase"]
