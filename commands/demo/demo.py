@@ -17,7 +17,7 @@ from commands.demo import gallery, tryon
 from commands.demo.image_host import ImageHost
 from commands.demo.pictures import Pictures
 from commands.demo.results import collect
-from commands.demo.table import table
+from commands.demo.table import failures, table
 from commands.demo.watch import Watch
 from commands.embedded import Embedded
 from commands.embedded.owner import AlreadyOwnedError
@@ -127,4 +127,4 @@ def _outcome(results: Sequence[Result], page: Path, seconds: float) -> Outcome:
     closing = (
         f"The gallery: [bold]{page}[/]" if ok else "[red]Not every task ended as it was meant to; see the logs.[/]"
     )
-    return Outcome(data, Group(table(results), closing), ok=ok)
+    return Outcome(data, Group(table(results), failures(results), "", closing), ok=ok)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from schemas.common import StageName
@@ -18,7 +20,7 @@ STAGES = (StageName.FETCH, StageName.RESIZE, StageName.GENERATE, StageName.WATER
 
 def table(results: Sequence[Result]) -> Table:
     """Task, status, seconds per stage, credits."""
-    made = Table(title="seconds per stage", title_justify="center", title_style="dim", header_style="bold")
+    made = Table(box=SIMPLE_HEAD, caption="seconds per stage", caption_justify="right", header_style="bold")
     made.add_column("task", no_wrap=True)
     made.add_column("status", no_wrap=True)
     for heading in (*STAGES, "total"):
@@ -28,6 +30,12 @@ def table(results: Sequence[Result]) -> Table:
         seconds = [f"{result.stages_s[stage]:.1f}" if stage in result.stages_s else "" for stage in STAGES]
         made.add_row(result.task.title, _status(result), *seconds, f"{result.seconds:.1f}", credits_of(result))
     return made
+
+
+def failures(results: Sequence[Result]) -> str:
+    """What the users of failed tasks read."""
+    failed = [result for result in results if result.message]
+    return "\n".join(f"{escape(result.task.title)}: [italic]“{escape(result.message)}”[/]" for result in failed)
 
 
 def credits_of(result: Result) -> str:
