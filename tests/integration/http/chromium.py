@@ -20,10 +20,19 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream", "--remote-debugging-port=0",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--remote-debugging-port=0",
+)
 
 
 def executable() -> str | None:
@@ -126,10 +135,10 @@ class Chromium:
         still = {"name": "prefers-reduced-motion", "value": "reduce"}
         await self.call("Emulation.setEmulatedMedia", features=[scheme, still])
 
-    async def screenshot(self, path: Path, *, whole_page: bool = True) -> None:
-        """Write what can be seen as a PNG."""
-        answer = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole_page)
-        path.write_bytes(base64.b64decode(answer["data"]))
+    async def screenshot(self, path: Path) -> None:
+        """Write the whole page as a PNG."""
+        answer = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
     async def _port(self) -> int:
         """Chromium writes the port that it listens on into its profile once it does."""

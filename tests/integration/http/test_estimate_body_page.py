@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from PIL import Image, ImageStat
 
 from commands.figure import draw_person, jpeg
 from tests.integration.http.chromium import Chromium, executable
@@ -178,12 +179,13 @@ async def test_a_photo_is_taken_with_the_camera(browser: Chromium, page_url: str
 
 @pytest.mark.parametrize("width", [360, 390, 900, 1440])
 @pytest.mark.parametrize("dark", [True, False])
-async def test_nothing_is_cut_off_on_a_phone_or_in_the_dark(
-    browser: Chromium, page_url: str, photo: Path, width: int, *, dark: bool
+async def test_nothing_is_cut_off_on_a_phone_or_in_the_dark(  # noqa: PLR0913 - three fixtures, two parameters
+    browser: Chromium, page_url: str, photo: Path, tmp_path: Path, width: int, *, dark: bool
 ) -> None:
     await browser.look(width, 844, dark=dark, phone=width < 500)
     await sized(browser, page_url, photo)
+    await browser.screenshot(tmp_path / "page.png")
 
     assert await browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    light = await browser.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).every(c => c > 128)")
-    assert light is not dark
+    with Image.open(tmp_path / "page.png") as page:
+        assert (ImageStat.Stat(page.convert("L").crop((0, 0, 10, 10))).mean[0] < 128) is dark
