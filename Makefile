@@ -1,4 +1,4 @@
-# Darkroom. `make help` lists what there is.
+# Darkroom. `make help` lists what there is. ARGS=... is passed on to the command: make demo ARGS=--json
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
@@ -19,31 +19,34 @@ help: ## list the commands
 .PHONY: demo
 demo: ## fourteen try-on tasks from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: with your own pictures)
 demo: $(VENV)/demo.stamp
-	@$(BIN)/python manage.py demo $(DEMO_ARGS)
+	@$(BIN)/python manage.py demo $(DEMO_ARGS) $(ARGS)
 
 .PHONY: test
-test: ## everything: style, types, unit, integration, acceptance and fault tests
-test: check
-	$(BIN)/python -m pytest tests --ignore=tests/unit --ignore=tests/benchmarks
+test: ## everything: style, types, import direction, all tests with coverage
+test: style
+	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: check
-check: ## the quick part: style, types, import direction, unit tests
-check: $(VENV)/dev.stamp
+check: ## the quick part, under a minute: style, types, import direction, unit tests
+check: style
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+.PHONY: style
+style: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests/unit
 
 .PHONY: up
 up: ## run everything on this machine until Ctrl-C
 up: $(VENV)/demo.stamp
-	@$(BIN)/python manage.py up
+	@$(BIN)/python manage.py up $(ARGS)
 
 .PHONY: bench
 bench: ## measure this machine
 bench: $(VENV)/demo.stamp
-	@$(BIN)/python manage.py bench
+	@$(BIN)/python manage.py bench $(ARGS)
 
 .PHONY: lock
 lock: ## pin the requirements anew, from pyproject.toml

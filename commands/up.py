@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
 
 
 def up(settings: Settings) -> Outcome:
-    """Run until SIGINT or SIGTERM.
+    """Run until SIGINT, SIGTERM, or the end of the terminal.
 
     Raises:
         StartError: Something can't be started, or another process owns the data folder.
     """
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopped.set())
     console = Console(stderr=True)
     with Embedded.missing(settings) as embedded:
@@ -58,7 +59,9 @@ def _what_runs(settings: Settings, embedded: Embedded, supervisor: Supervisor, c
     ):
         table.add_row(name, str(server.pid) if server else "", url or "as configured")
     for command in commands:
-        table.add_row(command.name, str(supervisor.pid(command.name)), " ".join(("python -m", *command.argv[-2:])))
+        table.add_row(
+            command.name, str(supervisor.pid(command.name)), " ".join((Path(command.argv[0]).name, *command.argv[1:]))
+        )
     table.add_row("data", "", str(settings.data_dir.resolve()))
-    table.add_row("supervisor", str(os.getpid()), f"{len(commands)} programs; what dies is started again")
+    table.add_row("supervisor", str(os.getpid()), "starts again what dies")
     return table
