@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml
-DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)")
+DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)") $(if $(filter local,$(SUPABASE)),--local-supabase)
 
 .PHONY: help
 help: ## list the commands
@@ -17,7 +17,7 @@ help: ## list the commands
 	  printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
-demo: ## fourteen try-on tasks from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: with your own pictures)
+demo: ## fourteen try-on tasks from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: your own; SUPABASE=local: through Supabase)
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python manage.py demo $(DEMO_ARGS) $(ARGS)
 

@@ -32,12 +32,15 @@ def demo(
     photo: Annotated[Path | None, typer.Option(help="Your photo, for every person.")] = None,
     outfit: Annotated[Path | None, typer.Option(help="Your garment, for every outfit.")] = None,
     *,
+    local_supabase: Annotated[
+        bool, typer.Option("--local-supabase", help="Through a Supabase on this machine.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Watch fourteen tasks become pictures; needs and costs nothing."""
     from commands.demo.demo import demo as run
 
-    _run(lambda settings: run(settings, photo=photo, outfit=outfit), as_json=as_json)
+    _run(lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json)
 
 
 @app.command()
@@ -156,15 +159,18 @@ def dead_drop(letter: Annotated[int, typer.Argument(help="Its number.")], *, as_
 
 @app.command()
 def migrate(
-    print_only: Annotated[bool, typer.Option("--print", help="Print the SQL instead.")] = False,  # noqa: FBT002  how Typer makes a flag
     *,
+    print_only: Annotated[bool, typer.Option("--print", help="Print the SQL instead.")] = False,
+    buckets: Annotated[bool, typer.Option("--buckets", help="Make Supabase's private buckets instead.")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the database up to date; only adds."""
-    from commands.migrate import migrate as run
-    from commands.migrate import print_script
+    from commands import migrate as run
 
-    _run(lambda settings: print_script() if print_only else run(settings), as_json=as_json)
+    if print_only:
+        _run(lambda _settings: run.print_script(), as_json=as_json)
+    else:
+        _run(run.buckets if buckets else run.migrate, as_json=as_json)
 
 
 @app.command()

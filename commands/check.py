@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands.outcome import Outcome
+from pipelines.products import PRODUCTS
 from providers.embedded import attach
 from providers.records.migrate import migrations
 from providers.redis_clients import sync_client
@@ -20,6 +22,7 @@ from providers.redis_clients import sync_client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from commands.check_supabase import Row
     from settings import Settings
 
 HIDDEN = "(set, hidden)"
@@ -43,6 +46,10 @@ def check(settings: Settings) -> Outcome:
         except (redis.RedisError, psycopg.Error, OSError, ValueError) as error:
             found[name] = f"{type(error).__name__}: {_one_line(error)}"
             faults.append(f"{name}: {found[name]}")
+    for row in _supabase(settings):
+        found[row.name] = row.detail
+        if not row.ok:
+            faults.append(f"{row.name}: {row.detail}")
     shown = {name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields}
     data = {"ok": not faults, "faults": faults, "connections": found, "settings": shown}
     return Outcome(data, _view(settings, found, faults), ok=not faults)
@@ -69,6 +76,22 @@ def _database(settings: Settings) -> str:
     if missing:
         raise ValueError(f"not applied: {', '.join(sorted(missing))}; run `python manage.py migrate`")
     return f"answers, {len(rows)} migrations applied"
+
+
+def _supabase(settings: Settings) -> list[Row]:
+    if settings.supabase_url is None or settings.supabase_service_role_key is None:
+        return []
+    from commands.check_supabase import check_supabase  # noqa: PLC0415  takes half a second, for its users only
+
+    return asyncio.run(
+        check_supabase(
+            settings.supabase_url,
+            settings.supabase_service_role_key.get_secret_value(),
+            sorted({spec.bucket for spec in PRODUCTS.values()}),
+            records=settings.database_url is None,
+            timeout_s=settings.supabase_timeout_s,
+        )
+    )
 
 
 def _data_folder(settings: Settings) -> str:

@@ -26,13 +26,16 @@ class Row:
     detail: str
 
 
-async def check_supabase(url: str, key: str, buckets: Sequence[str], *, timeout_s: float) -> list[Row]:
+async def check_supabase(
+    url: str, key: str, buckets: Sequence[str], *, records: bool = True, timeout_s: float
+) -> list[Row]:
     """Try URL, key, functions, tables and columns, rights and buckets.
 
     Args:
         url: SUPABASE_URL.
         key: SUPABASE_SERVICE_ROLE_KEY.
         buckets: The buckets that the products store to.
+        records: Whether records go through Supabase too, not only pictures.
         timeout_s: Seconds for each call.
 
     Raises:
@@ -41,7 +44,7 @@ async def check_supabase(url: str, key: str, buckets: Sequence[str], *, timeout_
     rpc = SupabaseRpc(url, key, max_connections=1, timeout_s=timeout_s)
     storage = SupabaseStorage(url, key, max_connections=1, timeout_s=timeout_s)
     try:
-        return [*await _database_rows(rpc), await _bucket_row(storage, buckets)]
+        return [*(await _database_rows(rpc) if records else []), await _bucket_row(storage, buckets)]
     finally:
         await rpc.aclose()
         await storage.aclose()

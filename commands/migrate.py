@@ -1,11 +1,13 @@
-"""`manage.py migrate`: applies the SQL in `schemas/migrations` once each, in order."""
+"""`manage.py migrate`: applies the SQL in `schemas/migrations` once each, in order, and makes Supabase's buckets."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from commands.connections import addresses
 from commands.outcome import CommandError, Outcome
+from pipelines.products import PRODUCTS
 from providers.records.migrate import migrate as apply
 from providers.records.migrate import script
 
@@ -28,6 +30,30 @@ def migrate(settings: Settings) -> Outcome:
     applied = apply(database_url)
     said = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
     return Outcome({"applied": applied}, said)
+
+
+def buckets(settings: Settings) -> Outcome:
+    """Make the private buckets that the products store to, where they are missing.
+
+    Raises:
+        CommandError: Supabase is not set.
+        DarkroomError: It can't be reached, or refuses.
+    """
+    if settings.supabase_url is None or settings.supabase_service_role_key is None:
+        raise CommandError("Pictures lie in a folder here: set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for buckets.")
+    made = asyncio.run(make_buckets(settings.supabase_url, settings.supabase_service_role_key.get_secret_value()))
+    return Outcome({"buckets": made}, "\n".join(f"made {name}" for name in made) or "All buckets are there.")
+
+
+async def make_buckets(url: str, key: str) -> list[str]:
+    """Make what is missing; the names of those made."""
+    from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
+
+    storage = SupabaseStorage(url, key)
+    try:
+        return await storage.create_buckets(sorted({spec.bucket for spec in PRODUCTS.values()}))
+    finally:
+        await storage.aclose()
 
 
 def print_script() -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import time
@@ -21,6 +22,8 @@ from commands.demo.table import failures, table
 from commands.demo.watch import Watch
 from commands.embedded import Embedded
 from commands.embedded.owner import AlreadyOwnedError
+from commands.local_supabase import LocalSupabase
+from commands.migrate import make_buckets
 from commands.outcome import CommandError, Outcome
 from commands.supervisor import Supervisor
 from providers.records.migrate import migrate
@@ -49,11 +52,15 @@ ENVIRONMENT = {
 }
 
 
-def demo(settings: Settings, *, photo: Path | None = None, outfit: Path | None = None) -> Outcome:
+def demo(
+    settings: Settings, *, photo: Path | None = None, outfit: Path | None = None, local_supabase: bool = False
+) -> Outcome:
     """Run the demo; `photo` and `outfit` are the visitor's own pictures.
 
+    With `local_supabase` records and pictures go through a Supabase on this machine.
+
     Raises:
-        CommandError: One of them can't be opened.
+        CommandError: One of them can't be opened, or the database is not one that a local Supabase can serve.
         StartError: Something can't be started.
     """
     console = Console(stderr=True)
@@ -65,8 +72,10 @@ def demo(settings: Settings, *, photo: Path | None = None, outfit: Path | None =
         console.print("Starting a Valkey, a PostgreSQL, a worker and a scheduler, and drawing the photos…")
         settings, embedded = _own(stack, settings)
         database, redis_url = _prepared(settings, embedded)
-        env = programs.environment(settings, embedded, **ENVIRONMENT)
         logs = settings.data_dir.resolve() / "log"
+        env = programs.environment(settings, embedded, **ENVIRONMENT)
+        if local_supabase:
+            env |= _through_supabase(stack, embedded, logs / "supabase.log")
         commands = [
             programs.worker(settings, env, logs / "worker.log"),
             programs.scheduler(settings, env, logs / "scheduler.log"),
@@ -97,6 +106,14 @@ def _prepared(settings: Settings, embedded: Embedded) -> tuple[str, str]:
     redis_url = embedded.redis_url or (settings.redis_url.get_secret_value() if settings.redis_url else "")
     migrate(database)
     return database, redis_url
+
+
+def _through_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[str, str]:
+    if embedded.database_url is None:
+        raise CommandError("A local Supabase serves a database of its own: unset DATABASE_URL and SUPABASE_URL.")
+    supabase = stack.enter_context(LocalSupabase(embedded.database_url, log))
+    asyncio.run(make_buckets(supabase.url, supabase.service_role_key))
+    return supabase.environment()
 
 
 def _run(redis_url: str, tasks: Sequence[DemoTask], console: Console) -> tuple[Watch, float]:

@@ -81,6 +81,11 @@ class LocalSupabase:
         if self._process:
             self._process.kill()
 
+    def environment(self) -> dict[str, str]:
+        """What programs are started with, so that they reach the database through it."""
+        # Empty is not set: an address of the database would win.
+        return {"DATABASE_URL": "", "SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_role_key}
+
     def _answers(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
