@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import falcon
 
@@ -48,7 +48,7 @@ class PhotoSource(Protocol):
 class EstimateBody:
     """The size recommendation over HTTP."""
 
-    operations: Mapping[str, Operation] = {
+    operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation("A page to try the size recommendation.", {200: Media(falcon.MEDIA_HTML)}),
         "POST": Operation(
             "Recommend a size from one photo, a height and what else is known.",

@@ -48,11 +48,6 @@ async def read_photo_request(req: Request, *, max_picture_bytes: int) -> PhotoRe
     return PhotoRequest(asked, picture)
 
 
-def max_body_bytes(max_picture_bytes: int) -> int:
-    """What a body with such a picture and all other fields may have, in bytes."""
-    return max_picture_bytes + MAX_PARTS * MAX_TEXT_BYTES
-
-
 async def _read(req: Request, max_picture_bytes: int) -> tuple[EstimateRequest, bytes | None]:
     kind = (req.content_type or falcon.MEDIA_JSON).partition(";")[0].strip().lower()
     if kind == falcon.MEDIA_MULTIPART:

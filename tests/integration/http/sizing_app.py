@@ -9,7 +9,6 @@ import falcon.asgi
 from api import problems
 from api.body import bounded
 from api.estimate_body import EstimateBody
-from api.photo_request import max_body_bytes
 
 from pipelines.sizing.chart import BUILT_IN
 from providers.fetch import Fetcher, FetchPolicy
@@ -53,7 +52,7 @@ class Bounded:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            receive = bounded(receive, max_body_bytes(MAX_PICTURE_BYTES))
+            receive = bounded(receive, MAX_PICTURE_BYTES + 65_536)
         await self._app(scope, receive, send)
 
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from api.estimate_body import EstimateBody
+from api.openapi import document
 from falcon.testing import ASGIConductor, Result
 
 from commands.figure import draw_person, jpeg
 from pipelines.sizing.chart import BUILT_IN
+from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.fake import FakeEstimator, standing_pose
 from providers.pose.pool import PosePool
 from schemas.errors import Invalid
 from schemas.gates import SENTENCES, Gate
-from schemas.sizing import Chart, EstimateRequest, Girth
+from schemas.sizing import Chart, Girth
 from tests.integration.http.sizing_app import MAX_PICTURE_BYTES, build
 from tests.unit.pipelines.sizing.bodies import seen
 
@@ -284,7 +286,11 @@ async def test_the_page_may_load_nothing_from_elsewhere(service: ASGIConductor) 
     assert "https://" not in result.text.replace("https://www.w3.org", "")
 
 
-def test_every_gate_is_in_the_description_of_the_call() -> None:
-    described = EstimateRequest.model_json_schema()["description"]
-    assert all(f"`{gate}`: {SENTENCES[gate]}" in described for gate in Gate)
-    assert EstimateBody.operations["POST"].body is EstimateRequest
+def test_every_gate_is_in_the_openapi_description() -> None:
+    resource = EstimateBody(None, Fetcher(FetchPolicy()), BUILT_IN, max_picture_bytes=MAX_PICTURE_BYTES)
+    described = document([("/estimate-body", resource)], "/")
+    request = described["components"]["schemas"]["EstimateRequest"]["description"]
+
+    assert all(f"`{gate}`: {SENTENCES[gate]}" in request for gate in Gate)
+    assert set(described["paths"]["/estimate-body"]) == {"get", "post"}
+    assert {"400", "422", "429", "503"} <= set(described["paths"]["/estimate-body"]["post"]["responses"])

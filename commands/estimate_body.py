@@ -1,0 +1,110 @@
+"""Recommends a size from a photo on this machine: the same answer as `POST /estimate-body`."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from rich.console import Group
+from rich.table import Table
+
+from commands.outcome import Outcome
+from commands.pose_model import pose_model
+from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
+from pipelines.sizing.shop_charts import read_charts
+from providers.pose.base import Detection
+from providers.pose.load import load_estimator
+from providers.pose.picture import decode
+from schemas.errors import DarkroomError, InputRefused
+from schemas.sizing import EstimateRequest, SizeAnswer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from settings import Settings
+
+_BAR_CHARS = 30
+
+
+def estimate_body(settings: Settings, photo: Path, **fields: Any) -> Outcome:
+    """The recommendation for the person on `photo`, or the error as HTTP would answer it.
+
+    Args:
+        settings: Where the pose model and the shop's charts are; the model is put in place if it is missing.
+        photo: A JPEG, PNG or WebP file.
+        fields: Those of `EstimateRequest`, but for `image_url`; None means not given.
+    """
+    try:
+        asked = EstimateRequest.model_validate({key: value for key, value in fields.items() if value is not None})
+        answer = _answer(settings, photo, asked)
+    except ValidationError as error:
+        return _refused(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", _faults(error))
+    except (SizingRefused, UnknownChart) as error:
+        members = error.members if isinstance(error, SizingRefused) else {}
+        return _refused(HTTPStatus(error.status), error.error_code, error.public_message, **members)
+    except InputRefused as error:
+        return _refused(HTTPStatus.BAD_REQUEST, error.error_code, error.public_message)
+    except DarkroomError as error:
+        return _refused(HTTPStatus.SERVICE_UNAVAILABLE, error.error_code, str(error))
+    return Outcome(answer.model_dump(mode="json", exclude={"landmarks"}), _view(answer))
+
+
+def _answer(settings: Settings, photo: Path, asked: EstimateRequest) -> SizeAnswer:
+    charts = read_charts(settings.data_dir / "charts")
+    check_asked(asked, asked, charts)
+    picture = decode(_read(photo), max_pixels=settings.fetch_max_pixels, subject="The photo")
+    estimator = load_estimator(pose_model(settings))
+    try:
+        poses = estimator.detect(picture.rgb)
+    finally:
+        estimator.close()
+    height, width = picture.rgb.shape[:2]
+    found = Detection(width, height, picture.original_width, picture.original_height, poses)
+    return recommend(found, asked, asked, charts)
+
+
+def _read(photo: Path) -> bytes:
+    try:
+        return photo.read_bytes()
+    except OSError as error:
+        sentence = f"The photo can't be read: {error.strerror}."
+        raise InputRefused(public_message=sentence, code="photo_unreadable") from error
+
+
+def _refused(status: HTTPStatus, code: str, detail: str, **members: Any) -> Outcome:
+    problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, "code": code}
+    given = {name: value for name, value in members.items() if value is not None}
+    return Outcome({**problem, **given}, f"[red]{code}[/red] {detail}", ok=False)
+
+
+def _faults(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+
+
+def _view(answer: SizeAnswer) -> Group:
+    advice = [answer.improve.message] if answer.improve else []
+    notes = [*advice, *(warning.message for warning in answer.warnings)]
+    return Group(_sizes(answer), _measurements(answer), *notes)
+
+
+def _sizes(answer: SizeAnswer) -> Table:
+    table = Table(title=f"{answer.recommended_size}, {answer.confidence:.0%} sure (chart: {answer.chart})", box=None)
+    for heading in ("size", "probability", ""):
+        table.add_column(heading)
+    for size, share in answer.size_probabilities.items():
+        style = "bold" if size == answer.recommended_size else ""
+        table.add_row(size, f"{share:.0%}", "█" * round(share * _BAR_CHARS), style=style)
+    return table
+
+
+def _measurements(answer: SizeAnswer) -> Table:
+    table = Table(title=f"{answer.body_type}, with {answer.interval_level:.0%} intervals", box=None)
+    for heading in ("measurement", "cm", "from", "to"):
+        table.add_column(heading, justify="left" if heading == "measurement" else "right")
+    intervals = answer.intervals.model_dump()
+    for name, value in answer.measurements.model_dump().items():
+        low, high = intervals[name]["lower"], intervals[name]["upper"]
+        table.add_row(name.removesuffix("_cm"), f"{value:.1f}", f"{low:.1f}", f"{high:.1f}")
+    return table

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from commands.estimate_body import estimate_body
+from commands.figure import draw_person, jpeg
+from settings import Settings
+from tests.integration.providers.pose.drawn import nobody
+from tests.integration.providers.pose.model import ROOT, installed_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def settings() -> Settings:
+    installed_model()
+    return Settings(data_dir=ROOT / "var", pose_model_path=None, pose_model_url=None, pose_model_sha256=None)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "me.jpg"
+    path.write_bytes(jpeg(draw_person()))
+    return path
+
+
+def test_a_photo_on_this_machine_gives_the_http_answer(settings: Settings, photo: Path) -> None:
+    outcome = estimate_body(settings, photo, height_cm=175, weight_kg=75, sex="male", age=None)
+
+    assert outcome.ok
+    assert outcome.data["recommended_size"] == "M"
+    assert outcome.data["measurements"]["chest_cm"] == 99.6
+    assert outcome.data["size_range"] == {"lower": "M", "upper": "L"}
+    assert "landmarks" not in outcome.data
+
+
+def test_a_person_sees_the_probabilities_the_intervals_and_the_advice(settings: Settings, photo: Path) -> None:
+    console = Console(width=120)
+    with console.capture() as seen:
+        console.print(estimate_body(settings, photo, height_cm=175, sex="male").view)
+
+    printed = seen.get()
+    assert "L, 28% sure" in printed
+    assert "chest" in printed
+    assert "With weight: right for 7 in 10 instead of 1 in 3." in printed
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
+    [
+        ({"height_cm": 300}, 422, "HEIGHT_OUT_OF_RANGE"),
+        ({"height_cm": 175, "chart": "hats"}, 422, "unknown_chart"),
+        ({"height_cm": "tall"}, 422, "invalid_request"),
+    ],
+)
+def test_what_is_asked_wrongly_is_the_http_error(
+    settings: Settings, photo: Path, fields: dict[str, object], status: int, code: str
+) -> None:
+    outcome = estimate_body(settings, photo, **fields)
+
+    assert not outcome.ok
+    assert (outcome.data["status"], outcome.data["code"]) == (status, code)
+
+
+def test_a_gate_tells_what_to_do(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "wall.jpg").write_bytes(jpeg(nobody()))
+    outcome = estimate_body(settings, tmp_path / "wall.jpg", height_cm=175)
+
+    assert outcome.data["code"] == "NO_PERSON"
+    assert outcome.data["message"] == outcome.data["detail"]
+
+
+def test_a_file_that_is_missing_or_no_picture_is_refused(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("hello")
+
+    for name in ("none.jpg", "text.jpg"):
+        assert estimate_body(settings, tmp_path / name, height_cm=175).data["status"] == 400
+
+
+def test_an_unusable_model_is_an_error_object(tmp_path: Path, photo: Path) -> None:
+    settings = Settings(data_dir=tmp_path, pose_model_path=tmp_path / "none.task")
+    outcome = estimate_body(settings, photo, height_cm=175)
+
+    assert (outcome.data["status"], outcome.data["code"]) == (503, "pose_model_unusable")
