@@ -1,7 +1,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from picture_server import PictureServer, serving
+
+from tests.integration.providers.fetch.picture_server import PictureServer, serving
 
 
 @pytest.fixture

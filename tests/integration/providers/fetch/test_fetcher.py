@@ -5,9 +5,9 @@ import time
 import zlib
 
 import pytest
-from picture_server import PictureServer, answer, fetching, picture
 
 from schemas.errors import InputRefused, RateLimited, Transient
+from tests.integration.providers.fetch.picture_server import PictureServer, answer, fetching, picture
 
 
 async def test_a_picture_is_fetched_whatever_type_is_claimed(server: PictureServer) -> None:

@@ -7,9 +7,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from picture_server import answer, fetching, picture, serving
 
 from schemas.errors import InputRefused, Transient
+from tests.integration.providers.fetch.picture_server import answer, fetching, picture, serving
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
-from picture_server import PictureServer, answer, fetching, serving
 
 from schemas.errors import InputRefused
+from tests.integration.providers.fetch.picture_server import PictureServer, answer, fetching, serving
 
 HOSTS = [
     "127.0.0.1", "127.9.9.9", "0.0.0.0", "localhost", "localhost.", "LOCALHOST", "2130706433", "017700000001",

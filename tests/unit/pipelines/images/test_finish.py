@@ -2,10 +2,10 @@ import xml.etree.ElementTree as ET
 
 import pytest
 from PIL import Image
-from samples import MAX_PIXELS, encoded, linear_profile, middle, opened, plain
 
 from pipelines.images import FinishedImage, finish
 from schemas.errors import Transient
+from tests.unit.pipelines.images.samples import MAX_PIXELS, encoded, linear_profile, middle, opened, plain
 
 
 def run(data: bytes, text: str | None = None, credit: str = "Made with AI by Darkroom") -> FinishedImage:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from samples import MAX_PIXELS, encoded, linear_profile, plain, quarters
 
 from pipelines.images import ImageInfo, normalize
 from pipelines.images.decode import decode, open_upright
 from pipelines.images.vips import libvips
 from schemas.errors import InputRefused
+from tests.unit.pipelines.images.samples import MAX_PIXELS, encoded, linear_profile, plain, quarters
 
 ROOT = Path(__file__).parents[4]
 PHOTO = quarters((90, 60))

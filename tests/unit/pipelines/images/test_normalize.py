@@ -2,10 +2,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image, ImageOps
-from samples import MAX_PIXELS, encoded, linear_profile, middle, opened, plain, quarters
 
 from pipelines.images import normalize
 from pipelines.images.ssim import ssim
+from tests.unit.pipelines.images.samples import MAX_PIXELS, encoded, linear_profile, middle, opened, plain, quarters
 
 
 def run(data: bytes, max_px: int = 1024) -> bytes:

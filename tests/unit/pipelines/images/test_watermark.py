@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
-from samples import MAX_PIXELS, encoded, opened, plain
 
 from pipelines.images import watermark
 from pipelines.images.watermark import draw_watermark
 from schemas.errors import InputRefused
+from tests.unit.pipelines.images.samples import MAX_PIXELS, encoded, opened, plain
 
 SIZES = [(128, 128), (128, 4096), (4096, 128), (300, 200), (1024, 1536), (4096, 4096)]
 LONG = "Made with artificial intelligence by Darkroom, rights reserved."
