@@ -45,6 +45,10 @@ class Settings(BaseSettings):
     whatsapp_access_token: SecretStr | None = Field(None, description="token of Meta's Cloud API")
     whatsapp_base_url: str = Field("https://graph.facebook.com", description="address of Meta's Graph API")
     whatsapp_api_version: str = Field("v23.0", description="version of Meta's Graph API")
+    webhook_keys: SecretStr | None = Field(
+        None, description="what the shops' webhook secrets are derived from, comma-separated, newest first"
+    )
+    webhook_allowed_networks: Words = Field((), description="networks that webhooks may be in although private")
 
     ai_mock_mode: bool = Field(default=True, description="no provider is called and no money spent")
     tryon_providers: Words = Field(("openai",), description="image providers for try-on, in order")
@@ -114,7 +118,7 @@ class Settings(BaseSettings):
     @field_validator(
         "tryon_providers", "avatar_providers", "images_providers", "provider_rpm", "provider_concurrency",
         "provider_daily_usd", "mock_failures", "fetch_allowed_networks", "fetch_allowed_hosts", "fetch_result_hosts",
-        "open_endpoints", "cors_origins",
+        "webhook_allowed_networks", "open_endpoints", "cors_origins",
         mode="before",
     )  # fmt: skip
     @classmethod

@@ -12,4 +12,6 @@ from schemas.job import Job
 async def notify(job: Job) -> Job:
     """Tell whoever waits for the outcome."""
     use = services()
-    return await notify_everybody(job, progress=use.progress, scratch=use.scratch, records=use.records)
+    return await notify_everybody(
+        job, progress=use.progress, scratch=use.scratch, deliveries=use.records.deliveries, bell=use.bell
+    )

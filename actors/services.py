@@ -17,6 +17,7 @@ from pipelines.engine.sweep import Sweep
 from pipelines.middleware import Claiming, Correlation, Reporting, Retries, Settlement, Stopping, TimeLimit
 from pipelines.stages.generate import Generate
 from pipelines.stages.pixels import Pixels
+from providers.delivery.bell import Bell
 from providers.fetch import Fetcher, FetchPolicy
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -40,6 +41,7 @@ class Services:
 
     records: Records
     progress: ProgressLog
+    bell: Bell
     claims: Claims
     scratch: Scratch
     storage: Storage
@@ -77,6 +79,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
     return Services(
         records=records,
         progress=progress,
+        bell=Bell(client),
         claims=claims,
         scratch=scratch,
         storage=storage,

@@ -14,17 +14,20 @@ from dramatiq.logging import get_logger
 from dramatiq.middleware import Middleware
 
 from actors import queues
+from actors.delivery import make_channels
 from actors.services import Services, make_services, make_sweep
+from pipelines.delivery.courier import Courier
 from pipelines.engine.broker import Broker
 from pipelines.engine.dispatcher import Dispatcher
 from pipelines.engine.intake import Intake, return_abandoned
 from pipelines.engine.keeper import Keeper
 from pipelines.engine.registry import Registry, Stop
 from pipelines.engine.threads import LoopThread, pause
+from providers.delivery.bell import Bell
 from providers.records import Records
 from providers.records.connect import connect
 from providers.redis_clients import async_client
-from schemas.common import Product
+from schemas.common import Product, StageName
 from schemas.errors import DarkroomError
 from settings import Settings
 
@@ -71,6 +74,8 @@ class WorkerMiddleware(Middleware):
         self._threads = [LoopThread("keeper", self._keep), LoopThread("janitor", lambda stop: self._tidy(broker, stop))]
         if chosen is None or queues.INGEST in chosen:
             self._threads.append(LoopThread("ingest", lambda stop: self._ingest(broker, stop)))
+        if chosen is None or StageName.NOTIFY in chosen:
+            self._threads.append(LoopThread("courier", self._deliver))
         for thread in self._threads:
             thread.start()
         log.info("worker_started", threads=worker.worker_threads, queues=sorted(chosen or queues.QUEUES))
@@ -131,6 +136,17 @@ class WorkerMiddleware(Middleware):
                 await sweep.sweep()
             await sweep.janitor.run(stopped, self._settings.janitor_interval_s)
         finally:
+            await records.aclose()
+            await client.aclose()
+
+    async def _deliver(self, stopped: asyncio.Event) -> None:
+        records = self._connect(4)
+        client = async_client(self._redis_url, max_connections=4)
+        courier = Courier(records.deliveries, Bell(client), make_channels(self._settings, records.deliveries))
+        try:
+            await courier.run(stopped)
+        finally:
+            await courier.aclose()
             await records.aclose()
             await client.aclose()
 

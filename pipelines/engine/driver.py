@@ -18,7 +18,8 @@ from schemas.tasks import TASK_TYPES
 def plan_job(row: JobRow) -> Job:
     """The job of a row that was just started or taken over.
 
-    Where the journal says that the pictures were generated, the job goes on from there.
+    Where the journal says that the pictures were generated, the job goes on from there; one that was completed has what
+    it made.
     """
     spec = PRODUCTS[row.product]
     plan = spec.plan(TASK_TYPES[row.product].model_validate(row.payload))
@@ -39,9 +40,9 @@ def plan_job(row: JobRow) -> Job:
         started_ms=round((row.dispatched_at.timestamp() if row.dispatched_at else time.time()) * 1000),
         failure=Failure.model_validate(row.failure) if row.failure else None,
     )
-    generated = row.journal.get("generated")
-    if generated is not None:
-        job = Job.model_validate(job.model_dump() | generated)
+    made = row.outcome or row.journal.get("generated")
+    if made is not None:
+        job = Job.model_validate(job.model_dump() | {key: made[key] for key in made if key in Job.model_fields})
     return job
 
 

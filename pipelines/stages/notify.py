@@ -1,24 +1,47 @@
-"""Notify: tell whoever waits. It comes after the outcome and never changes it."""
+"""Notify: tell whoever waits. It comes after the outcome and never changes it.
+
+Subscribers are told here. What goes to a chat, the audit log or a shop's webhook is only handed over: it is delivered
+by the courier, on its own, so that a slow or broken receiver holds up nobody.
+"""
 
 from __future__ import annotations
 
+import structlog
+
+from pipelines.delivery.result import result_announcement
+from pipelines.products import PRODUCTS
+from providers.delivery.bell import Bell, BellUnavailable
 from providers.progress import ProgressLog
-from providers.records import Records
+from providers.records.deliveries import Deliveries
 from providers.scratch.base import Scratch
 from schemas.job import Job
 from schemas.progress import Progress, Status
 
+log = structlog.get_logger(__name__)
 
-async def notify_everybody(job: Job, *, progress: ProgressLog, scratch: Scratch, records: Records) -> Job:
-    """Publish the last event, forget the bytes, and close the books.
+
+async def notify_everybody(
+    job: Job, *, progress: ProgressLog, scratch: Scratch, deliveries: Deliveries, bell: Bell
+) -> Job:
+    """Publish the last event, forget the bytes, hand over what is to be delivered, and close the books.
 
     Raises:
         Unavailable: Something can't be reached; whoever was told already is not told again.
     """
     await progress.publish(_last_event(job))
     await scratch.delete_task(job.task_id)
-    await records.notified(job.task_id, job.token)
+    announcements = [*PRODUCTS[job.product].announcements(job), result_announcement(job)]
+    if await deliveries.hand_over(job.task_id, job.token, announcements):
+        await _ring(bell)
     return job
+
+
+async def _ring(bell: Bell) -> None:
+    try:
+        await bell.ring()
+    except BellUnavailable as error:
+        # The couriers look by themselves every second.
+        log.warning("courier_not_woken", error=str(error))
 
 
 def _last_event(job: Job) -> Progress:

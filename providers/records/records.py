@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from providers.records.base import Rpc
+from providers.records.deliveries import Deliveries
 from schemas.common import JobState, Product
 from schemas.job import Failure
 from schemas.records import Completion, DeadLetter, JobRow, NewTask, Orphan, Replay, Settlement, Verdict
@@ -21,6 +22,8 @@ class Records:
     def __init__(self, rpc: Rpc) -> None:
         """Work through `rpc`."""
         self._rpc = rpc
+        #: What is said about ended jobs, through the same connections.
+        self.deliveries = Deliveries(rpc)
 
     async def aclose(self) -> None:
         """Give back connections."""

@@ -1,0 +1,129 @@
+"""Webhooks as https://www.standardwebhooks.com describes them, to an address that a shop wrote.
+
+`webhook-id` is the same for every attempt at one result, so that a receiver can drop what it knows already. The address
+is a stranger's: connections go to public addresses only, no redirect is followed, the answer's body is not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
+import httpcore
+import httpx
+import orjson
+
+from providers.delivery.base import OnSending
+from providers.delivery.webhook_secrets import sign, valid_secrets
+from providers.fetch.network import AddressRefusedError, CheckedNetwork
+from providers.fetch.policy import FetchPolicy
+from providers.fetch.resolve import Resolve, SystemResolver
+from providers.fetch.target import parse_target
+from providers.images.faults import retry_after_s
+from providers.records.deliveries import Deliveries
+from schemas.delivery import ChannelName, Delivery
+from schemas.errors import Invalid, RateLimited, Transient
+
+#: Seconds for the whole call; Standard Webhooks ask receivers to answer within 15 to 30.
+TIMEOUT_S = 15.0
+_MAX_CONNECTIONS = 64
+_IDLE_S = 15.0
+_NETWORK_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError)
+
+
+class WebhookChannel:
+    """Posts signed results."""
+
+    name = ChannelName.WEBHOOK
+
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        *,
+        keys: Sequence[bytes],
+        allowed_networks: tuple[str, ...] = (),
+        resolve: Resolve | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Prepare; nothing is opened until the first delivery.
+
+        Args:
+            deliveries: Where the owners' webhooks are; belongs to somebody else.
+            keys: What the secrets are derived from, the newest first.
+            allowed_networks: CIDRs that may be posted to although they are not public, for development.
+            resolve: How names become addresses; the operating system's way unless given.
+            timeout_s: Seconds for one call.
+        """
+        self._deliveries = deliveries
+        self._keys = tuple(keys)
+        self._policy = FetchPolicy(allowed_networks=allowed_networks, timeout_s=timeout_s)
+        self._system = SystemResolver()
+        self._network = CheckedNetwork(self._policy.networks, resolve or self._system)
+        self._connections: httpcore.AsyncConnectionPool | None = None
+
+    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  may be repeated
+        """See `Channel.deliver`."""
+        webhook = await self._deliveries.webhook(delivery.owner_id)
+        if webhook is None or webhook.disabled_at is not None:
+            raise Invalid("the owner has no webhook any more", code="no_webhook")
+        message_id = f"msg_{delivery.task_id}_{delivery.run}"
+        body, timestamp = orjson.dumps(delivery.message), int(time.time())
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "Darkroom",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+            "webhook-signature": sign(valid_secrets(self._keys, webhook), message_id, timestamp, body),
+        }
+        status, retry_after = await self._post(webhook.url, headers, body)
+        if status == HTTPStatus.GONE:
+            await self._deliveries.webhook(delivery.owner_id, "disable")
+        _judge(status, retry_after)
+
+    async def aclose(self) -> None:
+        """Give back connections and threads."""
+        self._system.close()
+        if self._connections is not None:
+            await self._connections.aclose()
+
+    async def _post(self, address: str, headers: dict[str, str], body: bytes) -> tuple[int, float | None]:
+        url = parse_target(address, self._policy, subject="The webhook")
+        if url.scheme != "https" and not self._policy.allowed_networks:
+            raise Invalid("the webhook's address is not https", code="webhook_insecure")
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        lines = [("Host", url.netloc.decode("ascii")), *headers.items(), ("content-length", str(len(body)))]
+        try:
+            async with asyncio.timeout(self._policy.timeout_s):
+                async with self._pool().stream("POST", target, headers=lines, content=body) as answer:
+                    said = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in answer.headers}
+                    return answer.status, retry_after_s(said)
+        except AddressRefusedError as error:
+            raise Invalid("the webhook is on a server that is not public", code="address_not_public") from error
+        except TimeoutError as error:
+            raise Transient("the webhook did not answer in time", code="webhook_too_slow") from error
+        except _NETWORK_ERRORS as error:
+            raise Transient(f"no answer of the webhook: {type(error).__name__}", code="webhook_unreachable") from error
+
+    def _pool(self) -> httpcore.AsyncConnectionPool:
+        """The pool, made on first use so that it belongs to the loop that delivers."""
+        if self._connections is None:
+            self._connections = httpcore.AsyncConnectionPool(
+                ssl_context=httpx.create_ssl_context(),
+                max_connections=_MAX_CONNECTIONS,
+                keepalive_expiry=_IDLE_S,
+                network_backend=self._network,
+            )
+        return self._connections
+
+
+def _judge(status: int, retry_after: float | None) -> None:
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    if status == HTTPStatus.GONE:
+        raise Invalid("the webhook's receiver is gone", code="webhook_gone", http_status=status)
+    said = f"the webhook answered {status}"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimited(said, retry_after=retry_after, http_status=status)
+    raise Transient(said, code="webhook_refused", retry_after=retry_after, http_status=status)

@@ -1,0 +1,213 @@
+-- What is still to be said about jobs that have ended: to the chat, to the audit log, to a shop's webhook. A delivery has
+-- its own life: it is tried again by itself, ends in the dead letters, and never touches the outcome of its job.
+
+create table if not exists darkroom_deliveries (
+  id bigint generated always as identity primary key,
+  task_id text not null,
+  run integer not null,
+  kind text not null,
+  channel text not null,
+  owner_id text not null,
+  request_id text not null,
+  -- What is said, as it was when the job ended: a job that runs again forgets its outcome.
+  message jsonb not null,
+  -- due: somebody should try; claimed: somebody does; sending: it may have gone out already; sent; dead: given up.
+  state text not null default 'due' check (state in ('due', 'claimed', 'sending', 'sent', 'dead')),
+  -- Grows with each claim; only the newest may settle.
+  claim integer not null default 0,
+  attempts integer not null default 0,
+  -- When to try next; for one that is claimed or being sent, when its claimant counts as lost.
+  next_at timestamptz not null default now(),
+  armed_at timestamptz not null default now(),
+  code text,
+  created_at timestamptz not null default now(),
+  sent_at timestamptz,
+  unique (task_id, run, kind, channel)
+);
+
+create index if not exists darkroom_deliveries_next on darkroom_deliveries (next_at)
+  where state in ('due', 'claimed', 'sending');
+
+-- Where an owner wants to be told of results. The signing secrets are derived from a key of ours and `version`, so that
+-- none is kept here; after a rotation the version before signs as well for a while.
+create table if not exists darkroom_webhooks (
+  owner_id text primary key,
+  url text not null,
+  version integer not null default 1,
+  rotated_at timestamptz,
+  disabled_at timestamptz,
+  created_at timestamptz not null default now()
+);
+
+alter table darkroom_deliveries enable row level security;
+alter table darkroom_webhooks enable row level security;
+
+-- Closes the books of an ended job and takes over what is to be said about it, in one transaction, so that it is said
+-- whatever happens to the caller. `p_deliveries` is a list of `{kind, channel, message}`; one for a webhook is dropped
+-- where the owner has none. Returns how many were taken over: none, for a job that was told about before.
+create or replace function darkroom_hand_over(p_task_id text, p_token bigint, p_deliveries jsonb) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+  v_taken integer;
+begin
+  update darkroom_jobs set notified_at = coalesce(notified_at, now()), lease_until = null
+   where task_id = p_task_id and token = p_token and state in ('completed', 'failed', 'cancelled')
+  returning * into v_job;
+  if not found then
+    return 0;
+  end if;
+  insert into darkroom_deliveries (task_id, run, kind, channel, owner_id, request_id, message)
+  select v_job.task_id, v_job.run, d.kind, d.channel, v_job.owner_id, v_job.request_id, d.message
+    from jsonb_to_recordset(p_deliveries) as d(kind text, channel text, message jsonb)
+   where d.channel <> 'webhook'
+      or exists (select from darkroom_webhooks w where w.owner_id = v_job.owner_id and w.disabled_at is null)
+  on conflict do nothing;
+  get diagnostics v_taken = row_count;
+  return v_taken;
+end $$;
+
+-- Claims what is due, of one task where given, for `p_lease_s` seconds each. `interrupted`: the attempt before was cut
+-- off while it was being sent, and nobody knows whether it arrived.
+create or replace function darkroom_claim_deliveries(p_task_id text, p_limit integer, p_lease_s float8) returns jsonb
+language sql security definer set search_path = public, extensions, pg_temp as $$
+  with due as (
+    select id, state from darkroom_deliveries
+     where state in ('due', 'claimed', 'sending') and next_at <= now() and (p_task_id is null or task_id = p_task_id)
+     order by next_at limit p_limit for update skip locked
+  ), claimed as (
+    update darkroom_deliveries d
+       set state = 'claimed', claim = d.claim + 1, next_at = now() + make_interval(secs => p_lease_s)
+      from due where due.id = d.id
+     returning d.*, due.state = 'sending' as interrupted, extract(epoch from now() - d.armed_at) as age_s)
+  select coalesce(jsonb_agg(to_jsonb(claimed) order by id), '[]') from claimed
+$$;
+
+-- Says that a claimed delivery goes out now and can't be taken back; false if somebody else has it.
+create or replace function darkroom_sending(p_id bigint, p_claim integer) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+  update darkroom_deliveries set state = 'sending' where id = p_id and claim = p_claim and state = 'claimed';
+  return found;
+end $$;
+
+-- Ends an attempt: sent; due again in `p_delay_s` seconds; or dead, and then a dead letter says so. False if somebody
+-- else has the delivery.
+create or replace function darkroom_settle_delivery(
+  p_id bigint, p_claim integer, p_state text, p_code text, p_reason text, p_delay_s float8
+) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_delivery darkroom_deliveries;
+begin
+  update darkroom_deliveries
+     set state = p_state, code = p_code, attempts = attempts + 1,
+         next_at = now() + make_interval(secs => coalesce(p_delay_s, 0)),
+         sent_at = case when p_state = 'sent' then now() end
+   where id = p_id and claim = p_claim and state in ('claimed', 'sending')
+  returning * into v_delivery;
+  if not found then
+    return false;
+  end if;
+  if p_state = 'dead' then
+    insert into darkroom_dead_letters (list, code, reason, payload, encoding, task_id)
+    values ('darkroom:deliveries', coalesce(p_code, 'unknown'), p_reason,
+            jsonb_build_object('delivery', v_delivery.id, 'task_id', v_delivery.task_id, 'run', v_delivery.run,
+                               'kind', v_delivery.kind, 'channel', v_delivery.channel)::text,
+            'utf-8', v_delivery.task_id);
+  end if;
+  return true;
+end $$;
+
+-- Delivers by writing a row into a table of this very database: written and marked as sent together, so that however
+-- often it is tried the row is there once. False if somebody else has the delivery.
+create or replace function darkroom_deliver_row(p_id bigint, p_claim integer, p_table text, p_row jsonb) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+  if p_table not in ('messages', 'audit_log') then
+    raise exception 'nothing is delivered into %', p_table;
+  end if;
+  update darkroom_deliveries set state = 'sent', code = null, attempts = attempts + 1, sent_at = now()
+   where id = p_id and claim = p_claim and state = 'claimed';
+  if not found then
+    return false;
+  end if;
+  perform darkroom_insert(p_table, p_row);
+  return true;
+end $$;
+
+-- Tries a dead delivery again from the start; false if it is not dead.
+create or replace function darkroom_rearm_delivery(p_id bigint) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+  update darkroom_deliveries set state = 'due', attempts = 0, next_at = now(), armed_at = now(), code = null
+   where id = p_id and state = 'dead';
+  return found;
+end $$;
+
+-- Forgets what was said or given up longer than `p_older_s` ago; returns how many.
+create or replace function darkroom_purge_deliveries(p_older_s float8) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_dropped integer;
+begin
+  delete from darkroom_deliveries where id in (
+    select id from darkroom_deliveries
+     where state in ('sent', 'dead') and next_at < now() - make_interval(secs => p_older_s)
+     order by id limit 1000 for update skip locked);
+  get diagnostics v_dropped = row_count;
+  return v_dropped;
+end $$;
+
+-- What was said or is to be said about a task, oldest first.
+create or replace function darkroom_deliveries_of(p_task_id text) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(to_jsonb(d) order by d.id), '[]') from darkroom_deliveries d where d.task_id = p_task_id
+$$;
+
+create or replace function darkroom_whatsapp_phone(p_user_id text) returns text
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_phone text;
+begin
+  if darkroom_fits('user_preferences', 'user_id', p_user_id) then
+    execute format('select whatsapp_phone::text from user_preferences where user_id = %L limit 1', p_user_id) into v_phone;
+  end if;
+  return v_phone;
+end $$;
+
+-- An owner's webhook: `set` its address, `rotate` its secret, `disable` it until it is set again, `drop` it; null only
+-- reads. Returns the row as it is then, null without one.
+create or replace function darkroom_webhook(p_owner_id text, p_change text, p_url text) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_webhook darkroom_webhooks;
+begin
+  if p_change = 'set' then
+    insert into darkroom_webhooks (owner_id, url) values (p_owner_id, p_url)
+    on conflict (owner_id) do update set url = excluded.url, disabled_at = null;
+  elsif p_change = 'rotate' then
+    update darkroom_webhooks set version = version + 1, rotated_at = now() where owner_id = p_owner_id;
+  elsif p_change = 'disable' then
+    update darkroom_webhooks set disabled_at = coalesce(disabled_at, now()) where owner_id = p_owner_id;
+  elsif p_change = 'drop' then
+    delete from darkroom_webhooks where owner_id = p_owner_id;
+  end if;
+  select * into v_webhook from darkroom_webhooks where owner_id = p_owner_id;
+  return case when found then to_jsonb(v_webhook) end;
+end $$;
+
+-- What is known of an image job whose row its caller has created; null without one.
+create or replace function darkroom_images_job(p_job_id text) returns jsonb
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job jsonb;
+begin
+  if darkroom_is_id('image_generation_jobs', p_job_id) then
+    execute format(
+      'select jsonb_build_object(''job_id'', id::text, ''workspace_id'', workspace_id::text, ''user_id'', user_id::text,'
+      ' ''task_id'', task_id::text, ''style_id'', style_id::text) from image_generation_jobs where id = %L', p_job_id)
+      into v_job;
+  end if;
+  return v_job;
+end $$;
