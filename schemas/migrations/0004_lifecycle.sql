@@ -257,7 +257,7 @@ declare
   v_values text;
 begin
   select string_agg(format('%I', r.key), ', ' order by r.key),
-         string_agg(format('%L', coalesce(e.enumlabel, r.value)), ', ' order by r.key)
+         string_agg(format('%L', coalesce(e.enumlabel::text, r.value)), ', ' order by r.key)
     into v_columns, v_values
     from jsonb_each_text(p_row) r
     left join pg_attribute a on a.attrelid = to_regclass(quote_ident(p_table)) and a.attname = r.key
