@@ -144,4 +144,4 @@ def _outcome(results: Sequence[Result], page: Path, seconds: float) -> Outcome:
     closing = (
         f"The gallery: [bold]{page}[/]" if ok else "[red]Not every task ended as it was meant to; see the logs.[/]"
     )
-    return Outcome(data, Group(table(results), failures(results), "", closing), ok=ok)
+    return Outcome(data, Group(table(results, Console().width), failures(results), "", closing), ok=ok)

@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 
 STAGES = (StageName.FETCH, StageName.RESIZE, StageName.GENERATE, StageName.WATERMARK, StageName.UPLOAD)
 
+#: Characters: from where on lines fit between columns, and what all columns but the first need without them.
+WIDE = 110
+NUMBERS = 67
 
-def table(results: Sequence[Result]) -> Table:
-    """Task, status, seconds per stage, credits."""
-    made = Table(box=SIMPLE_HEAD, caption="seconds per stage", caption_justify="right", header_style="bold")
-    made.add_column("task", no_wrap=True)
+
+def table(results: Sequence[Result], width: int) -> Table:
+    """Task, status, seconds per stage, credits, for a terminal `width` characters wide."""
+    narrow = width < WIDE
+    made = Table(
+        box=None if narrow else SIMPLE_HEAD, caption="seconds per stage", caption_justify="right",
+        header_style="bold", pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    made.add_column("task", overflow="ellipsis", no_wrap=True, max_width=max(14, width - NUMBERS) if narrow else None)
     made.add_column("status", no_wrap=True)
     for heading in (*STAGES, "total"):
-        made.add_column(heading, justify="right", style="dim")
+        made.add_column(heading, justify="right", style="dim", no_wrap=True)
     made.add_column("credits", no_wrap=True)
     for result in results:
         seconds = [f"{result.stages_s[stage]:.1f}" if stage in result.stages_s else "" for stage in STAGES]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from schemas.progress import Progress as Event
 from schemas.progress import Status, channel
@@ -30,14 +31,7 @@ class Watch:
         """Subscribe to the tasks' channels."""
         self._open = {task.task_id for task in tasks}
         self._events: dict[str, list[Event]] = {task.task_id: [] for task in tasks}
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=28),
-            TaskProgressColumn(),
-            TextColumn("[{task.fields[colour]}]{task.fields[message]}", markup=True),
-            TimeElapsedColumn(),
-            console=console,
-        )
+        self._bars = _bars(console)
         self._rows: dict[str, TaskID] = {
             task.task_id: self._bars.add_task(task.title, total=100, start=False, message="pushed", colour="dim")
             for task in tasks
@@ -69,10 +63,27 @@ class Watch:
         self._events[event.task_id].append(event)
         row = self._rows[event.task_id]
         self._bars.start_task(row)
-        message = (
-            escape(event.message) if event.status is not Status.FAILED else f"failed: {escape(event.message[:60])}"
-        )
+        message = escape(event.message) if event.status is not Status.FAILED else f"failed: {escape(event.message)}"
         self._bars.update(row, completed=event.progress, message=message, colour=COLOURS[event.status])
         if event.status.terminal:
             self._open.discard(event.task_id)
             self._bars.stop_task(row)
+
+
+def _bars(console: Console) -> Progress:
+    # Fixed widths: left alone, Rich would give the bars' room to the words on a narrow terminal.
+    bar = 14 if console.width < 100 else 28  # noqa: PLR2004  columns of a terminal
+    room = console.width - bar - 18
+    title = min(32, room * 3 // 5)
+    return Progress(
+        TextColumn("{task.description}", table_column=_column(title)),
+        BarColumn(bar_width=bar, table_column=_column(bar)),
+        TaskProgressColumn(table_column=_column(4)),
+        TextColumn("[{task.fields[colour]}]{task.fields[message]}", table_column=_column(room - title)),
+        TimeElapsedColumn(table_column=_column(7)),
+        console=console,
+    )
+
+
+def _column(width: int) -> Column:
+    return Column(width=width, no_wrap=True, overflow="ellipsis")
