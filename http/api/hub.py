@@ -47,7 +47,11 @@ class HubUnavailable(Unavailable):
 
 
 class Hub:
-    """Everybody who listens in this process."""
+    """Everybody who listens in this process.
+
+    Attributes:
+        draining: Whether this process is about to end.
+    """
 
     def __init__(
         self,
@@ -62,7 +66,7 @@ class Hub:
         self._pubsub: PubSub | None = None
         self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self.draining = False
 
     @property
     def clients(self) -> int:
@@ -82,8 +86,8 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def drain(self) -> None:
-        """End every stream with a hint to come back; new ones end at once."""
-        self._draining = True
+        """End every stream with a hint to come back; who opens one from now on ends it after the first event."""
+        self.draining = True
         for subscription in self._all():
             subscription.finish()
 
@@ -95,8 +99,7 @@ class Hub:
         """
         subscription = Subscription(task_id, self._leave)
         self._listeners[task_id].add(subscription)
-        if self._draining:
-            subscription.finish()
+        if self.draining:
             return subscription
         try:
             async with asyncio.timeout(CONFIRM_S):

@@ -108,6 +108,9 @@ def install(worker: Any, app: Edge) -> None:
 async def _watch(worker: Any, app: Edge) -> None:
     while worker.alive:  # noqa: ASYNC110  gunicorn sets a flag and tells nobody
         await asyncio.sleep(WATCH_S)
+    # The worker itself notices within a second, and would take new connections until then.
+    for listener in worker.servers:
+        listener.close()
     app.drain()
     # A connection that waits for its client's next request would hold the exit up until its own timeout.
     while True:

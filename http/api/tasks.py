@@ -73,6 +73,8 @@ class TaskEvents:
             return
         if not seen:
             subscription.offer(frame(state))
+        if self._hub.draining:
+            subscription.finish()
         resp.content_type = EVENT_STREAM
         resp.set_header("X-Accel-Buffering", "no")
         resp.stream = subscription

@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Service]:
+def serving(folder: Path, *, config: str = "http/gunicorn.conf.py", **settings: str) -> Iterator[Service]:
     port = free_port()
     log = folder / f"http-{port}.log"
     environment = {
@@ -75,7 +75,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Service]:
         "PORT": str(port), "DATA_DIR": str(folder), "HOME": str(folder), "PYTHONWARNINGS": "error",
         "LOG_FORMAT": "json", **settings,
     }  # fmt: skip
-    command = [sys.executable, "-m", "gunicorn", "-c", "http/gunicorn.conf.py"]
+    command = [sys.executable, "-m", "gunicorn", "-c", config]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     service = Service(f"http://127.0.0.1:{port}", process, log, folder)

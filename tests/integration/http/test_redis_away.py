@@ -146,8 +146,8 @@ def test_the_state_of_a_task_is_read_from_the_database(client: httpx.Client, dat
     task_id = str(uuid.uuid4())
     outcome = {"pictures": [{"url": "https://files.example/1.jpg"}]}
     database.execute(
-        "insert into darkroom_jobs (task_id, product, session_id, owner_id, channel, request_id, payload, state, outcome)"
-        " values (%s, 'tryon', %s, 'u', 'b2c', 'r', '{}', 'completed', %s)",
+        "insert into darkroom_jobs (task_id, session_id, outcome, product, owner_id, channel, request_id, payload,"
+        " state) values (%s, %s, %s, 'tryon', 'u', 'b2c', 'r', '{}', 'completed')",
         [task_id, task_id, json.dumps(outcome)],
     )
     state = client.get(f"/tasks/{task_id}").json()

@@ -1,0 +1,180 @@
+"""What gunicorn's asgi worker leaves to us."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.integration.http.conftest import ROOT, Service, serving
+from tests.integration.http.streams import Stream
+
+IMPATIENT = "tests/integration/http/impatient.conf.py"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, redis_url: str, database_url: str) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("http")
+    with serving(folder, config=IMPATIENT, REDIS_URL=redis_url, DATABASE_URL=database_url) as running:
+        yield running
+
+
+@pytest.fixture
+def task_id(database: psycopg.Connection[Any]) -> str:
+    task_id = str(uuid.uuid4())
+    database.execute(
+        "insert into darkroom_jobs (task_id, session_id, product, owner_id, channel, request_id, payload, state)"
+        " values (%s, %s, 'tryon', 'u', 'b2c', 'r', '{}', 'running')",
+        [task_id, task_id],
+    )
+    return task_id
+
+
+def closed_after(connection: socket.socket) -> float:
+    """Seconds until the other side closes."""
+    started = time.monotonic()
+    connection.settimeout(8)
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+    return time.monotonic() - started
+
+
+def keep_sending(connection: socket.socket, data: bytes) -> None:
+    for _ in range(100):
+        connection.sendall(data)
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"",
+        b"GET /health/live HTTP/1.1\r\nHost: a\r\n",
+        b"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /generations HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a body in chunks"],
+)
+def test_a_client_that_does_not_finish_its_request_is_cut(service: Service, beginning: bytes) -> None:
+    with service.connect() as connection:
+        connection.sendall(beginning)
+        assert closed_after(connection) < 3
+
+
+def test_a_body_dripped_byte_by_byte_is_cut(service: Service) -> None:
+    with service.connect() as connection:
+        connection.sendall(b"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+        started = time.monotonic()
+        with pytest.raises(OSError):
+            keep_sending(connection, b"x")
+        assert time.monotonic() - started < 5
+
+
+def test_an_idle_connection_is_closed_after_its_request(service: Service) -> None:
+    with service.connect() as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"200 OK" in connection.recv(65536)
+        assert closed_after(connection) < 3
+
+
+def test_a_body_that_was_cut_short_is_not_taken_for_a_whole_one(
+    service: Service, database: psycopg.Connection[Any]
+) -> None:
+    body = b'{"user_id": "cut", "scene_description": "A beach", "avatar": {"id": "a"}}'
+    head = b"POST /photos HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (len(body) + 5)
+    chunked = b"POST /photos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body)
+    for request in (head + body, chunked):
+        with service.connect() as connection:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(5)
+            assert b" 202 " not in connection.recv(65536)
+    service.client().get("/health/live")
+    assert database.execute("select count(*) from darkroom_requests where owner_id = 'cut'").fetchone() == (0,)
+
+
+def test_a_client_that_does_not_read_is_cut(service: Service) -> None:
+    with service.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        request = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
+        started = time.monotonic()
+        with pytest.raises(OSError):
+            keep_sending(connection, request * 20)
+        assert time.monotonic() - started < 12
+
+
+def test_more_connections_than_there_is_room_for_are_turned_away(service: Service, task_id: str) -> None:
+    time.sleep(1.2)  # connections of the tests before have ended by then
+    streams = [Stream(f"{service.url}/tasks/{task_id}/events") for _ in range(20)]
+    assert {stream.status for stream in streams} == {200}
+    with service.connect() as connection:
+        connection.settimeout(5)
+        assert b"503 Service Unavailable" in connection.recv(65536)
+    for stream in streams:
+        stream.close()
+    deadline = time.monotonic() + 5
+    while True:
+        with service.connect() as connection:
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            if b"200 OK" in connection.recv(65536):
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_no_control_socket_is_left_in_the_home_directory(service: Service) -> None:
+    assert not (service.data_dir / ".gunicorn").exists()  # its home
+
+
+def test_every_line_of_the_log_is_json(service: Service) -> None:
+    lines = service.log.read_text().splitlines()
+    assert lines
+    assert all("timestamp" in json.loads(line) for line in lines)
+
+
+def test_sigterm_ends_streams_with_a_hint_and_the_process_within_five_seconds(
+    tmp_path: Path, redis_url: str, database_url: str, task_id: str
+) -> None:
+    with serving(tmp_path, REDIS_URL=redis_url, DATABASE_URL=database_url) as service:
+        streams = [Stream(f"{service.url}/tasks/{task_id}/events") for _ in range(50)]
+        for stream in streams:
+            assert next(stream.events()).data["status"] == "pending"
+        idle = service.connect()
+        assert service.terminate() < 5
+        for stream in streams:
+            assert list(stream.events()) == []
+            assert stream.retry
+            stream.close()
+        idle.close()
+        assert service.process.returncode == 0
+        assert "Forcing close" not in service.log.read_text()
+
+
+def test_a_worker_is_recycled_and_its_streams_move_on(
+    tmp_path: Path, redis_url: str, database_url: str, task_id: str
+) -> None:
+    config = tmp_path / "recycling.conf.py"
+    config.write_text(
+        f"import runpy\nglobals().update(runpy.run_path({str(ROOT / 'http' / 'gunicorn.conf.py')!r}))\n"
+        "max_requests, max_requests_jitter = 30, 0\n"
+    )
+    with serving(tmp_path, config=str(config), REDIS_URL=redis_url, DATABASE_URL=database_url) as service:
+        first = Stream(f"{service.url}/tasks/{task_id}/events")
+        for _ in range(40):
+            service.client().get("/health/live")
+        assert [event.data["status"] for event in first.events()] == ["pending"]
+        assert first.retry
+        first.close()
+        with Stream(f"{service.url}/tasks/{task_id}/events") as second:
+            assert next(second.events()).data["status"] == "pending"
+        assert service.log.read_text().count("Booting worker") >= 2
