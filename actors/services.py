@@ -87,7 +87,9 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
         result_fetcher=result_fetcher,
         pixels=Pixels(),
         generators=generators,
-        generate=_generate(settings, generators, result_fetcher, scratch, records),
+        generate=_generate(
+            settings, generators, fetcher=result_fetcher, scratch=scratch, records=records, progress=progress
+        ),
         middleware=(
             Correlation(),
             Claiming(claims),
@@ -147,13 +149,20 @@ def _policy(settings: Settings, hosts: tuple[str, ...]) -> FetchPolicy:
     )
 
 
-def _generate(
-    settings: Settings, generators: Generators, fetcher: Fetcher, scratch: Scratch, records: Records
+def _generate(  # noqa: PLR0913  what the stages share
+    settings: Settings,
+    generators: Generators,
+    *,
+    fetcher: Fetcher,
+    scratch: Scratch,
+    records: Records,
+    progress: ProgressLog,
 ) -> dict[Product, Generate]:
     return {
         product: Generate(
-            generator=router, fetcher=fetcher, scratch=scratch, records=records,
-            deadline_s=settings.soft_time_limit_s,
+            generator=router, fetcher=fetcher, scratch=scratch, records=records, progress=progress,
+            deadline_s=settings.soft_time_limit_s, max_retries=settings.openai_max_retries,
+            keep_partial=product is Product.IMAGES and settings.images_keep_partial,
         )
         for product, router in generators.routers.items()
     }  # fmt: skip

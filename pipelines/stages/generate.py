@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from pipelines.engine.policy import Retry, decide
 from pipelines.products import PRODUCTS
+from pipelines.stages.batch import BatchProgress
 from pipelines.stages.resize import read_scratch
 from providers.fetch import Fetcher
 from providers.images.base import GeneratedImage, ImageRequest
+from providers.progress import ProgressLog
 from providers.records import Records
 from providers.scratch.base import Scratch
 from schemas.common import JobState, StageName
@@ -34,15 +37,38 @@ class Generator(Protocol):
 class Generate:
     """Makes the pictures of one job, side by side, each written down as soon as it is made."""
 
-    def __init__(
-        self, *, generator: Generator, fetcher: Fetcher, scratch: Scratch, records: Records, deadline_s: float
+    def __init__(  # noqa: PLR0913  whoever pays, and everything that is paid for
+        self,
+        *,
+        generator: Generator,
+        fetcher: Fetcher,
+        scratch: Scratch,
+        records: Records,
+        progress: ProgressLog,
+        deadline_s: float,
+        max_retries: int,
+        keep_partial: bool = False,
     ) -> None:
-        """Generate with `generator`; a provider's address is fetched at once where no stage after this one does."""
+        """Generate with `generator`.
+
+        Args:
+            generator: Who chooses the provider.
+            fetcher: Copies a provider's picture at once where no stage after this one does.
+            scratch: Where bytes lie between stages.
+            records: Where finished pictures are written down.
+            progress: Where subscribers see each finished picture of a batch.
+            deadline_s: Seconds for one picture.
+            max_retries: How often the stage is tried again.
+            keep_partial: Whether a batch keeps what worked when the rest of it failed for good.
+        """
         self._generator = generator
         self._fetcher = fetcher
         self._scratch = scratch
         self._records = records
+        self._progress = progress
         self._deadline_s = deadline_s
+        self._max_retries = max_retries
+        self._keep_partial = keep_partial
 
     async def __call__(self, job: Job) -> Job:
         """The job with its pictures.
@@ -53,17 +79,37 @@ class Generate:
         """
         journal = await self._journal(job)
         inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
+        batch = BatchProgress(job, self._records, self._progress, done=len(journal.get("pictures", {})))
         made = await asyncio.gather(
-            *(self._picture(job, index, inputs, journal) for index in range(len(job.pictures))),
+            *(self._picture(job, index, inputs, journal, batch) for index in range(len(job.pictures))),
             return_exceptions=True,
         )
-        for item in made:
-            if isinstance(item, BaseException):
-                raise item
         done = [item for item in made if not isinstance(item, BaseException)]
+        self._judge([item for item in made if isinstance(item, BaseException)], job, some_worked=bool(done))
         job = job.model_copy(update=_sum(done))
         await self._write(job, ["generated"], _generated(job))
         return job
+
+    def _judge(self, errors: list[BaseException], job: Job, *, some_worked: bool) -> None:
+        """Raise the error that decides about the whole job, if one does.
+
+        A batch that keeps what worked ends only when no picture can be tried again; any other one as soon as a picture
+        has failed for good: nothing more is paid for.
+        """
+        for error in errors:
+            if not isinstance(error, DarkroomError) or isinstance(error, Fenced):
+                raise error
+        faults = [error for error in errors if isinstance(error, DarkroomError)]
+        passing = sorted(filter(self._passes(job), faults), key=lambda error: -(error.retry_after or 0))
+        final = [error for error in faults if error not in passing]
+        decisive = final or passing
+        if self._keep_partial:
+            decisive = passing or ([] if some_worked else final)
+        if decisive:
+            raise decisive[0]
+
+    def _passes(self, job: Job) -> Callable[[DarkroomError], bool]:
+        return lambda error: isinstance(decide(error, job.attempt, max_retries=self._max_retries), Retry)
 
     async def _journal(self, job: Job) -> dict[str, Any]:
         row = await self._records.job(job.task_id)
@@ -72,7 +118,7 @@ class Generate:
         return row.journal
 
     async def _picture(
-        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: dict[str, Any]
+        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: dict[str, Any], batch: BatchProgress
     ) -> dict[str, Any]:
         key = str(index)
         known = journal.get("pictures", {}).get(key)
@@ -104,6 +150,7 @@ class Generate:
         made = await self._keep(job, index, image, calls)
         if len(job.pictures) > 1:
             await self._write(job, ["pictures", key], made)
+            await batch.one_more()
         return made
 
     def _request(self, job: Job, index: int, inputs: tuple[bytes, ...]) -> ImageRequest:
@@ -112,6 +159,7 @@ class Generate:
             task_id=job.task_id,
             owner_id=job.owner_id,
             index=index,
+            attempt=job.attempt,
             prompt=job.prompt,
             inputs=inputs,
             width=spec.width,
