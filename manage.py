@@ -22,8 +22,11 @@ app = typer.Typer(
 )
 dead = typer.Typer(help="Look at payloads that could not be used.", no_args_is_help=True)
 app.add_typer(dead, name="dead")
+webhook = typer.Typer(help="Tell an owner's results to an address of theirs, signed.", no_args_is_help=True)
+app.add_typer(webhook, name="webhook")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Owner = Annotated[str, typer.Argument(help="The shop, shopper or workspace.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
 
 
@@ -155,6 +158,40 @@ def dead_drop(letter: Annotated[int, typer.Argument(help="Its number.")], *, as_
     from commands.dead import dead_drop as run
 
     _await(lambda settings: run(settings, letter), as_json=as_json)
+
+
+@webhook.command("set")
+def webhook_set(
+    owner: Owner, url: Annotated[str, typer.Argument(help="An https address.")], *, as_json: Json = False
+) -> None:
+    """Tell an owner's results to an address; shows the secret."""
+    from commands.webhooks import webhook_set as run
+
+    _await(lambda settings: run(settings, owner, url), as_json=as_json)
+
+
+@webhook.command("rotate")
+def webhook_rotate(owner: Owner, *, as_json: Json = False) -> None:
+    """Give an owner a new secret; the old one signs too for a day."""
+    from commands.webhooks import webhook_rotate as run
+
+    _await(lambda settings: run(settings, owner), as_json=as_json)
+
+
+@webhook.command("show")
+def webhook_show(owner: Owner, *, as_json: Json = False) -> None:
+    """Show an owner's webhook, without its secret."""
+    from commands.webhooks import webhook_show as run
+
+    _await(lambda settings: run(settings, owner), as_json=as_json)
+
+
+@webhook.command("drop")
+def webhook_drop(owner: Owner, *, as_json: Json = False) -> None:
+    """Tell an owner's results to nobody any more."""
+    from commands.webhooks import webhook_drop as run
+
+    _await(lambda settings: run(settings, owner), as_json=as_json)
 
 
 @app.command()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import structlog
-
 from providers.delivery import Channel
 from providers.delivery.audit import AuditChannel
 from providers.delivery.fake import FakeChannel
 from providers.delivery.web import WebChannel
 from providers.delivery.webhook import WebhookChannel
+from providers.delivery.webhook_secrets import parse_keys
 from providers.delivery.whatsapp import WhatsAppChannel
 from providers.records.deliveries import Deliveries
 from providers.signing import signing_key
 from schemas.delivery import ChannelName
 from settings import Settings
-
-log = structlog.get_logger(__name__)
 
 META = Settings.model_fields["whatsapp_base_url"].default
 
@@ -25,19 +22,16 @@ def make_channels(settings: Settings, deliveries: Deliveries) -> dict[ChannelNam
     channels: list[Channel] = [
         WebChannel(deliveries),
         AuditChannel(deliveries),
-        WebhookChannel(deliveries, keys=webhook_keys(settings), allowed_networks=settings.webhook_allowed_networks),
+        WebhookChannel(deliveries, keys=_webhook_keys(settings), allowed_networks=settings.webhook_allowed_networks),
     ]
     if whatsapp := _whatsapp(settings, deliveries):
         channels.append(whatsapp)
     return {channel.name: channel for channel in channels}
 
 
-def webhook_keys(settings: Settings) -> tuple[bytes, ...]:
-    """What webhook secrets are derived from, the newest first; the key that signs links unless set."""
-    if settings.webhook_keys:
-        words = settings.webhook_keys.get_secret_value().split(",")
-        return tuple(word.strip().encode() for word in words if word.strip())
-    return (signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None),)
+def _webhook_keys(settings: Settings) -> tuple[bytes, ...]:
+    links = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
+    return parse_keys(settings.webhook_keys.get_secret_value() if settings.webhook_keys else None, links)
 
 
 def _whatsapp(settings: Settings, deliveries: Deliveries) -> Channel | None:

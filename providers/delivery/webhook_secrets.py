@@ -19,6 +19,12 @@ PREFIX = "whsec_"
 OVERLAP_S = 24 * 3600
 
 
+def parse_keys(configured: str | None, fallback: bytes) -> tuple[bytes, ...]:
+    """What secrets are derived from, the newest first: `configured`, comma-separated, or else `fallback`."""
+    keys = tuple(word.strip().encode() for word in (configured or "").split(",") if word.strip())
+    return keys or (fallback,)
+
+
 def secret(key: bytes, owner_id: str, version: int) -> str:
     """An owner's secret as Standard Webhooks write it: `whsec_` and base64 of 32 bytes."""
     digest = hmac.new(key, f"darkroom webhook\n{owner_id}\n{version}".encode(), hashlib.sha256).digest()

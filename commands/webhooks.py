@@ -1,0 +1,79 @@
+"""`manage.py webhook`: where an owner is told of results, and the secret that its receiver checks signatures with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from commands.connections import records
+from commands.outcome import CommandError, Outcome
+from providers.delivery.webhook_secrets import parse_keys, secret
+from providers.fetch.policy import FetchPolicy
+from providers.fetch.target import parse_target
+from providers.signing import signing_key
+from schemas.errors import InputRefused
+
+if TYPE_CHECKING:
+    from providers.records.deliveries import Change
+    from schemas.delivery import Webhook
+    from settings import Settings
+
+
+async def webhook_set(settings: Settings, owner_id: str, url: str) -> Outcome:
+    """Tell an owner's results to `url`; shows the secret to hand to the receiver.
+
+    Raises:
+        CommandError: The address can't be used.
+    """
+    try:
+        target = parse_target(url, FetchPolicy(), subject="The webhook")
+    except InputRefused as error:
+        raise CommandError(error.public_message) from None
+    if target.scheme != "https" and not settings.webhook_allowed_networks:
+        raise CommandError("The webhook's address must be https: links in it are for the receiver only.")
+    return _with_secret(settings, await _changed(settings, owner_id, "set", url), "Results go to")
+
+
+async def webhook_rotate(settings: Settings, owner_id: str) -> Outcome:
+    """Give an owner a new secret; the old one signs as well for a day.
+
+    Raises:
+        CommandError: The owner has no webhook.
+    """
+    return _with_secret(settings, await _changed(settings, owner_id, "rotate"), "A new secret signs for")
+
+
+async def webhook_show(settings: Settings, owner_id: str) -> Outcome:
+    """An owner's webhook, without its secret.
+
+    Raises:
+        CommandError: The owner has no webhook.
+    """
+    webhook = await _changed(settings, owner_id, None)
+    state = "its receiver said that it is gone: set it again" if webhook.disabled_at else "in use"
+    data = webhook.model_dump(mode="json")
+    return Outcome(data, f"{escape(webhook.url)} ({state}), secret number {webhook.version}")
+
+
+async def webhook_drop(settings: Settings, owner_id: str) -> Outcome:
+    """Tell an owner's results to nobody any more."""
+    async with records(settings) as found:
+        await found.deliveries.webhook(owner_id, "drop")
+    return Outcome({"dropped": owner_id}, f"{owner_id} has no webhook.")
+
+
+async def _changed(settings: Settings, owner_id: str, change: Change | None, url: str | None = None) -> Webhook:
+    async with records(settings) as found:
+        webhook = await found.deliveries.webhook(owner_id, change, url)
+    if webhook is None:
+        raise CommandError(f"{owner_id} has no webhook.")
+    return webhook
+
+
+def _with_secret(settings: Settings, webhook: Webhook, sentence: str) -> Outcome:
+    links = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
+    keys = parse_keys(settings.webhook_keys.get_secret_value() if settings.webhook_keys else None, links)
+    words = secret(keys[0], webhook.owner_id, webhook.version)
+    data = webhook.model_dump(mode="json") | {"secret": words}
+    return Outcome(data, f"{sentence} {escape(webhook.url)}\nThe secret, for the receiver only: {words}")
