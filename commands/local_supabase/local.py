@@ -37,16 +37,16 @@ class LocalSupabase:
         """
         self._database_url = database_url
         self._port = port or _free_port()
-        secret = secrets.token_hex(32)
+        self._secret = secrets.token_hex(32)
         self.url = f"http://127.0.0.1:{self._port}"
-        self.service_role_key = tokens.issue(secret, "service_role")
-        self.anon_key = tokens.issue(secret, "anon")
+        self.service_role_key = tokens.issue(self._secret, "service_role")
+        self.anon_key = tokens.issue(self._secret, "anon")
         self._command = Command(
             "Supabase",
             (sys.executable, "-m", "commands.local_supabase"),
             ROOT,
             log,
-            env={"LOCAL_SUPABASE": f"{self._port} {secret} {database_url}"},
+            env={"LOCAL_SUPABASE": f"{self._port} {self._secret} {database_url}"},
         )
         self._process: Process | None = None
 
