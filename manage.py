@@ -24,6 +24,8 @@ dead = typer.Typer(help="Look at payloads that could not be used.", no_args_is_h
 app.add_typer(dead, name="dead")
 webhook = typer.Typer(help="Tell an owner's results to an address of theirs, signed.", no_args_is_help=True)
 app.add_typer(webhook, name="webhook")
+benches = typer.Typer(help="Measure this machine; without a name, everything.", invoke_without_command=True)
+app.add_typer(benches, name="bench")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Owner = Annotated[str, typer.Argument(help="The shop, shopper or workspace.")]
@@ -52,6 +54,22 @@ def up(*, as_json: Json = False) -> None:
     from commands.up import up as run
 
     _run(run, as_json=as_json)
+
+
+@app.command()
+def chaos(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long tasks and faults keep coming.")] = 5.0,
+    seed: Annotated[int | None, typer.Option(help="Repeats a run; any otherwise.")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Break everything while tasks flow, then show that none was lost."""
+    import secrets
+
+    from commands.chaos.chaos import chaos as run
+
+    chosen = secrets.randbelow(1_000_000) if seed is None else seed
+    _run(lambda settings: run(settings, minutes=minutes, seed=chosen), as_json=as_json)
 
 
 @app.command()
@@ -226,11 +244,77 @@ def schema(*, as_json: Json = False) -> None:
     _run(lambda _settings: run(), as_json=as_json)
 
 
+@app.command("estimate-body")
+def estimate_body(  # noqa: PLR0913  what the person says
+    photo: Annotated[Path, typer.Argument(help="Shows the whole person from the front.")],
+    *,
+    height: Annotated[float, typer.Option(help="Stature, 140 to 210 cm.")],
+    weight: Annotated[float | None, typer.Option(help="35 to 180 kg; narrows the answer most.")] = None,
+    build: Annotated[int | None, typer.Option(help="1 (slimmest fifth) to 5, in place of a weight.")] = None,
+    sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
+    age: Annotated[int | None, typer.Option(help="Years; matters to the waist alone.")] = None,
+    chart: Annotated[str | None, typer.Option(help="men, women, unisex or a shop's own.")] = None,
+    fit: Annotated[str | None, typer.Option(help="How clothes should sit.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Recommend a size from a photo, on this machine."""
+    from commands.estimate_body import estimate_body as run
+
+    facts = {"height_cm": height, "weight_kg": weight, "build": build, "sex": sex, "age": age}
+    _run(lambda settings: run(settings, photo, **facts, chart=chart, fit=fit), as_json=as_json)
+
+
+@app.command("pose-model")
+def pose_model(*, as_json: Json = False) -> None:
+    """Put the pose model into DATA_DIR, for the size recommendation."""
+    from commands.outcome import Outcome
+    from commands.pose_model import pose_model as run
+
+    def put(settings: Settings) -> Outcome:
+        path = run(settings)
+        return Outcome({"path": str(path)}, f"The pose model is at {path}.")
+
+    _run(put, as_json=as_json)
+
+
+@benches.callback()
+def bench(context: typer.Context, *, as_json: Json = False) -> None:
+    """Measure this machine; without a name, everything."""
+    if context.invoked_subcommand is None:
+        from commands.bench import bench as run
+
+        _run(run, as_json=as_json)
+
+
+@benches.command("images")
+def bench_images(*, as_json: Json = False) -> None:
+    """What making a small JPEG of a picture costs, beside libvips."""
+    from commands.bench import images
+
+    _run(images, as_json=as_json)
+
+
+@benches.command("sizing")
+def bench_sizing(*, as_json: Json = False) -> None:
+    """Sizes recommended over HTTP, beside the bare detection."""
+    from commands.bench import sizing
+
+    _run(sizing, as_json=as_json)
+
+
 def _run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
     from commands.outcome import report
+    from providers import logs
     from settings import load
 
-    raise typer.Exit(report(lambda: command(load()), as_json=as_json))
+    def configured() -> Outcome:
+        settings = load()
+        # A person reads the outcome; the log of its steps only where it was asked for.
+        chosen = settings.log_level if "log_level" in settings.model_fields_set else "warning"
+        logs.configure(level=chosen, style=settings.log_format)
+        return command(settings)
+
+    raise typer.Exit(report(configured, as_json=as_json))
 
 
 def _await(command: Callable[[Settings], Coroutine[Any, Any, Outcome]], *, as_json: bool) -> None:

@@ -1,0 +1,158 @@
+"""The faults: a seeded deck, shuffled anew whenever it is used up, so that every kind comes in any longer run."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from commands.chaos.provider import CountingProvider
+    from commands.embedded import Embedded
+    from commands.supervisor import Supervisor
+
+#: How often each fault is in the deck.
+DECK = {
+    "kill_child": 6,
+    "kill_master": 3,
+    "restart_redis": 2,
+    "empty_redis": 1,
+    "pause_database": 2,
+    "crash_database": 1,
+    "spoil_provider": 4,
+}
+#: Seconds between faults.
+GAP_S = (3.0, 9.0)
+#: How long Valkey is away, how long the database is frozen, how long the provider misbehaves, seconds.
+AWAY_S, FROZEN_S, SPOILED_S = (0.0, 8.0), (1.0, 6.0), (8.0, 15.0)
+#: Together these make about every fourth call go wrong.
+SHARES = {
+    "rate_limit": 0.1,
+    "server_error": 0.08,
+    "moderation": 0.02,
+    "hang": 0.02,
+    "empty": 0.015,
+    "reply_lost": 0.015,
+}
+
+
+class Faults:
+    """Breaks one thing after another.
+
+    Attributes:
+        struck: Every fault so far: when, seconds since the epoch, and which.
+    """
+
+    def __init__(
+        self, seed: str, supervisor: Supervisor, workers: Sequence[str], embedded: Embedded, provider: CountingProvider
+    ) -> None:
+        """Break what is given; `workers` are the names under which the supervisor runs them."""
+        self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
+        self._supervisor = supervisor
+        self._workers = workers
+        self._embedded = embedded
+        self._provider = provider
+        self._deck: list[str] = []
+        self._spoiled_until = 0.0
+        self.struck: list[tuple[float, str]] = []
+
+    @property
+    def kills(self) -> list[float]:
+        """When a worker was killed, seconds since the epoch."""
+        return [at for at, name in self.struck if name in {"kill_child", "kill_master"}]
+
+    def run(self, until: float, say: Callable[[str], None]) -> None:
+        """Strike until the monotonic clock shows `until`; then everything works again."""
+        try:
+            while (left := until - time.monotonic()) > 0:
+                time.sleep(min(left, self._chance.uniform(*GAP_S)))
+                if time.monotonic() < until:
+                    say(self._strike())
+        finally:
+            self._embedded.postgres.resume() if self._embedded.postgres else None
+            self._provider.behave()
+
+    def _strike(self) -> str:
+        if not self._deck:
+            self._deck = [name for name, number in DECK.items() for _ in range(number)]
+            self._chance.shuffle(self._deck)
+        if time.monotonic() > self._spoiled_until:
+            self._provider.behave()
+        name = self._deck.pop()
+        self.struck.append((time.time(), name))
+        said: str = getattr(self, f"_{name}")()
+        return said
+
+    def _kill_child(self) -> str:
+        worker, master = self._master()
+        children = master.children() if master else []
+        victims = [child for child in children if "resource_tracker" not in " ".join(_command_line(child))]
+        if not victims:
+            return f"{worker} is away already"
+        victim = self._chance.choice(victims)
+        _kill(victim)
+        return f"killed a process of {worker}"
+
+    def _kill_master(self) -> str:
+        worker, master = self._master()
+        if master is None:
+            return f"{worker} is away already"
+        _kill(master)
+        return f"killed {worker}"
+
+    def _restart_redis(self) -> str:
+        return self._redis_away(empty=False)
+
+    def _empty_redis(self) -> str:
+        return self._redis_away(empty=True)
+
+    def _redis_away(self, *, empty: bool) -> str:
+        assert self._embedded.valkey  # noqa: S101  chaos runs its own
+        away_s = self._chance.uniform(*AWAY_S)
+        self._embedded.valkey.kill()
+        time.sleep(away_s)
+        self._embedded.valkey.restart(empty=empty)
+        return f"Valkey was away for {away_s:.1f} s{' and came back empty' if empty else ''}"
+
+    def _pause_database(self) -> str:
+        assert self._embedded.postgres  # noqa: S101  chaos runs its own
+        frozen_s = self._chance.uniform(*FROZEN_S)
+        self._embedded.postgres.pause()
+        time.sleep(frozen_s)
+        self._embedded.postgres.resume()
+        return f"PostgreSQL was frozen for {frozen_s:.1f} s"
+
+    def _crash_database(self) -> str:
+        assert self._embedded.postgres  # noqa: S101  chaos runs its own
+        self._embedded.postgres.restart()
+        return "PostgreSQL crashed and came back"
+
+    def _spoil_provider(self) -> str:
+        seconds = self._chance.uniform(*SPOILED_S)
+        self._spoiled_until = time.monotonic() + seconds
+        self._provider.behave(**SHARES)
+        return f"the provider misbehaves for {seconds:.0f} s"
+
+    def _master(self) -> tuple[str, psutil.Process | None]:
+        worker = self._chance.choice(self._workers)
+        pid = self._supervisor.pid(worker)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return worker, psutil.Process(pid) if pid else None
+        return worker, None
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended a moment ago
+        process.kill()

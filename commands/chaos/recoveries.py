@@ -1,0 +1,113 @@
+"""How long a job stands still after its worker was killed, seen from outside: leases in SQL, events on the channel."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+import redis.exceptions
+
+from providers.redis_clients import sync_client
+from schemas.progress import Progress, channel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+#: Seconds between looks at the leases, and after an outage.
+LOOK_S = 0.5
+LEASES = (
+    "select task_id, token, extract(epoch from lease_until)::float8 from darkroom_jobs where lease_until is not null"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """A job that changed hands.
+
+    Attributes:
+        token: The new fencing token.
+        renewed_at: When its former worker last gave a sign of life, seconds since the epoch.
+        expired_at: When its lease ran out.
+    """
+
+    task_id: str
+    token: int
+    renewed_at: float
+    expired_at: float
+
+
+class Recoveries:
+    """Watches from entering the context until leaving it."""
+
+    def __init__(self, database_url: str, redis_url: str, lease_s: float) -> None:
+        """Watch all jobs; a lease lasts `lease_s` seconds."""
+        self._database_url = database_url
+        self._redis_url = redis_url
+        self._lease_s = lease_s
+        self._stopped = threading.Event()
+        self._leases: dict[str, tuple[int, float]] = {}
+        self._moved: dict[tuple[str, int], float] = {}
+        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._look, self._listen)]
+        self.take_overs: list[TakeOver] = []
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+
+    def seconds(self, kills: Sequence[float]) -> list[float]:
+        """From each kill to the first event of the job's next worker, sorted.
+
+        The kill is the earliest one between the last sign of life of the former worker and the end of its lease: where
+        several fit, the longest time counts. Jobs without such a kill changed hands for another reason.
+        """
+        found = []
+        for change in self.take_overs:
+            suspects = [at for at in kills if change.renewed_at - LOOK_S <= at <= change.expired_at]
+            moved = self._moved.get((change.task_id, change.token))
+            if suspects and moved:
+                found.append(moved - min(suspects))
+        return sorted(found)
+
+    def _look(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                with psycopg.connect(self._database_url, autocommit=True) as connection:
+                    while not self._stopped.wait(LOOK_S):
+                        for row in connection.execute(LEASES):
+                            self._compare(*row)
+            except psycopg.OperationalError:  # crashed by us
+                self._stopped.wait(LOOK_S)
+
+    def _compare(self, task_id: str, token: int, lease_until: float) -> None:
+        old_token, old_until = self._leases.get(task_id, (0, 0.0))
+        if 0 < old_token < token:
+            self.take_overs.append(TakeOver(task_id, token, old_until - self._lease_s, old_until))
+        self._leases[task_id] = token, lease_until
+
+    def _listen(self) -> None:
+        client = sync_client(self._redis_url, max_connections=1)
+        while not self._stopped.is_set():
+            try:
+                with client.pubsub(ignore_subscribe_messages=True) as subscription:
+                    subscription.psubscribe(channel("*"))
+                    while not self._stopped.is_set():
+                        if message := subscription.get_message(timeout=LOOK_S):
+                            event = Progress.model_validate_json(message["data"])
+                            self._moved.setdefault((event.task_id, event.attempt), event.at or time.time())
+            except redis.exceptions.RedisError:  # restarted by us
+                self._stopped.wait(LOOK_S)
+        client.close()

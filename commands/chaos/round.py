@@ -1,0 +1,133 @@
+"""One round: load and faults for a while with one kind of provider, then quiet until everything has ended."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from commands.chaos.arena import WORKERS, Servers
+from commands.chaos.faults import Faults
+from commands.chaos.ledger import Ledger, audit, unfinished
+from commands.chaos.load import Load
+from commands.chaos.provider import Kind
+from commands.chaos.recoveries import Recoveries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from commands.chaos.load import Task
+
+#: After the last fault everything ends within so many leases and seconds, or counts as lost: at most three recoveries,
+#: a hung call, the retries' delays, the next minute's sweep.
+QUIET_LEASES, QUIET_S = 5, 150.0
+NAMES = {Kind.REPLICATE: "resumable", Kind.OPENAI: "not_resumable"}
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round came to.
+
+    Attributes:
+        extra: Paid calls beyond one per task.
+        provoked: Those of them that the provider's own faults caused: hung, empty, reply lost.
+        recovery_s: From the kill of a job's worker until it moved again, sorted, seconds.
+        struck: How often each fault struck.
+        seconds: How long it was quiet until everything had ended.
+    """
+
+    kind: Kind
+    ledger: Ledger
+    extra: int
+    provoked: int
+    recovery_s: list[float]
+    take_overs: int
+    struck: Counter[str]
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """`resumable` or `not_resumable`."""
+        return NAMES[self.kind]
+
+    def data(self) -> dict[str, Any]:
+        """For `--json`."""
+        ledger = self.ledger
+        return {
+            "tasks": ledger.tasks,
+            "terminal": ledger.completed + ledger.failed,
+            "completed": ledger.completed,
+            "failed": ledger.failed,
+            "lost": ledger.lost,
+            "refunds": ledger.refunds,
+            "double_refunds": ledger.double_refunds,
+            "extra_paid_calls": self.extra,
+            "provoked_paid_calls": self.provoked,
+            "recovery_s": percentiles(self.recovery_s),
+            "recoveries": len(self.recovery_s),
+            "take_overs": self.take_overs,
+            "quiet_s": round(self.seconds, 1),
+        }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """p50, p95 and max of sorted seconds; 0 where there are none."""
+    if not values:
+        return {"p50": 0.0, "p95": 0.0, "max": 0.0}
+    last = len(values) - 1
+    return {
+        "p50": round(values[round(0.5 * last)], 1),
+        "p95": round(values[round(0.95 * last)], 1),
+        "max": round(values[-1], 1),
+    }
+
+
+def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Console) -> Round:
+    """Run one round of `seconds` seconds."""
+    load = Load(servers.database_url, servers.redis_url, servers.picture_urls, f"{seed}:{kind}:load")
+    recoveries = Recoveries(servers.database_url, servers.redis_url, servers.settings.lease_s)
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[said]}"),
+        TimeElapsedColumn(), console=console,
+    )  # fmt: skip
+    with recoveries, bars, servers.workers(kind, bars.console.print) as supervisor:
+        faults = Faults(f"{seed}:{kind}:faults", supervisor, WORKERS, servers.embedded, servers.provider)
+        row = bars.add_task(NAMES[kind].replace("_", " "), total=None, said="load and faults")
+        load.start()
+
+        def say(fault: str) -> None:
+            bars.console.print(f"  {fault}")
+            bars.update(row, said=f"{len(load.tasks)} tasks, {len(faults.struck)} faults")
+
+        faults.run(time.monotonic() + seconds, say)
+        load.stop()
+        quiet = time.monotonic()
+        _wait(servers, load.tasks, lambda left: bars.update(row, said=f"quiet: {left} of {len(load.tasks)} to go"))
+        quiet_s = time.monotonic() - quiet
+    with psycopg.connect(servers.database_url, autocommit=True) as database:
+        ledger = audit(database, load.tasks, load.owners, servers.storage)
+    extra, provoked = _paid(servers, kind, load.tasks)
+    return Round(
+        kind, ledger, extra, provoked, recoveries.seconds(faults.kills), len(recoveries.take_overs),
+        Counter(name for _, name in faults.struck), quiet_s,
+    )  # fmt: skip
+
+
+def _wait(servers: Servers, tasks: Sequence[Task], show: Any) -> None:
+    deadline = time.monotonic() + QUIET_LEASES * servers.settings.lease_s + QUIET_S
+    with psycopg.connect(servers.database_url, autocommit=True) as database:
+        while (left := unfinished(database, tasks)) and time.monotonic() < deadline:
+            show(left)
+            time.sleep(0.5)
+
+
+def _paid(servers: Servers, kind: Kind, tasks: Sequence[Task]) -> tuple[int, int]:
+    paid, provoked = servers.provider.paid_calls(kind), servers.provider.provoked_calls(kind)
+    extra = {task.task_id: max(0, paid.get(task.task_id, 0) - 1) for task in tasks}
+    return sum(extra.values()), sum(min(extra[task], provoked.get(task, 0)) for task in extra)
