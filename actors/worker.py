@@ -60,6 +60,7 @@ class WorkerMiddleware(Middleware):
         except Exception as error:
             # Dramatiq would log what a hook raises and go on without what the hook was to start.
             log.critical("worker_not_started", error=str(error), exc_info=not isinstance(error, DarkroomError))
+            _stop_event_loop()
             raise SystemExit(1) from None
 
     def _boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
@@ -93,11 +94,9 @@ class WorkerMiddleware(Middleware):
         """Stop the threads and give back the connections."""
         for thread in self._threads:
             thread.stop()
-        loop = get_event_loop_thread()
-        if loop is not None:
+        if loop := get_event_loop_thread():
             loop.run_coroutine(self.services.aclose())
-            loop.stop()
-            set_event_loop_thread(None)
+        _stop_event_loop()
 
     def _hand_back(self) -> None:
         for work in self._registry.snapshot():
@@ -167,3 +166,10 @@ class WorkerMiddleware(Middleware):
         finally:
             await records.aclose()
             await client.aclose()
+
+
+def _stop_event_loop() -> None:
+    # Its thread is no daemon: a process that leaves it running never ends.
+    if loop := get_event_loop_thread():
+        loop.stop()
+        set_event_loop_thread(None)

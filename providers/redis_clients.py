@@ -37,7 +37,7 @@ def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float 
     pool = redis.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)
 
 
 def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float = _SOCKET_S) -> redis.asyncio.Redis:
@@ -50,7 +50,7 @@ def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float
     pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 def _options(socket_timeout_s: float) -> dict[str, Any]:

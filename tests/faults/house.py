@@ -59,7 +59,11 @@ class Worker:
     @property
     def child(self) -> int:
         """The process that does the work."""
-        children = [item for item in psutil.Process(self.process.pid).children() if "resource_tracker" not in str(item.cmdline())]
+        children = [
+            item
+            for item in psutil.Process(self.process.pid).children()
+            if "resource_tracker" not in str(item.cmdline())
+        ]
         return int(children[0].pid)
 
     @property
@@ -130,22 +134,22 @@ class House:
             )
         worker = Worker(process, log)
         self.workers.append(worker)
-        wait_for(lambda: b"worker_started" in log.read_bytes() or not worker.alive, what="the worker's start")
+        wait_for(lambda: b"worker_started" in log.read_bytes() or not worker.alive, what=f"the start of {log}")
         assert worker.alive, log.read_text()
         return worker
 
-    def new_tasks(self, count: int, prompt: str = "", *, credits: int = 1, user_id: str | None = None) -> list[Task]:
+    def new_tasks(self, count: int, prompt: str = "", *, price: int = 1, user_id: str | None = None) -> list[Task]:
         """Sessions that a producer has charged and created, not pushed yet."""
         user_id = user_id or str(uuid.uuid4())
         tasks = [Task(str(uuid.uuid4()), str(uuid.uuid4()), user_id) for _ in range(count)]
         with self.database.cursor() as cursor:
             cursor.execute(
                 "insert into user_credits (user_id, balance, total_spent) values (%s, 0, %s) on conflict do nothing",
-                (user_id, count * credits),
+                (user_id, count * price),
             )
             cursor.executemany(
                 "insert into generation_sessions (id, user_id, credits_used, prompt_system) values (%s, %s, %s, %s)",
-                [(task.session_id, user_id, credits, prompt) for task in tasks],
+                [(task.session_id, user_id, price, prompt) for task in tasks],
             )
         return tasks
 
@@ -220,7 +224,8 @@ class House:
         rows = self.database.execute(
             "select s.id, s.status, s.credits_used, s.generated_image_url,"
             "       (select count(*) from darkroom_ledger l where l.session_id = s.id and l.kind = 'refund'),"
-            "       (select coalesce(sum(amount), 0) from darkroom_ledger l where l.session_id = s.id and l.kind = 'refund')"
+            "       (select coalesce(sum(amount), 0) from darkroom_ledger l"
+            "         where l.session_id = s.id and l.kind = 'refund')"
             "  from generation_sessions s where s.id = any(%s)",
             ([task.session_id for task in tasks],),
         ).fetchall()
@@ -233,7 +238,9 @@ class House:
             self._assert_balance(user_id)
 
     def _assert_balance(self, user_id: str) -> None:
-        (balance,) = self.database.execute("select balance from user_credits where user_id = %s", (user_id,)).fetchone() or (0,)
+        (balance,) = self.database.execute(
+            "select balance from user_credits where user_id = %s", (user_id,)
+        ).fetchone() or (0,)
         (owed,) = self.database.execute(
             "select coalesce(sum(credits_used), 0) from generation_sessions where user_id = %s and status = 'failed'",
             (user_id,),

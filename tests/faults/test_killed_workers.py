@@ -199,4 +199,6 @@ def install_crashing_provider(folder: Path) -> None:
     info = folder / "crashing_provider-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: crashing-provider\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[darkroom.image_providers]\ncrashing = crashing_provider:CrashingProvider\n")
+    (info / "entry_points.txt").write_text(
+        "[darkroom.image_providers]\ncrashing = crashing_provider:CrashingProvider\n"
+    )
