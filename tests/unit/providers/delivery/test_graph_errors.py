@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from providers.delivery.graph_errors import graph_error
+from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
+
+NUMBER = "4915123456789"
+
+
+def said(code: int, **more: Any) -> dict[str, Any]:
+    return {
+        "error": {
+            "message": f"(#{code}) something about {NUMBER}",
+            "type": "OAuthException",
+            "code": code,
+            "error_data": {"messaging_product": "whatsapp", "details": f"about {NUMBER}"},
+            "fbtrace_id": "AbC",
+        }
+        | more
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "code"),
+    [
+        (429, said(130429), RateLimited, "rate_limited"),
+        (400, said(130429), RateLimited, "rate_limited"),
+        (400, said(131056), RateLimited, "rate_limited"),
+        (400, said(80007), RateLimited, "rate_limited"),
+        (403, said(4), RateLimited, "rate_limited"),
+        (429, said(999), RateLimited, "rate_limited"),
+        (400, said(131047), Invalid, "window_closed"),
+        (400, said(131026), Invalid, "undeliverable"),
+        (400, said(131030), Invalid, "bad_number"),
+        (400, said(100), Invalid, "bad_number"),
+        (401, said(190), Invalid, "token_refused"),
+        (400, said(33), Invalid, "sender_unknown"),
+        (403, said(131031), Invalid, "account_blocked"),
+        (400, said(777), Invalid, "whatsapp_refused"),
+        (500, said(131000), Transient, "whatsapp_unavailable"),
+        (503, said(2), Transient, "whatsapp_unavailable"),
+        (500, said(777), Transient, "whatsapp_unavailable"),
+        (400, said(777, is_transient=True), Transient, "whatsapp_unavailable"),
+        (500, said(131047), Invalid, "window_closed"),
+        (502, None, Ambiguous, "whatsapp_unknown"),
+        (503, None, Transient, "whatsapp_unavailable"),
+        (429, None, RateLimited, "rate_limited"),
+        (404, None, Invalid, "whatsapp_refused"),
+        (302, None, Invalid, "whatsapp_refused"),
+        (400, {"error": "no object"}, Invalid, "whatsapp_refused"),
+        (400, {"error": {"code": "abc"}}, Invalid, "whatsapp_refused"),
+        (400, ["no object"], Invalid, "whatsapp_refused"),
+    ],
+)
+def test_the_code_decides_what_an_answer_means(status: int, body: Any, kind: type[DarkroomError], code: str) -> None:
+    error = graph_error(status, {}, body)
+    assert type(error) is kind
+    assert error.error_code == code
+
+
+def test_a_rate_limit_says_for_how_long() -> None:
+    assert graph_error(429, {"retry-after": "17"}, said(130429)).retry_after == 17
+
+
+def test_what_meta_says_in_words_goes_nowhere() -> None:
+    error = graph_error(400, {}, said(131026))
+    assert NUMBER not in f"{error} {error.public_message} {error.details}"
