@@ -58,7 +58,7 @@ def enqueue(  # noqa: PLR0913  the parts of a task
         stack.callback(client.close)
         watch = Watch(client, [_shown(task)], Console(stderr=True))
         Producer(client).push(Product.TRYON, task)
-        watch.follow(deadline_s)
+        watch.follow(deadline_s, silence_s=deadline_s)
         row = asyncio.run(_row(settings, task.task_id))
     return _outcome(task, row)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.json import JSON
 from rich.markup import escape
@@ -65,12 +66,14 @@ async def status(settings: Settings, *, state: JobState | None, limit: int) -> O
 
 def table(rows: Sequence[JobRow]) -> Table:
     """The jobs, a line each."""
-    made = Table("task", "product", "owner", "state", "run", "created", "why")
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column("task", no_wrap=True)
+    for heading in ("product", "state", "run", "created", "why"):
+        made.add_column(heading)
     for row in rows:
         why = escape(str(row.failure["message"])) if row.failure else ""
         state = f"[{COLOURS[row.state.value]}]{row.state.value}[/]"
-        created = f"{row.created_at:%Y-%m-%d %H:%M:%S}"
-        made.add_row(row.task_id, row.product.value, row.owner_id, state, str(row.run), created, why)
+        made.add_row(row.task_id, row.product.value, state, str(row.run), f"{row.created_at:%m-%d %H:%M}", why)
     return made
 
 

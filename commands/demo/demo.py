@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTask]], ...] = (tryon.tasks,)
 #: However slow the machine is, the demo ends, seconds.
 DEADLINE_S = 240.0
+#: When nothing was said for longer, no worker is there, seconds.
+SILENCE_S = 60.0
 #: Nothing is paid for, and photos come from the image host on this machine.
 ENVIRONMENT = {
     "AI_MOCK_MODE": "true",
@@ -88,7 +90,7 @@ def demo(
         watch, seconds = _run(redis_url, tasks, console)
         results = collect(connection, tasks, watch, storage=settings.data_dir / "storage", gallery=folder)
     page = gallery.write(folder, results, seconds)
-    return _outcome(results, page, seconds)
+    return _outcome(results, page, logs, seconds)
 
 
 def _own(stack: ExitStack, settings: Settings) -> tuple[Settings, Embedded]:
@@ -123,13 +125,13 @@ def _run(redis_url: str, tasks: Sequence[DemoTask], console: Console) -> tuple[W
         started = time.monotonic()
         for task in tasks:
             client.lpush(TASK_LISTS[task.product], json.dumps(task.payload))
-        watch.follow(DEADLINE_S)
+        watch.follow(DEADLINE_S, silence_s=SILENCE_S)
         return watch, time.monotonic() - started
     finally:
         client.close()
 
 
-def _outcome(results: Sequence[Result], page: Path, seconds: float) -> Outcome:
+def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) -> Outcome:
     completed = Counter(result.task.product for result in results if result.status == "completed")
     data = {
         "tasks": len(results),
@@ -142,6 +144,8 @@ def _outcome(results: Sequence[Result], page: Path, seconds: float) -> Outcome:
     }
     ok = all(result.as_meant for result in results)
     closing = (
-        f"The gallery: [bold]{page}[/]" if ok else "[red]Not every task ended as it was meant to; see the logs.[/]"
+        f"The gallery: [bold]{page}[/]"
+        if ok
+        else f"[red]Not every task ended as it was meant to; the logs are in[/] {logs}"
     )
     return Outcome(data, Group(table(results, Console().width), failures(results), "", closing), ok=ok)

@@ -39,13 +39,14 @@ class Watch:
         self._pubsub = client.pubsub(ignore_subscribe_messages=True)
         self._pubsub.subscribe(*map(channel, self._open))
 
-    def follow(self, deadline_s: float) -> None:
-        """Show events until every task has ended, or for `deadline_s` seconds."""
-        deadline = time.monotonic() + deadline_s
+    def follow(self, deadline_s: float, *, silence_s: float) -> None:
+        """Show events until every task has ended, for `deadline_s` seconds, or until `silence_s` bring none."""
+        last = start = time.monotonic()
         with self._bars:
-            while self._open and time.monotonic() < deadline:
+            while self._open and time.monotonic() < min(start + deadline_s, last + silence_s):
                 message = self._pubsub.get_message(timeout=1.0)
                 if message:
+                    last = time.monotonic()
                     self._show(Event.model_validate_json(message["data"]))
         self._pubsub.close()
 
