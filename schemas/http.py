@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic.config import JsonDict
 
 from schemas.common import Frozen, Id, Payload, Prompt, Url
 from schemas.progress import Progress
@@ -28,6 +29,13 @@ Email = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s\x00]+@
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_ -]{1,64}$")]
 
 
+def _owned(channel: str, owner: str) -> JsonDict:
+    """What `_one_owner` checks, for the description."""
+    other = "store_id" if owner == "user_id" else "user_id"
+    properties: JsonDict = {"channel": {"const": channel}, owner: {"type": "string"}, other: {"type": "null"}}
+    return {"properties": properties, "required": [owner]}
+
+
 class Accessory(Payload):
     """One more thing to wear."""
 
@@ -37,6 +45,8 @@ class Accessory(Payload):
 
 class GenerationRequest(Payload):
     """A try-on: one picture of the person in the first photo wearing what the other photos show."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_owned("b2c", "user_id"), _owned("b2b", "store_id")]})
 
     channel: Literal["b2c", "b2b"] = Field(description="b2c: a shopper pays; b2b: a shop pays")
     user_id: Id | None = Field(None, description="The shopper, for b2c")

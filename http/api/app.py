@@ -37,7 +37,8 @@ class Lifespan:
         self._deps = deps
 
     async def process_startup(self, _: dict[str, Any], __: dict[str, Any]) -> None:
-        """Begin to listen to progress."""
+        """Load the pose model and begin to listen to progress."""
+        await self._deps.sizing.start()
         self._deps.hub.start()
 
     async def process_shutdown(self, _: dict[str, Any], __: dict[str, Any]) -> None:
@@ -76,7 +77,7 @@ def from_settings() -> Edge:
 
 def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
     producing = Producing(deps.sessions, deps.producer, deps.tickets, deps.public_url)
-    checks = Checks(deps.sessions, deps.client, deps.size_model_loaded)
+    checks = Checks(deps.sessions, deps.client, lambda: deps.sizing.loaded)
     openapi, docs = OpenApi(), Docs()
     routes: list[tuple[str, Described]] = [
         ("/generations", Generations(producing, deps.sessions)),
@@ -89,6 +90,7 @@ def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
         ("/health", HealthResource(checks)),
         ("/health/live", Live()),
         ("/health/ready", Ready(checks, edge.is_draining)),
+        ("/estimate-body", deps.sizing.resource),
         ("/metrics", MetricsResource(deps.metrics, deps.records, deps.client)),
         ("/openapi.json", openapi),
         ("/docs", docs),

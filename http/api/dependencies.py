@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import redis.asyncio
 
 from api.access import Tokens
 from api.hub import Hub
+from api.sizing import Sizing, make_sizing
 from api.states import States
 from api.tickets import Tickets
 from providers.embedded import resolve
@@ -38,7 +38,6 @@ class Dependencies:
         storage: The local storage; None where links lead elsewhere.
         avatar_price, images_price: Credits.
         max_body_bytes, max_picture_bytes: The largest body, and the largest that carries a picture.
-        size_model_loaded: Whether `/estimate-body` can answer.
     """
 
     rpc: Rpc
@@ -61,10 +60,11 @@ class Dependencies:
     open_paths: tuple[str, ...]
     max_body_bytes: int
     max_picture_bytes: int
-    size_model_loaded: Callable[[], bool]
+    sizing: Sizing
 
     async def aclose(self) -> None:
         """Give back every connection."""
+        await self.sizing.aclose()
         await self.metrics.aclose()
         await self.client.aclose()
         await self.listener.aclose()
@@ -131,7 +131,7 @@ def make_dependencies(settings: Settings) -> Dependencies:
         open_paths=settings.open_endpoints,
         max_body_bytes=settings.http_max_body_bytes,
         max_picture_bytes=settings.fetch_max_bytes,
-        size_model_loaded=lambda: False,
+        sizing=make_sizing(settings),
     )
 
 

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+import redis.asyncio
+from prometheus_client.parser import text_string_to_metric_families
+
+from providers.metrics import Metrics
+from schemas import keys
+from tests.integration.http.conftest import Service, give_credits
+from tests.integration.http.streams import Stream
+
+pytestmark = pytest.mark.usefixtures("flush_redis")
+
+
+def samples(client: httpx.Client) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = client.get("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+def test_health_is_ok_when_everything_is_there_and_degraded_without_workers(
+    client: httpx.Client, redis_url: str
+) -> None:
+    health = client.get("/health").json()
+    assert (health["status"], health["workers_connected"]) == ("degraded", False)
+    with redis.Redis.from_url(redis_url) as lists:
+        lists.zadd(keys.CONSUMERS, {"w1": time.time() * 1000, "gone": 1})
+    health = client.get("/health").json()
+    assert (health["status"], health["workers"], health["workers_connected"]) == ("ok", 1, True)
+    assert health["redis_connected"] is health["database_connected"] is True
+    assert health["redis_ms"] < 1000
+    assert health["database_ms"] < 1000
+    assert isinstance(health["size_rec_model_loaded"], bool)
+    assert client.get("/health/ready").status_code == 200
+
+
+async def test_metrics_are_counted_across_processes(client: httpx.Client, redis_url: str) -> None:
+    async with redis.asyncio.Redis.from_url(redis_url) as connection:
+        for _ in range(2):
+            worker = Metrics(connection)
+            await worker.incr("darkroom_tasks_total", {"product": "tryon", "event": "done"})
+            await worker.incr("darkroom_provider_usd_total", {"provider": "openai"}, 0.25)
+            await worker.observe("darkroom_stage_seconds", {"stage": "generate"}, 0.3)
+            await worker.gauge("darkroom_provider_in_flight", {"provider": "openai"}, 4)
+            await worker.flush()
+    found = samples(client)
+    assert found[of("darkroom_tasks_total", product="tryon", event="done")] == 2
+    assert found[of("darkroom_provider_usd_total", provider="openai")] == 0.5
+    assert found[of("darkroom_stage_seconds_bucket", stage="generate", le="0.25")] == 0
+    assert found[of("darkroom_stage_seconds_bucket", stage="generate", le="0.5")] == 2
+    assert found[of("darkroom_stage_seconds_count", stage="generate")] == 2
+    assert found[of("darkroom_stage_seconds_sum", stage="generate")] == pytest.approx(0.6)
+    assert found[of("darkroom_provider_in_flight", provider="openai")] == 8
+
+
+async def test_what_was_counted_while_redis_was_away_is_sent_later() -> None:
+    async with redis.asyncio.Redis(host="127.0.0.1", port=1) as nowhere:
+        metrics = Metrics(nowhere)
+        await metrics.incr("darkroom_credits", {"kind": "refund"}, 2)
+        with pytest.raises(redis.exceptions.ConnectionError):
+            await metrics.flush()
+        assert list(metrics._counts.values()) == [2]
+        await metrics.aclose()
+
+
+def test_depths_jobs_requests_and_streams_are_shown(
+    service: Service, client: httpx.Client, database: psycopg.Connection[Any]
+) -> None:
+    user_id = str(uuid.uuid4())
+    give_credits(database, user_id, 1)
+    body = {"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg"}
+    told = client.post("/generations", json=body).json()
+    database.execute(
+        "insert into darkroom_jobs (task_id, session_id, product, owner_id, channel, request_id, payload, created_at)"
+        " values ('t1', 's1', 'tryon', 'u', 'b2c', 'r', '{}', now() - interval '90 s')"
+    )
+    with Stream(f"{service.url}/tasks/{told['task_id']}/events"):
+        deadline = time.monotonic() + 5
+        while (found := samples(client)).get(of("darkroom_sse_clients")) != 1:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    assert found[of("darkroom_list_depth", product="tryon")] == 1
+    assert found[of("darkroom_queue_depth", stage="generate")] == 0
+    assert found[of("darkroom_jobs", state="waiting")] == 1
+    assert found[of("darkroom_oldest_waiting_seconds")] >= 90
+    assert found[of("darkroom_http_requests_total", method="POST", route="/generations", status="202")] == 1
+    assert found[of("darkroom_http_seconds_count", route="/generations")] == 1
