@@ -1,0 +1,218 @@
+"""What the records of deliveries do, however the database is reached. A test class per way inherits this.
+
+It provides `rpc`; `desk` empties the tables first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from schemas.delivery import Announcement, ChannelName, Kind
+from schemas.job import Failure
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from providers.records import Records
+    from schemas.delivery import Delivery
+
+LEASE_S = 60.0
+FAILURE = Failure(code="server_error", message="A plain sentence.")
+
+
+def photo(user_id: str) -> Announcement:
+    message = {"user_id": user_id, "avatar_id": None, "url": "https://files.example/p.jpg?s=1"}
+    return Announcement(kind=Kind.PHOTO, channel=ChannelName.WEB, message=message)
+
+
+def result() -> Announcement:
+    return Announcement(kind=Kind.RESULT, channel=ChannelName.WEBHOOK, message={"type": "generation.completed"})
+
+
+class Desk:
+    """Jobs that have ended, and a look at what was said about them."""
+
+    def __init__(self, connection: psycopg.Connection[Any], records: Records) -> None:
+        self.connection = connection
+        self.records = records
+        self.deliveries = records.deliveries
+
+    def empty(self) -> None:
+        self.connection.execute(
+            "truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, darkroom_dead_letters, messages, audit_log,"
+            " user_preferences, image_generation_jobs cascade"
+        )
+
+    def one(self, query: str, *values: object) -> Any:
+        row = self.connection.execute(query.encode(), values).fetchone()
+        return row[0] if row else None
+
+    def user(self) -> str:
+        return str(uuid.uuid4())
+
+    def ended_job(self, owner_id: str | None = None, *, state: str = "completed") -> str:
+        task_id, owner_id = str(uuid.uuid4()), owner_id or self.user()
+        self.connection.execute(
+            "insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload,"
+            " state, token, lease_until) values (%s, 'avatar', %s, %s, %s, 'web', 'req_1', '{}', %s, 3, now())",
+            [task_id, task_id, owner_id, owner_id, state],
+        )
+        return task_id
+
+    async def claimed(self, user_id: str | None = None) -> Delivery:
+        """A photo for the web chat, claimed."""
+        user_id = user_id or self.user()
+        task_id = self.ended_job(user_id)
+        assert await self.deliveries.hand_over(task_id, 3, [photo(user_id)]) == 1
+        (found,) = await self.deliveries.claim(limit=10, lease_s=LEASE_S, task_id=task_id)
+        return found
+
+    def state(self, delivery: Delivery) -> tuple[str, int, str | None]:
+        row = self.connection.execute(
+            "select state, attempts, code from darkroom_deliveries where id = %s", [delivery.id]
+        ).fetchone()
+        assert row is not None
+        return row[0], row[1], row[2]
+
+    def let_claims_run_out(self) -> None:
+        self.connection.execute("update darkroom_deliveries set next_at = now() - interval '1 second'")
+
+
+class DeliveriesContract:
+    async def test_the_books_are_closed_when_what_is_to_be_said_is_taken_over(self, desk: Desk) -> None:
+        task_id = desk.ended_job()
+        assert await desk.deliveries.hand_over(task_id, 3, [photo("u1")]) == 1
+        assert desk.one("select lease_until is null from darkroom_jobs where task_id = %s", task_id)
+        (found,) = await desk.deliveries.of_task(task_id)
+        assert (found.kind, found.channel, found.state, found.run) == (Kind.PHOTO, ChannelName.WEB, "due", 1)
+
+    async def test_what_is_handed_over_twice_is_said_once(self, desk: Desk) -> None:
+        task_id = desk.ended_job()
+        taken = [await desk.deliveries.hand_over(task_id, 3, [photo("u1")]) for _ in range(2)]
+        assert taken == [1, 0]
+        assert len(await desk.deliveries.of_task(task_id)) == 1
+
+    async def test_an_old_token_hands_over_nothing(self, desk: Desk) -> None:
+        task_id = desk.ended_job()
+        assert await desk.deliveries.hand_over(task_id, 2, [photo("u1")]) == 0
+        assert await desk.deliveries.of_task(task_id) == []
+
+    async def test_a_job_that_still_runs_hands_over_nothing(self, desk: Desk) -> None:
+        task_id = desk.ended_job(state="running")
+        assert await desk.deliveries.hand_over(task_id, 3, [photo("u1")]) == 0
+
+    async def test_a_result_is_for_owners_with_a_webhook_in_use(self, desk: Desk) -> None:
+        owner = desk.user()
+        assert await desk.deliveries.hand_over(desk.ended_job(owner), 3, [result()]) == 0
+        await desk.deliveries.webhook(owner, "set", "https://shop.example/hook")
+        assert await desk.deliveries.hand_over(desk.ended_job(owner), 3, [result()]) == 1
+        await desk.deliveries.webhook(owner, "disable")
+        assert await desk.deliveries.hand_over(desk.ended_job(owner), 3, [result()]) == 0
+
+    async def test_many_couriers_claim_each_delivery_once(self, desk: Desk) -> None:
+        for _ in range(30):
+            await desk.deliveries.hand_over(desk.ended_job(), 3, [photo("u1")])
+        claims = await asyncio.gather(*(desk.deliveries.claim(limit=5, lease_s=LEASE_S) for _ in range(8)))
+        ids = [item.id for claim in claims for item in claim]
+        assert len(ids) == len(set(ids)) == 30
+
+    async def test_a_claim_that_ran_out_is_somebody_elses_and_fences_the_first(self, desk: Desk) -> None:
+        first = await desk.claimed()
+        desk.let_claims_run_out()
+        (second,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
+        assert (second.id, second.interrupted) == (first.id, False)
+        assert not await desk.deliveries.sending(first)
+        assert not await desk.deliveries.write_row(first, "messages", {"user_id": "u", "content": "x"})
+        assert not await desk.deliveries.sent(first)
+        assert not await desk.deliveries.again(first, "x", 1)
+        assert not await desk.deliveries.give_up(first, "x", "x")
+        assert await desk.deliveries.sent(second)
+
+    async def test_an_attempt_cut_off_while_it_was_sent_says_so(self, desk: Desk) -> None:
+        first = await desk.claimed()
+        assert await desk.deliveries.sending(first)
+        desk.let_claims_run_out()
+        (second,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
+        assert second.interrupted
+
+    async def test_a_retry_waits_its_time_and_counts(self, desk: Desk) -> None:
+        delivery = await desk.claimed()
+        assert await desk.deliveries.again(delivery, "unreachable", 30)
+        assert desk.state(delivery) == ("due", 1, "unreachable")
+        assert await desk.deliveries.claim(limit=10, lease_s=LEASE_S) == []
+        desk.let_claims_run_out()
+        (later,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
+        assert (later.attempts, later.interrupted) == (1, False)
+
+    async def test_what_is_given_up_is_a_dead_letter_without_its_text(self, desk: Desk) -> None:
+        delivery = await desk.claimed()
+        assert await desk.deliveries.give_up(delivery, "window_closed", "WhatsApp refused with code 131047")
+        (letter,) = await desk.records.letters()
+        assert (letter.list, letter.code, letter.task_id) == ("darkroom:deliveries", "window_closed", delivery.task_id)
+        assert f'"delivery": {delivery.id}' in letter.payload
+        assert "files.example" not in letter.payload
+
+    async def test_a_dead_delivery_can_be_armed_again_once(self, desk: Desk) -> None:
+        delivery = await desk.claimed()
+        assert not await desk.deliveries.rearm(delivery.id)
+        await desk.deliveries.give_up(delivery, "x", "x")
+        assert [await desk.deliveries.rearm(delivery.id) for _ in range(2)] == [True, False]
+        (again,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
+        assert again.attempts == 0
+
+    async def test_a_row_is_written_once_and_marked_with_it(self, desk: Desk) -> None:
+        user = desk.user()
+        delivery = await desk.claimed(user)
+        row = {"user_id": user, "avatar_id": None, "channel": "web", "role": "assistant", "content": "x" * 500}
+        assert await desk.deliveries.write_row(delivery, "messages", row)
+        assert not await desk.deliveries.write_row(delivery, "messages", row)
+        assert not await desk.deliveries.again(delivery, "database_unavailable", 0)
+        assert desk.state(delivery)[0] == "sent"
+        assert desk.one("select content from messages where user_id = %s", user) == "x" * 500
+        assert desk.one("select count(*) from messages") == 1
+
+    async def test_a_row_that_is_refused_leaves_the_delivery_to_be_settled(self, desk: Desk) -> None:
+        from providers.records.base import DatabaseRefused  # noqa: PLC0415  beside its only use
+
+        delivery = await desk.claimed()
+        with pytest.raises(DatabaseRefused):
+            await desk.deliveries.write_row(delivery, "messages", {"no_such_column": 1})
+        assert desk.state(delivery)[0] == "claimed"
+
+    async def test_a_secret_is_rotated_by_number(self, desk: Desk) -> None:
+        assert await desk.deliveries.webhook("shop-1") is None
+        first = await desk.deliveries.webhook("shop-1", "set", "https://shop.example/1")
+        second = await desk.deliveries.webhook("shop-1", "rotate")
+        moved = await desk.deliveries.webhook("shop-1", "set", "https://shop.example/2")
+        assert first is not None
+        assert second is not None
+        assert moved is not None
+        assert (first.version, second.version, moved.version) == (1, 2, 2)
+        assert (first.rotated_at, second.rotated_at is None, moved.url) == (None, False, "https://shop.example/2")
+        assert await desk.deliveries.webhook("shop-1", "drop") is None
+
+    async def test_setting_a_webhook_again_brings_it_back_into_use(self, desk: Desk) -> None:
+        await desk.deliveries.webhook("shop-1", "set", "https://shop.example/1")
+        gone = await desk.deliveries.webhook("shop-1", "disable")
+        back = await desk.deliveries.webhook("shop-1", "set", "https://shop.example/1")
+        assert gone is not None
+        assert back is not None
+        assert (gone.disabled_at is None, back.disabled_at) == (False, None)
+
+    async def test_a_phone_is_what_the_user_left(self, desk: Desk) -> None:
+        user = desk.user()
+        assert await desk.deliveries.whatsapp_phone(user) is None
+        desk.connection.execute("insert into user_preferences values (%s, '+49 151 2345678')", [user])
+        assert await desk.deliveries.whatsapp_phone(user) == "+49 151 2345678"
+        assert await desk.deliveries.whatsapp_phone("no-uuid-at-all") is None
+
+    async def test_what_is_long_said_is_forgotten_and_what_is_due_is_not(self, desk: Desk) -> None:
+        said, due = await desk.claimed(), await desk.claimed()
+        await desk.deliveries.sent(said)
+        assert await desk.deliveries.purge(3600) == 0
+        assert await desk.deliveries.purge(-1) == 1
+        assert desk.state(due)[0] == "claimed"

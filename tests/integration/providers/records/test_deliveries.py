@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from providers.records import PostgresRpc, Records
+from providers.records.supabase import SupabaseRpc
+from tests.contracts.deliveries import DeliveriesContract, Desk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from commands.local_supabase import LocalSupabase
+    from providers.records import Rpc
+
+
+@pytest.fixture
+def desk(rpc: Rpc, database_url: str) -> Iterator[Desk]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = Desk(connection, Records(rpc))
+        found.empty()
+        yield found
+
+
+class TestPostgresDeliveries(DeliveriesContract):
+    @pytest.fixture
+    async def rpc(self, database_url: str) -> AsyncIterator[PostgresRpc]:
+        opened = PostgresRpc(database_url)
+        yield opened
+        await opened.aclose()
+
+
+class TestSupabaseDeliveries(DeliveriesContract):
+    @pytest.fixture
+    async def rpc(self, local_supabase: LocalSupabase) -> AsyncIterator[SupabaseRpc]:
+        opened = SupabaseRpc(local_supabase.url, local_supabase.service_role_key)
+        yield opened
+        await opened.aclose()
