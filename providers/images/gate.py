@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ class Gate:
         self._renew, self._shut = client.register_script(RENEW), client.register_script(SHUT)
         self._held: dict[str, str] = {}
         self._renewal: asyncio.Task[None] | None = None
+        self._turns: deque[asyncio.Event] = deque()
 
     async def enter(  # noqa: PLR0913 - one value for each thing that is looked at
         self, call: str, provider: str, owner: str, *, limits: Limits, owner_daily_usd: float | None,
@@ -114,6 +116,26 @@ class Gate:
         if entry.verdict is Verdict.ADMITTED:
             self._hold(call, provider)
         return entry
+
+    @property
+    def queueing(self) -> int:
+        """How many calls of this process wait for their turn."""
+        return len(self._turns)
+
+    async def turn(self, wait_s: float) -> None:
+        """Wait for another call of this process to leave, at most `wait_s` seconds; first come, first served."""
+        turn = asyncio.Event()
+        self._turns.append(turn)
+        try:
+            async with asyncio.timeout(wait_s):
+                await turn.wait()
+        except TimeoutError:
+            # Calls of other processes may have left meanwhile, so it is time to ask.
+            if not turn.is_set():
+                self._turns.remove(turn)
+        except asyncio.CancelledError:
+            self._give_up(turn)
+            raise
 
     async def was_shut(self, provider: str) -> bool:
         """Whether the provider asked for silence, or its circuit opened, since a call was admitted.
@@ -144,6 +166,8 @@ class Gate:
             await self._leave(keys=_keys(provider, owner, day), args=arguments)
         except (RedisError, OSError) as error:
             _log.warning("gate_leave_failed", provider=provider, error=type(error).__name__)
+        finally:
+            self._next_turn()
 
     async def aclose(self) -> None:
         """Stop renewing."""
@@ -151,6 +175,17 @@ class Gate:
             self._renewal.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._renewal
+
+    def _give_up(self, turn: asyncio.Event) -> None:
+        """Leave the queue; a turn that was given already goes to the next."""
+        if turn.is_set():
+            self._next_turn()
+        else:
+            self._turns.remove(turn)
+
+    def _next_turn(self) -> None:
+        if self._turns:
+            self._turns.popleft().set()
 
     def _hold(self, call: str, provider: str) -> None:
         self._held[call] = provider

@@ -84,7 +84,7 @@ class OpenAIProvider:
         except TimeoutError:
             raise faults.no_answer(self.name, request.deadline_s) from None
         except openai.OpenAIError as error:
-            raise _translated(error, request.deadline_s) from error
+            raise _translated(error) from error
         return self._picture(body)
 
     async def aclose(self) -> None:
@@ -98,7 +98,7 @@ class OpenAIProvider:
             "size": f"{request.width}x{request.height}",
             "quality": request.quality,
             "n": 1,
-            "timeout": httpx2.Timeout(request.deadline_s, connect=_CONNECT_S, pool=_CONNECT_S),
+            "timeout": httpx2.Timeout(None, connect=_CONNECT_S, pool=_CONNECT_S),
         } | self._options
         images = self._client.images.with_raw_response
         if not request.inputs:
@@ -138,7 +138,7 @@ def _http_client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
 
 
-def _translated(error: openai.OpenAIError, deadline_s: float) -> DarkroomError:
+def _translated(error: openai.OpenAIError) -> DarkroomError:
     provider = OpenAIProvider.name
     match error:
         case openai.APIStatusError():
@@ -149,12 +149,8 @@ def _translated(error: openai.OpenAIError, deadline_s: float) -> DarkroomError:
             return faults.unreachable(provider)
         case openai.APIConnectionError(__cause__=AnswerTooLarge()):
             return faults.no_picture(provider, "openai's answer is too large", code="answer_too_large")
-        case openai.APITimeoutError():
-            return faults.no_answer(provider, deadline_s)
-        case openai.APIConnectionError():
-            return faults.cut_off(provider)
         case _:
-            return faults.no_picture(provider, f"openai's answer can't be read: {type(error).__name__}")
+            return faults.cut_off(provider)
 
 
 def _refusal(error: openai.APIStatusError) -> DarkroomError:

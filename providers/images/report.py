@@ -62,7 +62,7 @@ class Reported:
     @property
     def pause_s(self) -> float:
         """The silence that the provider asked for."""
-        return (self.error.retry_after or 0.0) if isinstance(self.error, RateLimited) else 0.0
+        return (self.error.retry_after or 0.0) if isinstance(self.error, Transient) else 0.0
 
     def spent_usd(self, unclear: float) -> float:
         """What the call cost; `unclear` where that can't be known."""

@@ -32,6 +32,8 @@ OnWork = Callable[[str, str], Awaitable[None]]
 KEPT_FOR_THE_CALL_S = 60.0
 #: The least wait before asking again, and how much later each one that waits in this process asks, seconds.
 _FREE_AGAIN_S, _APART_S = 0.1, 0.01
+#: No task waits longer than this for a provider that is out of order: long enough for one call to have tried it.
+_OUT_OF_ORDER_S = 45.0
 _BUDGET = frozenset({Verdict.PROVIDER_BUDGET, Verdict.OWNER_BUDGET})
 _NO_LIMITS = Limits()
 
@@ -62,7 +64,6 @@ class Router:
         self._limits = limits or {}
         self._owner_daily_usd = owner_daily_usd
         self._over_budget = over_budget
-        self._queueing = 0
 
     async def generate(
         self,
@@ -132,10 +133,11 @@ class Router:
                 if entries[name].verdict is Verdict.ADMITTED:
                     return name, entries[name]
             name, wait_s = self._soonest(entries)
-            if time.monotonic() + wait_s > until:
+            patience = min(left, _OUT_OF_ORDER_S) if entries[name].verdict is Verdict.OPEN else left
+            if time.monotonic() + wait_s > until - left + patience:
                 raise _busy(entries[name].verdict, wait_s)
             if entries[name].verdict is not Verdict.PACED:
-                await self._queue(wait_s)
+                await self._gate.turn(wait_s)
                 continue
             entry = await self._enter(call, waiting[name], request, max_wait_s=until - time.monotonic())
             if entry.verdict is Verdict.ADMITTED and await self._reached_its_start(call, name, request, entry):
@@ -162,20 +164,13 @@ class Router:
     def _wait_s(self, entry: Entry) -> float:
         if entry.verdict is Verdict.PACED:
             return entry.wait_s
-        return max(entry.wait_s, _FREE_AGAIN_S) + _APART_S * self._queueing
-
-    async def _queue(self, wait_s: float) -> None:
-        self._queueing += 1
-        try:
-            await asyncio.sleep(wait_s)
-        finally:
-            self._queueing -= 1
+        return max(entry.wait_s, _FREE_AGAIN_S) + _APART_S * self._gate.queueing
 
     async def _reached_its_start(self, call: str, name: str, request: ImageRequest, entry: Entry) -> bool:
         """Wait for the start that was given; whether it still holds then."""
         holds = False
         try:
-            await self._queue(entry.wait_s)
+            await asyncio.sleep(entry.wait_s)
             holds = not await self._gate.was_shut(name)
         finally:
             if not holds:

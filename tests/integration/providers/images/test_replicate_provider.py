@@ -244,6 +244,18 @@ async def test_cancelling_while_it_is_created_cancels_what_was_created() -> None
         await provider.aclose()
 
 
+async def test_cancelling_a_creation_that_hangs_ends_within_a_second() -> None:
+    async with far_end(hang) as end:
+        provider = make(end.url)
+        call = asyncio.ensure_future(provider.generate(REQUEST))
+        await asyncio.wait([call], timeout=0.2)
+        call.cancel()
+        async with asyncio.timeout(1):
+            with pytest.raises(asyncio.CancelledError):
+                await call
+        await provider.aclose()
+
+
 async def test_a_worker_that_shuts_down_leaves_the_prediction_to_the_next() -> None:
     async with far_end(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)

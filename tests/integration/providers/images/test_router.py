@@ -17,7 +17,7 @@ from providers.images.base import ImageProvider, ImageRequest
 from providers.images.gate import Gate, Health, Verdict
 from providers.images.limits import Limits, parsed_limits
 from providers.images.router import Router
-from schemas.errors import DarkroomError, Invalid, RateLimited, Rejected, Unavailable
+from schemas.errors import DarkroomError, Invalid, RateLimited, Rejected, Transient, Unavailable
 from tests.contracts.scripted_provider import ScriptedProvider
 
 if TYPE_CHECKING:
@@ -233,6 +233,23 @@ async def test_a_paced_call_starts_when_its_time_has_come(client: Redis, gate: G
     assert 0.3 < time.monotonic() - started < 1.5
 
 
+async def test_a_paced_call_does_not_start_at_a_provider_that_was_silenced_meanwhile(client: Redis, gate: Gate) -> None:
+    one = ScriptedProvider("one", 0)
+    router = Router([one], gate, limits={"one": Limits(rpm=1)})
+    await router.generate(REQUEST)
+    starts: Any = await client.zrange("darkroom:provider:one:starts", 0, -1, withscores=True)
+    for call, start in starts:
+        await client.zadd("darkroom:provider:one:starts", {call: start - 59_500})
+    waiting = asyncio.ensure_future(router.generate(REQUEST))
+    await asyncio.sleep(0.1)
+    await client.set("darkroom:provider:one:paused", 1, px=60_000)
+    with pytest.raises(RateLimited) as raised:
+        await waiting
+    assert (raised.value.error_code, len(one.requests)) == ("provider_busy", 1)
+    # Its start was given back.
+    assert await client.zcard("darkroom:provider:one:starts") == 1
+
+
 async def test_a_busy_provider_passes_its_overflow_to_the_next(gate: Gate) -> None:
     one, two = ScriptedProvider("one", 0.05), ScriptedProvider("two", 0.05)
     router = Router([one, two], gate, limits={"one": Limits(rpm=3)})
@@ -249,6 +266,37 @@ async def test_no_more_calls_run_at_once_than_allowed_over_all_workers(client: R
     assert one.most == 3
     for gate in gates:
         await gate.aclose()
+
+
+async def test_a_place_that_is_given_back_is_taken_at_once(gate: Gate) -> None:
+    one = ScriptedProvider("one", 0.1)
+    router = Router([one], gate, limits={"one": Limits(concurrency=5)})
+    started = time.monotonic()
+    await asyncio.gather(*(router.generate(REQUEST) for _ in range(30)))
+    assert time.monotonic() - started < 1.2
+    assert one.most == 5
+
+
+async def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(gate: Gate) -> None:
+    one = ScriptedProvider("one", 0.3)
+    router = Router([one], gate, limits={"one": Limits(concurrency=1)})
+    calls = [asyncio.ensure_future(router.generate(REQUEST)) for _ in range(3)]
+    await one.begun.wait()
+    while gate.queueing < 2:  # noqa: ASYNC110 - the queue has no event for its length
+        await asyncio.sleep(0.005)
+    calls[1].cancel()
+    await asyncio.wait(calls)
+    assert calls[1].cancelled()
+    assert (len(one.requests), gate.queueing) == (2, 0)
+
+
+async def test_a_turn_given_to_a_call_that_is_cancelled_goes_to_the_next(gate: Gate) -> None:
+    turns = [asyncio.ensure_future(gate.turn(5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    gate._turns.popleft().set()
+    turns[0].cancel()
+    async with asyncio.timeout(1):
+        await turns[1]
 
 
 async def test_the_places_of_a_killed_worker_come_back(client: Redis) -> None:
@@ -348,6 +396,15 @@ async def test_what_was_spent_is_counted_per_provider_and_owner(client: Redis, g
     assert all([0 < await client.ttl(key) <= 172_800 for key in await client.keys("darkroom:spent:*")])
 
 
+async def test_a_failure_that_cost_something_is_counted(client: Redis, gate: Gate) -> None:
+    failed = Transient("the prediction failed", code="prediction_failed", cost_usd=0.03)
+    told = Told()
+    with pytest.raises(Transient):
+        await Router([ScriptedProvider("one", failed)], gate).generate(REQUEST, on_call=told.on_call)
+    assert told.calls[0].cost_usd == 0.03
+    assert (await spent(client))["owner:o1"] == pytest.approx(0.03)
+
+
 async def test_a_budget_is_never_overrun_by_calls_at_once(client: Redis, gate: Gate) -> None:
     one, two = ScriptedProvider("one", 0.05), ScriptedProvider("two", 0.05)
     router = Router([one, two], gate, limits={"one": Limits(daily_usd=0.26)})
@@ -381,15 +438,25 @@ async def test_without_redis_nothing_is_bought(tmp_path: Path) -> None:
     await client.aclose()
 
 
-async def test_a_redis_lost_during_a_call_does_not_lose_its_picture(socket_path: str) -> None:
-    client = Redis(unix_socket_path=socket_path, retry=Retry(NoBackoff(), 0))
-    one = ScriptedProvider("one", 0.2)
-    call = asyncio.ensure_future(Router([one], Gate(client)).generate(REQUEST))
-    await one.begun.wait()
-    client.connection_pool.connection_kwargs["path"] = "/nowhere"
-    await client.connection_pool.disconnect()
-    assert (await call).data == b"picture"
-    await client.aclose()
+async def test_a_redis_lost_during_a_call_does_not_lose_its_picture(tmp_path: Path) -> None:
+    path = str(tmp_path / "v.sock")
+    server = ValkeyServer(port=0, data_dir=tmp_path, unix_socket_path=path)
+    server.start()
+    try:
+        client = Redis(unix_socket_path=path, retry=Retry(NoBackoff(), 0))
+        gate = Gate(client, lease_s=0.15)
+        one = ScriptedProvider("one", 0.3)
+        router = Router([one], gate, limits={"one": Limits(concurrency=1)})
+        call = asyncio.ensure_future(router.generate(REQUEST))
+        await one.begun.wait()
+        server.stop()
+        assert (await call).data == b"picture"
+        with pytest.raises(Unavailable):
+            await gate.was_shut("one")
+        await gate.aclose()
+        await client.aclose()
+    finally:
+        server.terminate()
 
 
 async def test_a_call_gets_what_is_left_of_the_deadline(gate: Gate) -> None:

@@ -86,6 +86,18 @@ async def test_the_prompt_is_written_on_the_picture(provider: MockProvider) -> N
     assert len({blank.data, written.data, other.data}) == 3
 
 
+@pytest.mark.parametrize("prompt", ["a photo of Mia, a woman in a cafe", "a bottle of perfume", "", "word " * 300])
+async def test_a_prompt_alone_is_a_scene(provider: MockProvider, prompt: str) -> None:
+    picture = opened(await provider.generate(request(prompt)))
+    assert picture.size == (256, 384)
+    assert len(picture.getcolors(256 * 384) or ()) > 100
+
+
+async def test_a_portrait_is_no_product(provider: MockProvider) -> None:
+    portrait = await provider.generate(request("portrait of a woman"))
+    assert portrait.data != (await provider.generate(request("bottle of a perfume"))).data
+
+
 async def test_an_input_that_is_no_picture_is_invalid(provider: MockProvider) -> None:
     with pytest.raises(Invalid):
         await provider.generate(request(inputs=(jpeg(), b"not a picture")))

@@ -92,6 +92,12 @@ class TestLocalStorage(StorageContract):
         with pytest.raises(Invalid):
             LocalStorage(tmp_path, b"", "http://x")
 
+    async def test_nothing_half_written_is_left_behind(self, storage: LocalStorage, tmp_path: Path) -> None:
+        await storage.put(BUCKET, "a/b.jpg", b"x")
+        with pytest.raises(Unavailable):
+            await storage.put(BUCKET, "a", b"a file cannot replace a folder")
+        assert sorted(names for _, _, names in os.walk(tmp_path)) == [[], [], ["b.jpg"]]
+
     async def test_a_folder_that_cannot_be_written_is_unavailable(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(Unavailable):
