@@ -1,0 +1,85 @@
+"""Many event streams at once, each of a task of its own, and what they see when the tasks move."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from schemas.progress import Progress, Status
+
+if TYPE_CHECKING:
+    from providers.progress import ProgressLog
+
+#: What each task says on its way, percent.
+STEPS = (10, 50, 90)
+#: Events a second, all tasks together.
+RATE = 250.0
+
+
+@dataclass
+class Listener:
+    """One open stream.
+
+    Attributes:
+        seen: When each event came, seconds of the monotonic clock, by progress.
+        terminal: How many terminal events came.
+        hinted: Whether the service asked to come back.
+    """
+
+    task_id: str
+    seen: dict[int, float] = field(default_factory=dict)
+    terminal: int = 0
+    hinted: bool = False
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def listen(self, port: int) -> None:
+        """Read until the stream ends."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET /tasks/{self.task_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        while line := await reader.readline():
+            if line.startswith(b"data: "):
+                self._see(Progress.model_validate_json(line[6:]))
+            elif line.startswith(b"retry: "):
+                self.hinted = self.opened.is_set()
+            elif line == b"0\r\n":
+                break
+        writer.close()
+
+    def _see(self, event: Progress) -> None:
+        self.opened.set()
+        if event.status is not Status.PENDING:
+            self.seen[event.progress] = time.monotonic()
+        self.terminal += event.status.terminal
+
+
+async def open_all(port: int, task_ids: list[str]) -> tuple[list[Listener], list[asyncio.Task[None]]]:
+    """Open a stream for each task; returns when each has its snapshot."""
+    listeners = [Listener(task_id) for task_id in task_ids]
+    tasks = []
+    for listener in listeners:
+        tasks.append(asyncio.create_task(listener.listen(port)))
+        await asyncio.sleep(0.002)
+    await asyncio.gather(*(listener.opened.wait() for listener in listeners))
+    return listeners, tasks
+
+
+async def publish_all(log: ProgressLog, listeners: list[Listener]) -> list[float]:
+    """Move every task to its end; how long each event took to its listener, milliseconds."""
+    sent: dict[tuple[str, int], float] = {}
+    started, number = time.monotonic(), 0
+    for progress in (*STEPS, 100):
+        status = Status.COMPLETED if progress == 100 else Status.PROCESSING  # noqa: PLR2004  percent
+        for listener in listeners:
+            await asyncio.sleep(max(0.0, started + number / RATE - time.monotonic()))
+            number += 1
+            event = Progress(status=status, progress=progress, message=status.value, task_id=listener.task_id)
+            sent[listener.task_id, progress] = time.monotonic()
+            await log.publish(event)
+    await asyncio.sleep(1.0)
+    return [
+        (listener.seen.get(progress, float("inf")) - at) * 1000
+        for listener in listeners
+        for progress, at in ((progress, sent[listener.task_id, progress]) for progress in (*STEPS, 100))
+    ]
