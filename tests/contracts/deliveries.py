@@ -43,8 +43,8 @@ class Desk:
 
     def empty(self) -> None:
         self.connection.execute(
-            "truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, darkroom_dead_letters, messages, audit_log,"
-            " user_preferences, image_generation_jobs cascade"
+            "truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, darkroom_dead_letters, messages,"
+            " audit_log, user_preferences, image_generation_jobs cascade"
         )
 
     def one(self, query: str, *values: object) -> Any:

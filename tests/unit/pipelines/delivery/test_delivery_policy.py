@@ -32,7 +32,8 @@ def test_a_rate_limit_waits_what_it_asks_for() -> None:
 
 
 def test_a_webhook_is_tried_for_a_day_with_growing_pauses() -> None:
-    age, pauses = 0.0, []
+    age = 0.0
+    pauses: list[float] = []
     while (delay := delay_s(Transient(), a_delivery(ChannelName.WEBHOOK, attempts=len(pauses), age_s=age))) is not None:
         pauses.append(delay)
         age += delay

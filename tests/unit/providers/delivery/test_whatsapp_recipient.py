@@ -20,7 +20,9 @@ def test_no_number_is_said_to_be_missing(typed: str | None) -> None:
     assert refused.value.error_code == "no_phone"
 
 
-@pytest.mark.parametrize("typed", ["0151 23456789", "hello", "12345", "+1234567890123456", "+49151/2345", "+49\n151 2345678x"])
+@pytest.mark.parametrize(
+    "typed", ["0151 23456789", "hello", "12345", "+1234567890123456", "+49151/2345", "+49\n151 2345678x"]
+)
 def test_what_is_no_number_is_refused_and_not_repeated(typed: str) -> None:
     with pytest.raises(Invalid) as refused:
         recipient(typed)

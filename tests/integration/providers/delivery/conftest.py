@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from providers.records import PostgresRpc, Records
+from tests.contracts.deliveries import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    """The records of deliveries in an empty database."""
+    rpc = PostgresRpc(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = Desk(connection, Records(rpc))
+        found.empty()
+        yield found
+    await rpc.aclose()

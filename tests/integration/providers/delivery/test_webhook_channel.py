@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import time
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from providers.delivery.webhook import WebhookChannel
+from providers.delivery.webhook_secrets import secret
+from schemas.delivery import ChannelName, Kind
+from schemas.errors import DarkroomError, Invalid, RateLimited, Transient
+from tests.contracts.a_delivery import a_delivery
+from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
+from tests.contracts.far_end import FarEnd, always, far_end, hang, nobody_listens
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator
+
+    from providers.fetch.addresses import IPAddress
+    from schemas.delivery import Delivery
+    from tests.contracts.deliveries import Desk
+    from tests.contracts.far_end import Asked
+
+KEY = b"our key"
+HERE = ("127.0.0.0/8",)
+EVENT = {"type": "generation.completed", "data": {"task_id": "t1", "result_urls": ["https://files.example/1"]}}
+
+
+def event(task_id: str = "t1", run: int = 1) -> Delivery:
+    return a_delivery(ChannelName.WEBHOOK, Kind.RESULT, task_id=task_id, run=run, owner_id="shop-1", message=EVENT)
+
+
+def channel(desk: Desk, networks: tuple[str, ...] = HERE, **more: Any) -> WebhookChannel:
+    return WebhookChannel(desk.deliveries, keys=[KEY], allowed_networks=networks, timeout_s=0.5, **more)
+
+
+async def told(desk: Desk, handler: Any, path: str = "/hook?shop=1") -> FarEnd:
+    async with far_end(handler) as shop:
+        await desk.deliveries.webhook("shop-1", "set", f"{shop.url}{path}")
+        sender = channel(desk)
+        try:
+            await sender.deliver(event(), on_sending=goes_out)
+        finally:
+            await sender.aclose()
+    return shop
+
+
+def signature(asked: Asked, text: str) -> str:
+    signed = f"{asked.headers['webhook-id']}.{asked.headers['webhook-timestamp']}.".encode() + asked.body
+    key = base64.b64decode(text.removeprefix("whsec_"))
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+
+
+class TestWebhookChannel(DeliveryChannelContract):
+    @pytest.fixture
+    async def bench(self, desk: Desk) -> AsyncIterator[Bench]:
+        numbers = iter(range(100))
+
+        async def new() -> Delivery:
+            return event(f"t{next(numbers)}")
+
+        async with far_end(always(204)) as shop:
+            await desk.deliveries.webhook("shop-1", "set", f"{shop.url}/hook")
+            sender = channel(desk)
+            yield Bench(sender, new, lambda: len({asked.headers["webhook-id"] for asked in shop.asked}))
+            await sender.aclose()
+
+
+async def test_a_result_is_posted_and_signed_as_standard_webhooks_say(desk: Desk) -> None:
+    shop = await told(desk, always(200))
+    (asked,) = shop.asked
+    assert (asked.method, asked.path) == ("POST", "/hook?shop=1")
+    assert asked.json == EVENT
+    assert asked.headers["webhook-id"] == "msg_t1_1"
+    assert abs(int(asked.headers["webhook-timestamp"]) - time.time()) < 5
+    assert asked.headers["webhook-signature"] == signature(asked, secret(KEY, "shop-1", 1))
+
+
+async def test_right_after_a_rotation_either_secret_verifies(desk: Desk) -> None:
+    await desk.deliveries.webhook("shop-1", "set", "https://shop.example")
+    await desk.deliveries.webhook("shop-1", "rotate")
+    (asked,) = (await told(desk, always(200))).asked
+    both = {signature(asked, secret(KEY, "shop-1", version)) for version in (1, 2)}
+    assert set(asked.headers["webhook-signature"].split(" ")) == both
+
+
+async def test_every_attempt_has_the_same_id_and_each_run_its_own(desk: Desk) -> None:
+    async with far_end(always(200)) as shop:
+        await desk.deliveries.webhook("shop-1", "set", shop.url)
+        sender = channel(desk)
+        for delivery in (event(), event(), event(run=2)):
+            await sender.deliver(delivery, on_sending=goes_out)
+        await sender.aclose()
+    assert [asked.headers["webhook-id"] for asked in shop.asked] == ["msg_t1_1", "msg_t1_1", "msg_t1_2"]
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 500, 503])
+async def test_whatever_is_no_success_is_tried_again(desk: Desk, status: int) -> None:
+    with pytest.raises(Transient):
+        await told(desk, always(status, {}, location="https://elsewhere.example"))
+
+
+async def test_a_rate_limit_says_for_how_long(desk: Desk) -> None:
+    with pytest.raises(RateLimited) as error:
+        await told(desk, always(429, {}, retry_after="30"))
+    assert error.value.retry_after == 30
+
+
+async def hang_up(_: Asked, writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("handler", [hang, hang_up])
+async def test_a_receiver_that_does_not_answer_is_tried_again(desk: Desk, handler: Any) -> None:
+    started = time.monotonic()
+    with pytest.raises(Transient):
+        await told(desk, handler)
+    assert time.monotonic() - started < 2
+
+
+async def test_a_receiver_that_nobody_runs_is_tried_again(desk: Desk) -> None:
+    await desk.deliveries.webhook("shop-1", "set", await nobody_listens())
+    sender = channel(desk)
+    with pytest.raises(Transient):
+        await sender.deliver(event(), on_sending=goes_out)
+    await sender.aclose()
+
+
+async def test_a_receiver_that_is_gone_is_not_told_again(desk: Desk) -> None:
+    with pytest.raises(Invalid) as error:
+        await told(desk, always(410))
+    assert error.value.error_code == "webhook_gone"
+    webhook = await desk.deliveries.webhook("shop-1")
+    assert webhook is not None
+    assert webhook.disabled_at is not None
+
+
+async def test_a_webhook_that_was_dropped_meanwhile_is_told_nothing(desk: Desk) -> None:
+    sender = channel(desk)
+    with pytest.raises(Invalid) as error:
+        await sender.deliver(event(), on_sending=goes_out)
+    await sender.aclose()
+    assert error.value.error_code == "no_webhook"
+
+
+async def refusal(desk: Desk, url: str, **more: Any) -> DarkroomError:
+    await desk.deliveries.webhook("shop-1", "set", url)
+    sender = channel(desk, **more)
+    with pytest.raises(Invalid) as error:
+        await sender.deliver(event(), on_sending=goes_out)
+    await sender.aclose()
+    return error.value
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "0.0.0.0", "[::ffff:127.0.0.1]"])
+async def test_nobody_is_told_inside_our_own_network(desk: Desk, host: str) -> None:
+    error = await refusal(desk, f"https://{host}:8443/hook", networks=())
+    assert error.error_code == "address_not_public"
+
+
+async def test_a_name_that_leads_inside_is_refused(desk: Desk) -> None:
+    async def resolve(_: str) -> list[IPAddress]:
+        return [ip_address("93.184.215.14"), ip_address("127.0.0.1")]
+
+    error = await refusal(desk, "https://shop.example/hook", networks=(), resolve=resolve)
+    assert error.error_code == "address_not_public"
+
+
+async def test_results_are_not_sent_in_the_clear(desk: Desk) -> None:
+    assert (await refusal(desk, "http://shop.example/hook", networks=())).error_code == "webhook_insecure"
+
+
+async def test_the_address_is_in_no_error(desk: Desk) -> None:
+    await desk.deliveries.webhook("shop-1", "set", "https://user:pw@shop.example/hook")
+    error = await refusal(desk, "https://user:pw@shop.example/hook", networks=())
+    assert "shop.example" not in f"{error} {error.details}"

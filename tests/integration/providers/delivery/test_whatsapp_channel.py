@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import SecretStr
+
+from pipelines.products.avatar import APOLOGY
+from providers.delivery.whatsapp import WhatsAppChannel
+from schemas.delivery import ChannelName, Kind
+from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
+from tests.contracts.a_delivery import a_delivery
+from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
+from tests.contracts.far_end import FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from schemas.delivery import Delivery
+    from tests.contracts.deliveries import Desk
+    from tests.contracts.far_end import Asked
+
+TOKEN = "EAAG-secret-token"
+PHONE = "+49 151 23456789"
+ACCEPTED = {"messaging_product": "whatsapp", "contacts": [{"wa_id": "x"}], "messages": [{"id": "wamid.1"}]}
+
+
+def refused(code: int) -> dict[str, Any]:
+    details = {"messaging_product": "whatsapp", "details": "words of Meta"}
+    return {"error": {"message": f"(#{code})", "type": "OAuthException", "code": code, "error_data": details}}
+
+
+def channel(desk: Desk, url: str, timeout_s: float = 5.0) -> WhatsAppChannel:
+    desk.connection.execute("insert into user_preferences values ('u1', %s) on conflict do nothing", [PHONE])
+    return WhatsAppChannel(
+        desk.deliveries, phone_number_id="1055", access_token=SecretStr(TOKEN), base_url=url, api_version="v23.0",
+        timeout_s=timeout_s,
+    )  # fmt: skip
+
+
+async def told(desk: Desk, handler: Any, delivery: Delivery | None = None) -> FarEnd:
+    async with far_end(handler) as meta:
+        sender = channel(desk, meta.url, timeout_s=0.5)
+        try:
+            await sender.deliver(delivery or a_delivery(ChannelName.WHATSAPP), on_sending=goes_out)
+        finally:
+            await sender.aclose()
+    return meta
+
+
+class TestWhatsAppChannel(DeliveryChannelContract):
+    @pytest.fixture
+    async def bench(self, desk: Desk) -> AsyncIterator[Bench]:
+        async with far_end(always(200, ACCEPTED)) as meta:
+            sender = channel(desk, meta.url)
+
+            async def new() -> Delivery:
+                return a_delivery(ChannelName.WHATSAPP)
+
+            yield Bench(sender, new, lambda: len(meta.asked))
+            await sender.aclose()
+
+
+async def test_a_photo_is_a_text_with_the_link_never_the_picture(desk: Desk) -> None:
+    meta = await told(desk, always(200, ACCEPTED))
+    (asked,) = meta.asked
+    assert (asked.method, asked.path) == ("POST", "/v23.0/1055/messages")
+    assert asked.headers["authorization"] == f"Bearer {TOKEN}"
+    assert asked.json == {
+        "messaging_product": "whatsapp",
+        "to": "4915123456789",
+        "type": "text",
+        "text": {"body": "Here's your photo (link valid 24h): https://files.example/p.jpg?s=1"},
+    }
+
+
+async def test_an_apology_is_its_plain_text(desk: Desk) -> None:
+    apology = a_delivery(ChannelName.WHATSAPP, Kind.APOLOGY, message={"user_id": "u1", "text": APOLOGY})
+    meta = await told(desk, always(200, ACCEPTED), apology)
+    assert meta.asked[0].json["text"] == {"body": APOLOGY}
+
+
+async def test_nothing_goes_out_to_somebody_without_a_number(desk: Desk) -> None:
+    stranger = a_delivery(ChannelName.WHATSAPP, message={"user_id": "u2", "url": "https://files.example/p"})
+    async with far_end(always(200, ACCEPTED)) as meta:
+        sender = channel(desk, meta.url)
+        with pytest.raises(Invalid) as unknown:
+            await sender.deliver(stranger, on_sending=goes_out)
+        await sender.aclose()
+    assert unknown.value.error_code == "no_phone"
+    assert meta.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (429, 130429, RateLimited),
+        (400, 131056, RateLimited),
+        (400, 131047, Invalid),
+        (400, 131026, Invalid),
+        (401, 190, Invalid),
+        (500, 131000, Transient),
+        (503, 131016, Transient),
+    ],
+)
+async def test_metas_errors_are_understood(desk: Desk, status: int, code: int, kind: type[DarkroomError]) -> None:
+    with pytest.raises(DarkroomError) as error:
+        await told(desk, always(status, refused(code)))
+    assert type(error.value) is kind
+    assert error.value.details["graph_code"] == code
+
+
+async def test_a_rate_limits_retry_after_is_kept(desk: Desk) -> None:
+    with pytest.raises(RateLimited) as error:
+        await told(desk, always(429, refused(130429), retry_after="7"))
+    assert error.value.retry_after == 7
+
+
+async def test_no_connection_is_certainly_not_told(desk: Desk) -> None:
+    sender = channel(desk, await nobody_listens())
+    with pytest.raises(Transient) as error:
+        await sender.deliver(a_delivery(ChannelName.WHATSAPP), on_sending=goes_out)
+    await sender.aclose()
+    assert not isinstance(error.value, Ambiguous)
+
+
+@pytest.mark.parametrize("handler", [hang, cut, always(502, b"<html>Bad gateway</html>")])
+async def test_where_nobody_knows_whether_it_arrived_it_says_so_in_time(desk: Desk, handler: Any) -> None:
+    started = time.monotonic()
+    with pytest.raises(Ambiguous):
+        await told(desk, handler)
+    assert time.monotonic() - started < 2
+
+
+async def test_a_flood_of_an_answer_is_cut_off(desk: Desk) -> None:
+    meta = await told(desk, flood)
+    assert len(meta.asked) == 1
+
+
+async def test_the_token_is_not_taken_along_to_another_place(desk: Desk) -> None:
+    async with far_end(always(200, ACCEPTED)) as other:
+
+        async def elsewhere(_: Asked, writer: asyncio.StreamWriter) -> None:
+            say(writer, 307, {}, location=f"{other.url}/v23.0/1055/messages")
+
+        with pytest.raises(Invalid):
+            await told(desk, elsewhere)
+        assert other.asked == []
+
+
+async def test_neither_token_nor_number_nor_link_is_in_an_error(desk: Desk) -> None:
+    for handler in (always(400, refused(131026)), always(401, refused(190)), cut):
+        with pytest.raises(DarkroomError) as error:
+            await told(desk, handler)
+        said = f"{error.value} {error.value.details} {error.value.public_message}"
+        assert not any(secret in said for secret in (TOKEN, "4915123456789", "files.example"))
