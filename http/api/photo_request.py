@@ -26,6 +26,15 @@ MAX_PARTS = 16
 _PICTURE = "image"
 
 
+def _forms() -> MultipartFormHandler:
+    options = MultipartParseOptions()
+    options.max_body_part_count = MAX_PARTS
+    return MultipartFormHandler(options)
+
+
+_FORMS = _forms()
+
+
 class PhotoRequest(NamedTuple):
     """What was asked, and the picture if it came along."""
 
@@ -69,9 +78,7 @@ def _asked(fields: dict[str, Any]) -> EstimateRequest:
 
 
 async def _read_form(req: Request, max_picture_bytes: int) -> tuple[dict[str, Any], bytes | None]:
-    options = MultipartParseOptions()
-    options.max_body_part_count = MAX_PARTS
-    form = await MultipartFormHandler(options).deserialize_async(req.stream, req.content_type, req.content_length)
+    form = await _FORMS.deserialize_async(req.stream, req.content_type, req.content_length)
     fields: dict[str, Any] = {}
     picture: bytes | None = None
     async for part in form:

@@ -19,7 +19,7 @@ from pipelines.sizing.limits import check_facts
 from pipelines.sizing.probabilities import LEVEL, interval, most_probable, size_probabilities, size_range
 from pipelines.sizing.scale import shoulder_cm
 from pipelines.sizing.sizes import choose
-from schemas.sizing import BodyType, Girth, Interval, Intervals, LandmarkPoint, Measurements, Sex, SizeAnswer, Wish
+from schemas.sizing import Girth, Interval, Intervals, LandmarkPoint, Measurements, Sex, SizeAnswer, Wish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,9 @@ def _answer(body: Body, facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -
     name, chart, girth = choose(facts, wish, charts)
     probabilities = size_probabilities(chart, girth.believed)
     size = most_probable(chart, probabilities, girth.mean_cm)
-    believed = _believed(body, facts)
+    girths = estimate_girths(facts)
+    believed = {f"{girth}_cm": estimate.believed for girth, estimate in girths.items()}
+    believed["shoulder_cm"] = shoulder_cm(body, facts.height_cm, facts.sex)
     return SizeAnswer(
         recommended_size=size,
         confidence=min(max(probabilities[size], 0.0), 1.0),
@@ -74,7 +76,7 @@ def _answer(body: Body, facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -
         measurements=Measurements(**{name: round(dist.mean, 1) for name, dist in believed.items()}),
         intervals=Intervals(**{name: _interval(dist) for name, dist in believed.items()}),
         interval_level=LEVEL,
-        body_type=_figure(facts),
+        body_type=body_type(girths[Girth.CHEST].mean_cm, girths[Girth.WAIST].mean_cm, facts.height_cm),
         chart=name,
         fit=wish.fit,
         warnings=doubts(body, facts),
@@ -97,16 +99,6 @@ def used(facts: Facts) -> tuple[str, ...]:
     return tuple(name for name, went in went_in.items() if went)
 
 
-def _believed(body: Body, facts: Facts) -> dict[str, NormalDist]:
-    girths = {f"{girth}_cm": estimate.believed for girth, estimate in estimate_girths(facts).items()}
-    return girths | {"shoulder_cm": shoulder_cm(body, facts.height_cm, facts.sex)}
-
-
 def _interval(dist: NormalDist) -> Interval:
     lower, upper = interval(dist)
     return Interval(lower=round(lower, 1), upper=round(upper, 1))
-
-
-def _figure(facts: Facts) -> BodyType:
-    girths = estimate_girths(facts)
-    return body_type(girths[Girth.CHEST].mean_cm, girths[Girth.WAIST].mean_cm, facts.height_cm)

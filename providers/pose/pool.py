@@ -46,7 +46,7 @@ class PosePool:
             max_waiting: How many pictures may wait for one.
             max_pixels: The largest picture that is decoded.
         """
-        self.size = size or len(os.sched_getaffinity(0))
+        self.size = size or _cores()
         self.reason: str | None = "it is being loaded"
         self._load = load
         self._max_pixels = max_pixels
@@ -116,3 +116,8 @@ class PosePool:
             self._idle.put(estimator)
         height, width = picture.rgb.shape[:2]
         return Detection(width, height, picture.original_width, picture.original_height, poses)
+
+
+def _cores() -> int:
+    """The cores that this process may use; not every system can say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
