@@ -1,4 +1,4 @@
-"""Settings: environment variables, or `.env`. Frozen, validated all at once, secrets hidden.
+"""Settings: environment variables, `.env`, or files of secrets. Frozen, validated all at once, secrets hidden.
 
 Read at the edges only (`actors`, `commands`, `http`) and handed in from there.
 """
@@ -6,17 +6,34 @@ Read at the edges only (`actors`, `commands`, `http`) and handed in from there.
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 #: A comma-separated list in the environment, a tuple here.
 Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class SecretFiles(SecretsSettingsSource):
+    """Settings from files named after them; a blank file is like none, as a blank variable is."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The value or None, its name, whether it must be parsed."""
+        value, name, is_complex = super().get_field_value(field, field_name)
+        return value or None, name, is_complex
 
 
 class Settings(BaseSettings):
@@ -25,6 +42,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  ours leaves out what is blank
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over `.env`, which wins over the files in `SECRETS_DIR` (`/run/secrets`)."""
+        folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
+        files = (SecretFiles(settings_cls, folder),) if folder.is_dir() else ()
+        return init_settings, env_settings, dotenv_settings, *files
 
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey: redis://, rediss://, unix://, sentinel://")
     database_url: SecretStr | None = Field(None, description="PostgreSQL for records; wins over Supabase")
