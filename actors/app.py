@@ -15,6 +15,7 @@ from actors.worker import WorkerMiddleware
 from pipelines.engine.broker import Broker
 from pipelines.engine.stage import stage as make_stage
 from providers import logs
+from providers.container import container_name
 from providers.embedded import NotRunningError, resolve
 from settings import SettingsError, load
 
@@ -39,6 +40,8 @@ broker = Broker(
     limits=queues.limits(settings.worker_concurrency),
     middleware=[CurrentMessage(), PeriodiqMiddleware(skip_delay=30), worker],
 )
+# By this a container's health check knows the heartbeats of its own worker.
+broker.broker_id = f"{container_name()}/{broker.broker_id}"
 dramatiq.set_broker(broker)
 
 
