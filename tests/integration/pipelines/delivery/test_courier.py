@@ -1,0 +1,240 @@
+"""The courier: from the table to the channels, whatever fails on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import redis.asyncio
+
+from pipelines.delivery.courier import OUTCOME_UNKNOWN, Courier
+from providers.delivery.bell import LIST, Bell
+from providers.delivery.fake import FakeChannel
+from providers.delivery.web import WebChannel
+from providers.records import PostgresRpc, Records
+from schemas.delivery import Announcement, ChannelName, Kind
+from schemas.errors import Ambiguous, Invalid, RateLimited, Transient
+from tests.contracts.deliveries import LEASE_S, Desk, photo
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from providers.delivery import OnSending
+    from schemas.delivery import Delivery
+    from schemas.errors import DarkroomError
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    rpc = PostgresRpc(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = Desk(connection, Records(rpc))
+        found.empty()
+        yield found
+    await rpc.aclose()
+
+
+@pytest.fixture
+async def bell(redis_url: str, flush_redis: None) -> AsyncIterator[Bell]:  # noqa: ARG001  starts empty
+    client = redis.asyncio.Redis.from_url(redis_url)
+    yield Bell(client)
+    await client.aclose()
+
+
+def whatsapp(*failures: DarkroomError) -> FakeChannel:
+    return FakeChannel(ChannelName.WHATSAPP, failures)
+
+
+async def hand_over(desk: Desk, kind: Kind = Kind.PHOTO, channel: ChannelName = ChannelName.WHATSAPP) -> str:
+    task_id = desk.ended_job(state="failed" if kind is Kind.APOLOGY else "completed")
+    message = {"user_id": "u1", "avatar_id": "a1", "url": "https://files.example/1", "text": "Sorry."}
+    await desk.deliveries.hand_over(task_id, 3, [Announcement(kind=kind, channel=channel, message=message)])
+    return task_id
+
+
+async def look(courier: Courier, desk: Desk) -> int:
+    """One look, as if everything that waits had waited long enough."""
+    desk.let_claims_run_out()
+    found = await courier.look()
+    await courier.settle()
+    return found
+
+
+async def only(desk: Desk, task_id: str) -> Delivery:
+    (found,) = await desk.deliveries.of_task(task_id)
+    return found
+
+
+async def test_what_is_due_is_delivered_once(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp()
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(courier, desk) for _ in range(2)] == [1, 0]
+    assert len(channel.sent) == 1
+    assert (await only(desk, task_id)).state == "sent"
+
+
+async def test_the_one_apology_comes_even_if_its_first_tries_fail(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp(Transient("away"), RateLimited("slow down"), Transient("away"))
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    task_id = await hand_over(desk, Kind.APOLOGY)
+    assert [await look(courier, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    assert [item.message["text"] for item in channel.sent] == ["Sorry."]
+    assert (await only(desk, task_id)).state == "sent"
+
+
+async def test_when_every_try_failed_a_dead_letter_keeps_it_and_the_outcome_stands(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp(*(Transient("away", code="unreachable") for _ in range(4)))
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(courier, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    (letter,) = await desk.records.letters()
+    assert (letter.code, letter.task_id) == ("unreachable", task_id)
+    job = await desk.records.job(task_id)
+    assert job is not None
+    assert (job.state, job.failure) == ("completed", None)
+
+
+async def test_a_retry_waits_two_seconds_first(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp(Transient("away"))
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    task_id = await hand_over(desk)
+    await look(courier, desk)
+    waits = desk.one(
+        "select extract(epoch from next_at - now())::float8 from darkroom_deliveries where task_id = %s", task_id
+    )
+    assert 1.0 < waits <= 2.5
+
+
+@pytest.mark.parametrize("error", [Invalid("closed", code="window_closed"), Invalid("none", code="no_phone")])
+async def test_what_cannot_pass_is_not_tried_again(desk: Desk, bell: Bell, error: DarkroomError) -> None:
+    channel = whatsapp(error)
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(courier, desk) for _ in range(2)] == [1, 0]
+    assert (await only(desk, task_id)).code == error.error_code
+    assert not channel.sent
+
+
+async def test_what_may_have_arrived_is_not_sent_again(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp(Ambiguous("no answer", code="whatsapp_unknown"))
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(courier, desk) for _ in range(2)] == [1, 0]
+    found = await only(desk, task_id)
+    assert (found.state, found.code) == ("sent", "whatsapp_unknown")
+
+
+async def test_a_courier_killed_while_sending_leaves_nothing_to_send_twice(desk: Desk, bell: Bell) -> None:
+    task_id = await hand_over(desk)
+    (claimed,) = await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
+    await desk.deliveries.sending(claimed)
+    channel = whatsapp()
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    await look(courier, desk)
+    found = await only(desk, task_id)
+    assert (found.state, found.code, len(channel.sent)) == ("sent", OUTCOME_UNKNOWN, 0)
+
+
+async def test_a_courier_killed_before_sending_is_replaced(desk: Desk, bell: Bell) -> None:
+    await hand_over(desk)
+    await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
+    channel = whatsapp()
+    await look(Courier(desk.deliveries, bell, {channel.name: channel}), desk)
+    assert len(channel.sent) == 1
+
+
+async def test_a_courier_killed_between_writing_and_settling_has_written_once(desk: Desk, bell: Bell) -> None:
+    """A web message and its mark are one transaction, so there is no moment between them."""
+    user = desk.user()
+    task_id = desk.ended_job(user)
+    await desk.deliveries.hand_over(task_id, 3, [photo(user)])
+
+    class Killed(WebChannel):
+        async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:
+            await super().deliver(delivery, on_sending=on_sending)
+            raise Transient("the connection broke after the commit")
+
+    for channel in (Killed(desk.deliveries), WebChannel(desk.deliveries)):
+        await look(Courier(desk.deliveries, bell, {ChannelName.WEB: channel}), desk)
+    assert desk.one("select count(*) from messages where user_id = %s", user) == 1
+    assert (await only(desk, task_id)).state == "sent"
+
+
+async def test_a_channel_that_is_not_set_up_is_said_so(desk: Desk, bell: Bell) -> None:
+    task_id = await hand_over(desk)
+    await look(Courier(desk.deliveries, bell, {}), desk)
+    assert (await only(desk, task_id)).code == "channel_not_set_up"
+
+
+async def test_a_crashing_channel_takes_nobody_along(desk: Desk, bell: Bell) -> None:
+    class Crashing(FakeChannel):
+        async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  it crashes
+            raise ZeroDivisionError
+
+    channels: dict[ChannelName, Any] = {
+        ChannelName.WHATSAPP: Crashing(ChannelName.WHATSAPP),
+        ChannelName.WEBHOOK: FakeChannel(ChannelName.WEBHOOK),
+    }
+    await desk.deliveries.webhook("u1", "set", "https://shop.example")
+    crashed = await hand_over(desk)
+    task_id = desk.ended_job("u1")
+    event = Announcement(kind=Kind.RESULT, channel=ChannelName.WEBHOOK, message={})
+    await desk.deliveries.hand_over(task_id, 3, [event])
+    assert await look(Courier(desk.deliveries, bell, channels), desk) == 2
+    assert (await only(desk, crashed)).state == "dead"
+    assert (await only(desk, task_id)).state == "sent"
+
+
+@contextlib.asynccontextmanager
+async def running(courier: Courier) -> AsyncIterator[None]:
+    stopped = asyncio.Event()
+    task = asyncio.create_task(courier.run(stopped))
+    try:
+        yield
+    finally:
+        stopped.set()
+        await task
+
+
+async def until_sent(channel: FakeChannel, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(channel.sent) < count:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_courier_that_is_rung_for_delivers_at_once(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp()
+    async with running(Courier(desk.deliveries, bell, {channel.name: channel})):
+        await hand_over(desk)
+        await bell.ring()
+        await until_sent(channel, 1)
+
+
+async def test_a_courier_that_nobody_rings_for_looks_by_itself(desk: Desk, bell: Bell) -> None:
+    channel = whatsapp()
+    async with running(Courier(desk.deliveries, bell, {channel.name: channel})):
+        await hand_over(desk)
+        await until_sent(channel, 1)
+
+
+async def test_a_dead_letter_that_is_pushed_again_is_delivered_and_rubbish_is_ignored(
+    desk: Desk, bell: Bell, redis_url: str
+) -> None:
+    channel = whatsapp(Invalid("closed", code="window_closed"))
+    courier = Courier(desk.deliveries, bell, {channel.name: channel})
+    await hand_over(desk)
+    await look(courier, desk)
+    (letter,) = await desk.records.letters()
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        for item in (b"not json", b"{}", b"[1]", letter.payload.encode()):
+            await client.lpush(LIST, item)
+        async with running(courier):
+            await until_sent(channel, 1)
+            async with asyncio.timeout(10):
+                while await client.llen(LIST):
+                    await asyncio.sleep(0.02)
+    assert len(channel.sent) == 1
