@@ -12,13 +12,15 @@ from dramatiq import Message
 
 from pipelines.engine.broker import Broker
 from pipelines.engine.driver import hand_on, put_back, tell
-from pipelines.engine.registry import Work
+from pipelines.engine.registry import Stop, Work
 from pipelines.engine.steps import Again, Forward, Step, Tell
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between tries while the queue can't be reached.
 RETRY_S = 0.5
+#: Who lost the job or leaves need not try on. Who ended it still owes the telling.
+GIVES_UP = frozenset({Stop.LOST, Stop.SHUTDOWN})
 
 
 def carry_out(broker: Broker, message: Message[Any], step: Step, work: Work, *, patience_s: float) -> None:
@@ -34,7 +36,7 @@ def carry_out(broker: Broker, message: Message[Any], step: Step, work: Work, *, 
         try:
             action()
         except redis.exceptions.RedisError:
-            if work.stop is not None or time.monotonic() > deadline:
+            if work.stop in GIVES_UP or time.monotonic() > deadline:
                 log.exception("hand_on_given_up", task_id=work.task_id, stage=work.stage.value)
                 return
             time.sleep(RETRY_S)

@@ -9,7 +9,7 @@ from pipelines.engine.steps import Again, Delivery, Next, Nothing, Step
 from providers.progress import ProgressLog
 from providers.records import Records
 from schemas.common import StageName
-from schemas.errors import DarkroomError, RateLimited
+from schemas.errors import DarkroomError, RateLimited, Unavailable
 from schemas.progress import Progress, Status
 
 log = structlog.get_logger(__name__)
@@ -42,9 +42,21 @@ class Retries:
     async def _again(self, delivery: Delivery, error: DarkroomError, retry: Retry) -> Step:
         job, delay_s = delivery.job, retry.delay_s
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
+        try:
+            if not await self._announce(delivery, error, delay_s):
+                return Nothing()
+        except Unavailable as away:
+            # The same outage may be why the stage is tried again. A lease that runs out meanwhile brings the job back.
+            log.warning("retry_not_announced", error=str(away))
+        again = {"attempt": job.attempt + 1, "delivery": 0} if retry.counted else {"delivery": job.delivery + 1}
+        return Again(job.model_copy(update=again), delay_s)
+
+    async def _announce(self, delivery: Delivery, error: DarkroomError, delay_s: float) -> bool:
+        """Cover the delay with the lease and show a rate limit to the user; false if the job is another's by now."""
+        job = delivery.job
         held = await self._records.renew({job.task_id: job.token}, delay_s + self._lease_s)
         if job.task_id not in held:
-            return Nothing()
+            return False
         if isinstance(error, RateLimited) and delivery.stage is not StageName.NOTIFY:
             await self._records.hold(job.task_id, job.token, HELD)
             await self._progress.publish(
@@ -53,5 +65,4 @@ class Retries:
                     stage=delivery.stage.value, run=job.run, attempt=job.token,
                 )
             )  # fmt: skip
-        again = {"attempt": job.attempt + 1, "delivery": 0} if retry.counted else {"delivery": job.delivery + 1}
-        return Again(job.model_copy(update=again), delay_s)
+        return True

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.engine.registry import Work
+from pipelines.engine.steps import Again, Delivery, Nothing, Step
+from pipelines.middleware import Retries
+from providers.progress import ProgressLog
+from providers.records import Records
+from providers.records.base import DatabaseUnavailable
+from providers.redis_clients import async_client
+from schemas.common import Product, StageName
+from schemas.errors import DarkroomError, RateLimited, Rejected, Transient
+from schemas.job import Job
+
+JOB = Job(
+    product=Product.TRYON, task_id="t", session_id="s", owner_id="o", channel="b2c", request_id="r", token=3, attempt=1
+)
+
+
+class Database:
+    """Answers every call alike, or not at all."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def call(self, function: str, **_: Any) -> Any:
+        if self.answer is None:
+            raise DatabaseUnavailable(function)
+        return self.answer
+
+    async def aclose(self) -> None:
+        """It holds nothing."""
+
+
+async def tried(error: DarkroomError, database: Any) -> Step:
+    async def fails(_: Delivery) -> Step:
+        raise error
+
+    progress = ProgressLog(async_client("redis://127.0.0.1:1"), ttl_s=60)
+    retries = Retries(Records(Database(database)), progress, max_retries=3, lease_s=20)
+    work = Work("t", 3, StageName.NOTIFY)
+
+    async def run(job: Job) -> Job:
+        return job
+
+    return await retries(Delivery(StageName.NOTIFY, JOB, "m", work, run), fails)
+
+
+@pytest.mark.parametrize("error", [Transient("once"), RateLimited("slower", retry_after=5)])
+async def test_a_stage_is_tried_again_although_the_database_is_away(error: DarkroomError) -> None:
+    step = await tried(error, None)
+
+    assert isinstance(step, Again)
+    assert (step.job.attempt, step.job.token) == (2, 3)
+
+
+async def test_a_job_that_another_worker_owns_is_left_to_it() -> None:
+    assert await tried(Transient("once"), {}) == Nothing()
+
+
+async def test_what_never_passes_is_not_tried_again() -> None:
+    with pytest.raises(Rejected):
+        await tried(Rejected("refused"), {"t": "running"})
