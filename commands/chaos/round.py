@@ -39,6 +39,7 @@ class Round:
         provoked: Those of them that the provider's own faults caused: hung, empty, reply lost.
         recovery_s: From the kill of a job's worker until it moved again, sorted, seconds.
         struck: How often each fault struck.
+        fates: How many of the provider's calls met which fate.
         seconds: How long it was quiet until everything had ended.
     """
 
@@ -49,6 +50,7 @@ class Round:
     recovery_s: list[float]
     take_overs: int
     struck: Counter[str]
+    fates: dict[str, int]
     seconds: float
 
     @property
@@ -72,6 +74,7 @@ class Round:
             "recovery_s": percentiles(self.recovery_s),
             "recoveries": len(self.recovery_s),
             "take_overs": self.take_overs,
+            "calls": self.fates,
             "quiet_s": round(self.seconds, 1),
         }
 
@@ -115,7 +118,7 @@ def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Co
     extra, provoked = _paid(servers, kind, load.tasks)
     return Round(
         kind, ledger, extra, provoked, recoveries.seconds(faults.kills), len(recoveries.take_overs),
-        Counter(name for _, name in faults.struck), quiet_s,
+        Counter(name for _, name in faults.struck), servers.provider.fates(kind), quiet_s,
     )  # fmt: skip
 
 
