@@ -1,0 +1,205 @@
+"""A batch: side by side, shown one by one, each picture paid for once, and what happens when part of it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import uuid
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import redis.asyncio
+from PIL import Image
+
+from pipelines.engine.driver import plan_job
+from pipelines.products.images import IMAGES
+from pipelines.stages.generate import Generate
+from providers.fetch import Fetcher, FetchPolicy
+from providers.images.base import GeneratedImage, ImageRequest
+from providers.progress import ProgressLog
+from providers.records import PostgresRpc, Records
+from providers.scratch.folder import FolderScratch
+from schemas.common import JobState
+from schemas.errors import DarkroomError, Fenced, RateLimited, Rejected, Transient
+from schemas.job import Job
+from schemas.progress import channel
+from schemas.tasks import ImagesTask
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+def _jpeg() -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(data, "JPEG")
+    return data.getvalue()
+
+
+class Studio:
+    """Whoever generates: counts its calls, and fails where it is told, by picture."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[int] = Counter()
+        self.failures: dict[int, list[DarkroomError]] = {}
+        self.most_at_once = 0
+        self._at_once = 0
+
+    async def generate(self, request: ImageRequest, **_: Any) -> GeneratedImage:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            self.calls[request.index] += 1
+            await asyncio.sleep(0.02 * (request.index + 1))
+            if self.failures.get(request.index):
+                raise self.failures[request.index].pop(0)
+            return GeneratedImage(provider="mock", model="mock", data=_jpeg(), input_tokens=1)
+        finally:
+            self._at_once -= 1
+
+
+class Batch:
+    """One batch of four in a real database."""
+
+    def __init__(self, records: Records, progress: ProgressLog, folder: Path, database: psycopg.Connection) -> None:
+        self.studio = Studio()
+        self.records = records
+        self.database = database
+        self._progress = progress
+        self._folder = folder
+        self.job_id, self.task_id = str(uuid.uuid4()), str(uuid.uuid4())
+
+    async def start(self, count: int = 4) -> Job:
+        self.database.execute(
+            "insert into image_generation_jobs (id, workspace_id, style_id) values (%s, 'w1', 'warm')", [self.job_id]
+        )
+        task = ImagesTask.model_validate(
+            {
+                "task_id": self.task_id, "job_id": self.job_id, "workspace_id": "w1", "prompt": "a mug",
+                "style_id": "warm", "count": count,
+            }
+        )  # fmt: skip
+        await self.records.accept([IMAGES.accept(task)])
+        (row,) = await self.records.dispatch(limit=1, max_in_flight=100, lease_s=60)
+        return plan_job(row)
+
+    async def generate(self, job: Job, *, keep_partial: bool = False) -> Job:
+        fetcher = Fetcher(FetchPolicy())
+        stage = Generate(
+            generator=self.studio, fetcher=fetcher, scratch=FolderScratch(self._folder), records=self.records,
+            progress=self._progress, deadline_s=5, max_retries=3, keep_partial=keep_partial,
+        )  # fmt: skip
+        try:
+            return await stage(job)
+        finally:
+            await fetcher.aclose()
+
+    def shown(self) -> int:
+        row = self.database.execute(
+            "select progress from image_generation_jobs where id = %s", [self.job_id]
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+async def batch(database_url: str, redis_url: str, flush_redis: None, tmp_path: Path) -> AsyncIterator[Batch]:  # noqa: ARG001  starts empty
+    rpc = PostgresRpc(database_url)
+    client = redis.asyncio.Redis.from_url(redis_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("truncate darkroom_jobs, image_generation_jobs cascade")
+        yield Batch(Records(rpc), ProgressLog(client, ttl_s=60), tmp_path, connection)
+    await client.aclose()
+    await rpc.aclose()
+
+
+async def test_the_pictures_are_made_side_by_side_and_kept_in_order(batch: Batch) -> None:
+    job = await batch.generate(await batch.start())
+    assert batch.studio.most_at_once == 4
+    assert [picture.scratch for picture in job.pictures] == [f"{job.task_id}/made-{n}" for n in range(4)]
+    assert job.input_tokens == 4
+
+
+async def test_each_finished_picture_is_shown_to_session_and_subscribers(batch: Batch, redis_url: str) -> None:
+    async with redis.asyncio.Redis.from_url(redis_url) as client, client.pubsub() as subscription:
+        await subscription.subscribe(channel(batch.task_id))
+        await batch.generate(await batch.start())
+        events: list[dict[str, Any]] = []
+        while message := await subscription.get_message(timeout=0.5):
+            events += [json.loads(message["data"])] if message["type"] == "message" else []
+    assert [event["progress"] for event in events] == [42, 55, 67, 80]
+    assert events[-1]["message"] == "Rendering... 4 of 4"
+    assert batch.shown() == 80
+
+
+async def test_only_the_picture_that_failed_is_tried_again(batch: Batch) -> None:
+    job = await batch.start()
+    batch.studio.failures[2] = [Transient("a 500")]
+    with pytest.raises(Transient):
+        await batch.generate(job)
+    assert batch.shown() == 67
+    again = await batch.generate(job.model_copy(update={"attempt": 1}))
+    assert batch.studio.calls == {0: 1, 1: 1, 2: 2, 3: 1}
+    assert len(again.pictures) == 4
+
+
+async def test_a_worker_that_took_over_pays_only_for_what_was_not_made(batch: Batch) -> None:
+    job = await batch.start()
+    batch.studio.failures[3] = [Transient("its worker died")]
+    with pytest.raises(Transient):
+        await batch.generate(job)
+    batch.database.execute("update darkroom_jobs set lease_until = now() - interval '1 s'")
+    row = await batch.records.recover(job.task_id, job.token, max_recoveries=3, lease_s=60)
+    assert row is not None
+    await batch.generate(plan_job(row))
+    assert batch.studio.calls == {0: 1, 1: 1, 2: 1, 3: 2}
+    with pytest.raises(Fenced):
+        await batch.generate(job)
+
+
+async def test_one_refused_picture_fails_the_whole_at_once(batch: Batch) -> None:
+    job = await batch.start()
+    batch.studio.failures = {1: [Rejected("no")], 2: [Transient("a 500")]}
+    with pytest.raises(Rejected):
+        await batch.generate(job)
+
+
+async def test_a_setting_keeps_what_worked_when_the_rest_failed_for_good(batch: Batch) -> None:
+    job = await batch.start()
+    batch.studio.failures = {1: [Rejected("no")]}
+    kept = await batch.generate(job, keep_partial=True)
+    assert [picture.scratch for picture in kept.pictures] == [f"{job.task_id}/made-{n}" for n in (0, 2, 3)]
+
+
+async def test_what_may_still_pass_is_tried_again_before_a_part_is_kept(batch: Batch) -> None:
+    job = await batch.start()
+    batch.studio.failures = {0: [Transient("a 500")], 1: [RateLimited("slow", retry_after=5)], 2: [Rejected("no")] * 4}
+    with pytest.raises(RateLimited):
+        await batch.generate(job, keep_partial=True)
+    kept = await batch.generate(job.model_copy(update={"attempt": 1}), keep_partial=True)
+    assert len(kept.pictures) == 3
+
+
+async def test_what_fails_to_the_last_try_is_left_out(batch: Batch) -> None:
+    job = await batch.start()
+    batch.studio.failures = {0: [Transient("a 500")]}
+    kept = await batch.generate(job.model_copy(update={"attempt": 3}), keep_partial=True)
+    assert len(kept.pictures) == 3
+
+
+async def test_nothing_is_kept_of_a_batch_in_which_nothing_worked(batch: Batch) -> None:
+    job = await batch.start(2)
+    batch.studio.failures = {0: [Rejected("no")], 1: [Rejected("no")]}
+    with pytest.raises(Rejected):
+        await batch.generate(job, keep_partial=True)
+
+
+async def test_a_job_that_ended_is_paid_for_no_more(batch: Batch) -> None:
+    job = await batch.start()
+    batch.database.execute("update darkroom_jobs set state = %s", [JobState.CANCELLED.value])
+    with pytest.raises(Fenced):
+        await batch.generate(job, keep_partial=True)
+    assert not batch.studio.calls
