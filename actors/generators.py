@@ -37,11 +37,11 @@ class Generators:
             concurrency=settings.provider_concurrency,
             daily_usd=settings.provider_daily_usd,
         )
-        gate = Gate(client)
+        self._gate = Gate(client)
         self.routers = {
             product: Router(
                 [self._providers[name] for name in names],
-                gate,
+                self._gate,
                 limits=limits,
                 owner_daily_usd=settings.owner_daily_usd,
                 over_budget=settings.budget_policy,
@@ -53,6 +53,7 @@ class Generators:
         """Give back the providers' connections."""
         for provider in self._providers.values():
             await provider.aclose()
+        await self._gate.aclose()
 
     def _create(self, name: str) -> ImageProvider:
         settings = self._settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from pipelines.engine.policy import Retry, decide
+from pipelines.engine.policy import RATE_LIMIT_MAX_DELAY_S, Retry, decide
 from pipelines.engine.steps import Again, Delivery, Next, Nothing, Step
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -41,6 +41,11 @@ class Retries:
 
     async def _again(self, delivery: Delivery, error: DarkroomError, retry: Retry) -> Step:
         job, delay_s = delivery.job, retry.delay_s
+        if not retry.counted and delay_s > RATE_LIMIT_MAX_DELAY_S:
+            # Too long to hold a place: it waits where everybody waits.
+            log.info("job_postponed", code=error.error_code, delay_s=round(delay_s))
+            await self._records.postpone(job.task_id, job.token, delay_s, HELD)
+            return Nothing()
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
         try:
             if not await self._announce(delivery, error, delay_s):

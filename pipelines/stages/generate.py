@@ -143,6 +143,9 @@ class Generate:
                 self._request(job, index, inputs), on_work=on_work, on_call=on_call, resume=resume
             )
         except DarkroomError as error:
+            if calls:
+                tried = {"calls": [call.model_dump(mode="json") for call in calls]}
+                await self._write(job, ["tried", f"{job.token}.{job.attempt}.{key}"], tried)
             # Only work that may still be going on is worth asking about again.
             if begun and not isinstance(error, Ambiguous):
                 await self._write(job, ["calls", key], {})
@@ -188,7 +191,7 @@ class Generate:
         }
 
     async def _write(self, job: Job, path: list[str], value: Any, provider_job_id: str | None = None) -> None:
-        spent = sum(call["cost_usd"] for call in value.get("calls", ())) if path[0] == "generated" else 0.0
+        spent = sum(call["cost_usd"] for call in value.get("calls", ())) if path[0] in {"generated", "tried"} else 0.0
         written = await self._records.journal(
             job.task_id, job.token, path, value, provider_job_id=provider_job_id, spent_usd=spent
         )

@@ -83,6 +83,14 @@ class Records:
         """Put the session back to queued with `message` while the job waits; None: it goes on."""
         return bool(await self._rpc.call("darkroom_hold", p_task_id=task_id, p_token=token, p_message=message))
 
+    async def postpone(self, task_id: str, token: int, delay_s: float, message: str) -> bool:
+        """Put a running job back into the waiting room for `delay_s` seconds, its session queued with `message`."""
+        return bool(
+            await self._rpc.call(
+                "darkroom_postpone", p_task_id=task_id, p_token=token, p_delay_s=delay_s, p_message=message
+            )
+        )
+
     async def session_progress(self, task_id: str, token: int, progress: int) -> bool:
         """Show in the session how far a batch is, 0 to 100."""
         return bool(

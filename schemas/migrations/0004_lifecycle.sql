@@ -200,6 +200,26 @@ begin
     case when p_message is null then 'processing' else 'queued' end, jsonb_build_object('error_message', p_message));
 end $$;
 
+-- Puts a running job back into the waiting room for `p_delay_s` seconds, its journal kept. False if it is not ours.
+create or replace function darkroom_postpone(
+  p_task_id text, p_token bigint, p_delay_s float8, p_message text
+) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
+  if not found then
+    return false;
+  end if;
+  perform darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
+                                'queued', jsonb_build_object('error_message', p_message));
+  update darkroom_jobs
+     set state = 'waiting', not_before = now() + make_interval(secs => p_delay_s), lease_until = null
+   where task_id = p_task_id;
+  return true;
+end $$;
+
 -- Shows how far a batch is, for products whose session has a `progress` column.
 create or replace function darkroom_session_progress(p_task_id text, p_token bigint, p_progress integer) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
