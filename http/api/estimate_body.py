@@ -100,7 +100,8 @@ class EstimateBody:
     def _require_pose(self) -> PosePool:
         """Refuse before the body is read where it could not be worked on."""
         if self._pose is None:
-            raise PoseNotLoaded
+            reason = "there is no pose model: `python manage.py pose-model` puts it in place"
+            raise PoseNotLoaded(public_message=f"{PoseNotLoaded.__doc__} ({reason})")
         self._pose.require_room()
         return self._pose
 

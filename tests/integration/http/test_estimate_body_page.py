@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +9,8 @@ from PIL import Image, ImageStat
 
 from commands.figure import draw_person, jpeg
 from tests.integration.http.chromium import Chromium, executable
+from tests.integration.http.sizing_service import sizing
 from tests.integration.providers.pose.drawn import two_people
-from tests.integration.providers.pose.model import ROOT, installed_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -31,34 +27,10 @@ ANSWERED = "!document.getElementById('result').hidden && document.getElementById
 
 
 @pytest.fixture(scope="module")
-def page_url() -> Iterator[str]:
-    """The page, served by gunicorn with the real model."""
-    installed_model()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", "--worker-class", "asgi", "--pythonpath", ".,http"]
-    command += ["--bind", f"127.0.0.1:{port}", "--no-control-socket", "tests.integration.http.sizing_app:real()"]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as server:
-        try:
-            _await_port(port, server)
-            yield f"http://127.0.0.1:{port}/estimate-body"
-        finally:
-            server.terminate()
-            server.communicate(timeout=20)
-
-
-def _await_port(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        assert server.poll() is None, server.stderr and server.stderr.read().decode()
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.05)
-        else:
-            return
+def page_url(tmp_path_factory: pytest.TempPathFactory, redis_url: str, database_url: str) -> Iterator[str]:
+    """The page, served as it is deployed."""
+    with sizing(tmp_path_factory.mktemp("page"), redis_url, database_url) as service:
+        yield f"{service.url}/estimate-body"
 
 
 @pytest.fixture
@@ -189,3 +161,19 @@ async def test_nothing_is_cut_off_on_a_phone_or_in_the_dark(  # noqa: PLR0913 - 
     assert await browser.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     with Image.open(tmp_path / "page.png") as page:
         assert (ImageStat.Stat(page.convert("L").crop((0, 0, 10, 10))).mean[0] < 128) is dark
+
+
+async def test_a_token_is_asked_for_where_one_is_needed(
+    browser: Chromium, tmp_path: Path, redis_url: str, database_url: str, photo: Path
+) -> None:
+    with sizing(tmp_path, redis_url, database_url, API_TOKEN="a-secret-of-ours") as service:
+        await browser.open(f"{service.url}/estimate-body")
+        await browser.choose_file("#file", photo)
+        await browser.until("document.activeElement.id === 'height_cm'")
+        await browser.type("175")
+        await browser.press("Enter")
+        await browser.until("document.activeElement.id === 'token'")
+        await browser.type("a-secret-of-ours")
+        await browser.press("Enter")
+        await browser.until(ANSWERED)
+    browser.console.clear()  # the browser notes the 401 there
