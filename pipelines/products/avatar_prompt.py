@@ -8,8 +8,8 @@ from pipelines.products.quoting import quoted
 from schemas.tasks import Avatar
 
 _STYLE = (
-    "A photorealistic photograph of one person, as taken by a friend with a good camera: natural skin, hands and "
-    "light, a believable place, sharp eyes, no text, captions, frames or watermarks in the picture."
+    "As taken by a friend with a good camera: natural skin, hands and light, a believable place, sharp eyes; no text, "
+    "captions, frames or watermarks in the picture."
 )
 _SAFE = (
     "Keep it safe for everybody: the person is fully clothed and the scene is friendly; no nudity, sexual content, "
@@ -34,7 +34,8 @@ def avatar_prompt(avatar: Avatar, scene: str) -> str:
         ("Likeness of the reference photo", _reference(avatar.reference_image_url), _LINK_CHARS),
     )
     person = [f"{label}: {quoted(text, limit)}." for label, text, limit in about if text and text.strip()]
-    return "\n".join([_STYLE, _RULE, *person, f"Scene: {quoted(scene, _SCENE_CHARS)}.", _SAFE])
+    what = f"A photorealistic photograph of one person. Scene: {quoted(scene, _SCENE_CHARS)}."
+    return "\n".join([what, *person, _STYLE, _RULE, _SAFE])
 
 
 def _reference(url: str | None) -> str | None:

@@ -38,7 +38,7 @@ def _accept(task: ImagesTask) -> NewTask:
 
 def _plan(task: ImagesTask) -> Plan:
     reference = task.reference_image_url
-    lines = [STYLES[task.style_id], f"Product: {plain(task.prompt, MAX_PROMPT_CHARS)}"]
+    lines = [f"Product: {plain(task.prompt, MAX_PROMPT_CHARS)}", STYLES[task.style_id]]
     lines += [_REFERENCE] if reference else []
     return Plan(
         prompt="\n".join([*lines, _CLOSING]),

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from providers.images.mock_canvas import Size, caption, digest, encoded, hsv, vertical_gradient
 
 _PERSON = re.compile(r"\b(portrait|selfie|avatar|person|woman|man|girl|boy|lady|years? old|companion)\b", re.IGNORECASE)
+_NAME = re.compile(r'\bName: "([^"]+)"')
 _SKIN = ((255, 224, 196), (241, 194, 152), (214, 156, 112), (172, 116, 78), (120, 78, 52))
 _HAIR = ((38, 28, 26), (84, 54, 38), (150, 96, 52), (206, 160, 96), (120, 44, 36))
 
@@ -18,8 +19,10 @@ def draw_scene(text: str, size: Size, key: str) -> bytes:
     # Drawn at half the size: enlarging it rounds every edge off, for a quarter of the work.
     small = (max(1, size[0] // 2), max(1, size[1] // 2))
     hue = digest(text)[0] / 255
-    dice = digest(key)
     portrait = bool(_PERSON.search(text))
+    named = _NAME.search(text)
+    # Somebody with a name looks the same in every picture.
+    dice = digest(named[1] if portrait and named else key)
     scene = _portrait(small, hue, dice) if portrait else _product(small, hue, dice)
     canvas = scene.resize(size, Image.Resampling.BICUBIC)
     caption(canvas, "Portrait - mock" if portrait else "Product - mock", text, fill=(255, 255, 255))

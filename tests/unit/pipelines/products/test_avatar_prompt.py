@@ -40,8 +40,8 @@ def quotes(prompt: str) -> list[str]:
 def test_the_prompt_holds_every_field_and_the_scene() -> None:
     found = quotes(avatar_prompt(FULL, "reading in a café"))
     assert found == [
-        "Mia Sommer", "woman", "27", "Austrian", "freckles, short copper hair", "cdn.example/avatars/mia.png",
-        "reading in a café",
+        "reading in a café", "Mia Sommer", "woman", "27", "Austrian", "freckles, short copper hair",
+        "cdn.example/avatars/mia.png",
     ]  # fmt: skip
 
 
@@ -91,6 +91,6 @@ def test_whatever_is_written_the_prompt_keeps_its_shape_and_its_bound(name: str,
 
 
 def test_a_long_scene_is_cut_between_words() -> None:
-    scene = quotes(avatar_prompt(Avatar(id="a1"), "wide green hills " * 200))[-1]
+    scene = quotes(avatar_prompt(Avatar(id="a1"), "wide green hills " * 200))[0]
     assert len(scene) <= 1_500
     assert scene.endswith((" hills…", " green…", " wide…"))

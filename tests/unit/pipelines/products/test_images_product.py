@@ -32,10 +32,9 @@ def test_every_style_has_its_words() -> None:
 
 
 @pytest.mark.parametrize("style", list(Style))
-def test_a_prompt_begins_with_its_style_and_holds_the_product(style: Style) -> None:
+def test_a_prompt_names_the_product_and_then_its_style(style: Style) -> None:
     prompt = IMAGES.plan(task(style_id=style.value)).prompt
-    assert prompt.startswith(STYLES[style])
-    assert "Product: a mug\n" in prompt
+    assert prompt.startswith(f"Product: a mug\n{STYLES[style]}\n")
 
 
 def test_braces_and_lines_in_a_prompt_are_only_text() -> None:
