@@ -39,6 +39,11 @@ def scheduler(settings: Settings, env: Mapping[str, str], log: Path | None) -> C
     return _program("scheduler", (_script("periodiq"), "actors"), settings, env, log)
 
 
+def http(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
+    """The HTTP service."""
+    return _program("http", (_script("gunicorn"), "-c", "http/gunicorn.conf.py"), settings, env, log)
+
+
 def _program(name: str, argv: tuple[str, ...], settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
     # A little longer than the worker itself gives its stages.
     return Command(name, argv, ROOT, log, grace_s=settings.shutdown_grace_s + 5, env=env)

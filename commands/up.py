@@ -48,7 +48,7 @@ def _commands(settings: Settings, embedded: Embedded) -> list[Command]:
     env = programs.environment(settings, embedded)
     if settings.log_format == "auto" and sys.stderr.isatty():
         env["LOG_FORMAT"] = "console"
-    return [programs.worker(settings, env, None), programs.scheduler(settings, env, None)]
+    return [start(settings, env, None) for start in (programs.worker, programs.scheduler, programs.http)]
 
 
 def _what_runs(settings: Settings, embedded: Embedded, supervisor: Supervisor, commands: list[Command]) -> Table:
@@ -62,6 +62,7 @@ def _what_runs(settings: Settings, embedded: Embedded, supervisor: Supervisor, c
         table.add_row(
             command.name, str(supervisor.pid(command.name)), " ".join((Path(command.argv[0]).name, *command.argv[1:]))
         )
+    table.add_row("address", "", f"http://{settings.host}:{settings.port}")
     table.add_row("data", "", str(settings.data_dir.resolve()))
     table.add_row("supervisor", str(os.getpid()), "starts again what dies")
     return table

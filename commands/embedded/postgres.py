@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 import psycopg
 
 from commands.embedded import postgres_programs

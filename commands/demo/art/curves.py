@@ -44,7 +44,7 @@ def mirrored(half: Sequence[Point], middle: float = 50.0) -> list[Point]:
 def limb(joints: Sequence[Joint], *, cut: bool = False) -> list[Point]:
     """The outline of something that has a middle line and a thickness, with round ends, the last one `cut` straight."""
     line = smooth([(x, y) for x, y, _ in joints], closed=False)
-    radii = [radius for radius, _ in smooth([(radius, 0.0) for _, _, radius in joints], closed=False)]
+    radii = [radius for radius, _ in smooth([(joint[2], place) for place, joint in enumerate(joints)], closed=False)]
     sides: tuple[list[Point], list[Point]] = ([], [])
     for index, (x, y) in enumerate(line):
         before, after = line[max(index - 1, 0)], line[min(index + 1, len(line) - 1)]

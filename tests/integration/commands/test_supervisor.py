@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 import pytest
 
 from commands.process import Command, StartError
@@ -17,6 +18,7 @@ from commands.supervisor import Supervisor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[3]
 #: Says that it runs by writing its process id, then waits; started with a child of its own.
 PROGRAM = """
 import os, subprocess, sys
@@ -82,3 +84,20 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
     missing = Command("ghost", ("/nowhere/ghost",), tmp_path, tmp_path / "ghost.log")
     with pytest.raises(StartError, match=r"ghost can't be started: .*No such file"), Supervisor([missing], say=print):
         pass
+
+
+def test_nothing_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
+    owner = f"""
+import sys
+from pathlib import Path
+from commands.process import Command
+from commands.supervisor import Supervisor
+folder = Path({str(tmp_path)!r})
+command = Command("program", (sys.executable, "-c", {PROGRAM!r}), folder, folder / "program.log", grace_s=5.0)
+with Supervisor([command], say=print):
+    sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", owner], cwd=ROOT, stdin=subprocess.PIPE) as process:
+        pids = [int(pid) for pid in lines(tmp_path, 1)[0].split()]
+        process.kill()
+    until(lambda: not any(map(alive, pids)))
