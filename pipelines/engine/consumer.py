@@ -16,6 +16,8 @@ from dramatiq.common import current_millis
 from dramatiq.errors import ConnectionClosed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from dramatiq import MessageProxy
 
     from pipelines.engine.broker import Broker
@@ -55,6 +57,18 @@ class Consumer(_RedisConsumer):
         """Move a message to the dead letters; its place is free."""
         super().nack(message)
         self._forget(message)
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Give back what was taken and not begun.
+
+        Raises:
+            ConnectionClosed: Redis is away; the jobs' leases bring them back. Dramatiq's own consumer raises an error
+                that Dramatiq's worker does not expect, and its process would never end.
+        """
+        try:
+            super().requeue(messages)
+        except redis.exceptions.RedisError as error:
+            raise ConnectionClosed(error) from None
 
     def _forget(self, message: MessageProxy) -> None:
         self._etas.pop(message.message_id, None)
