@@ -72,8 +72,9 @@ class Worker:
 
     def kill(self) -> None:
         """Kill it and its children at once, as the kernel does when memory runs out."""
-        for item in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+        for item in psutil.Process(self.process.pid).children(recursive=True):
             item.kill()
+        self.process.kill()
         self.process.wait()
 
     def signal(self, number: signal.Signals) -> None:
