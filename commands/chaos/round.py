@@ -37,6 +37,7 @@ class Round:
     Attributes:
         extra: Paid calls beyond one per task.
         provoked: Those of them that the provider's own faults caused: hung, empty, reply lost.
+        unexplained: Those that neither these nor the loss of a worker explain.
         recovery_s: From the kill of a job's worker until it moved again, sorted, seconds.
         struck: How often each fault struck.
         fates: How many of the provider's calls met which fate.
@@ -47,6 +48,7 @@ class Round:
     ledger: Ledger
     extra: int
     provoked: int
+    unexplained: int
     recovery_s: list[float]
     take_overs: int
     struck: Counter[str]
@@ -71,6 +73,7 @@ class Round:
             "double_refunds": ledger.double_refunds,
             "extra_paid_calls": self.extra,
             "provoked_paid_calls": self.provoked,
+            "unexplained_paid_calls": self.unexplained,
             "recovery_s": percentiles(self.recovery_s),
             "recoveries": len(self.recovery_s),
             "take_overs": self.take_overs,
@@ -115,9 +118,9 @@ def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Co
         quiet_s = time.monotonic() - quiet
     with psycopg.connect(servers.database_url, autocommit=True) as database:
         ledger = audit(database, load.tasks, load.owners, servers.storage)
-    extra, provoked = _paid(servers, kind, load.tasks)
     return Round(
-        kind, ledger, extra, provoked, recoveries.seconds(faults.kills), len(recoveries.take_overs),
+        kind, ledger, *_paid(servers, kind, load.tasks, recoveries),
+        recoveries.seconds(faults.kills), len(recoveries.take_overs),
         Counter(name for _, name in faults.struck), servers.provider.fates(kind), quiet_s,
     )  # fmt: skip
 
@@ -130,7 +133,11 @@ def _wait(servers: Servers, tasks: Sequence[Task], show: Any) -> None:
             time.sleep(0.5)
 
 
-def _paid(servers: Servers, kind: Kind, tasks: Sequence[Task]) -> tuple[int, int]:
-    paid, provoked = servers.provider.paid_calls(kind), servers.provider.provoked_calls(kind)
+def _paid(servers: Servers, kind: Kind, tasks: Sequence[Task], recoveries: Recoveries) -> tuple[int, int, int]:
+    """Paid calls beyond one per task: all, those that the provider provoked, those that nothing explains."""
+    paid, spoiled = servers.provider.paid_calls(kind), servers.provider.provoked_calls(kind)
+    lost = Counter(change.task_id for change in recoveries.take_overs)
     extra = {task.task_id: max(0, paid.get(task.task_id, 0) - 1) for task in tasks}
-    return sum(extra.values()), sum(min(extra[task], provoked.get(task, 0)) for task in extra)
+    provoked = {task: min(number, spoiled.get(task, 0)) for task, number in extra.items()}
+    unexplained = sum(max(0, extra[task] - provoked[task] - lost[task]) for task in extra)
+    return sum(extra.values()), sum(provoked.values()), unexplained
