@@ -3,9 +3,8 @@
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# An interpreter of your choice: make demo PYTHON=python3.12
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
-  "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo "$$p"; break; }; done)
+# An interpreter of your choice, for a new environment: make demo PYTHON=python3.12
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml
@@ -17,7 +16,7 @@ help: ## list the commands
 	  printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
-demo: ## fourteen try-on tasks from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: your own; SUPABASE=local: through Supabase)
+demo: ## tasks of all three products from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: your own; SUPABASE=local: through Supabase)
 demo: $(VENV)/demo.stamp
 	@$(BIN)/python manage.py demo $(DEMO_ARGS) $(ARGS)
 
@@ -80,10 +79,13 @@ define installed
 endef
 
 define venv
-	if [ -z "$(PYTHON)" ]; then echo "Darkroom needs Python 3.11, 3.12 or 3.13. On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi; \
 	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
-	  if ! "$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null; then \
-	    echo "$(PYTHON) can't make virtual environments here. On Debian: apt-get install python3-venv" >&2; exit 1; fi; \
-	  rm -rf $(VENV); "$(PYTHON)" -m venv $(VENV) || exit 1; \
+	  for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python); do \
+	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; python=; done; \
+	  if [ -z "$$python" ]; then \
+	    echo "Darkroom needs Python 3.11, 3.12 or 3.13. On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi; \
+	  if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "$$python can't make virtual environments here. On Debian: apt-get install python3-venv" >&2; exit 1; fi; \
+	  rm -rf $(VENV); "$$python" -m venv $(VENV) || exit 1; \
 	fi
 endef

@@ -42,7 +42,7 @@ def demo(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Watch fourteen tasks become pictures; needs and costs nothing."""
+    """Watch tasks of all three products become pictures; needs and costs nothing."""
     from commands.demo.demo import demo as run
 
     _run(lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`manage.py demo`: fourteen try-on tasks from a foreign producer's push to a gallery page."""
+"""`manage.py demo`: all three products, from a foreign producer's push to a gallery page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import psycopg
 from rich.console import Console, Group
 
 from commands import programs
-from commands.demo import gallery, tryon
+from commands.demo import avatar, gallery, images, tryon
 from commands.demo.image_host import ImageHost
 from commands.demo.pictures import Pictures
 from commands.demo.results import collect
@@ -39,7 +39,11 @@ if TYPE_CHECKING:
     from settings import Settings
 
 #: Each product's tasks; a new product adds its own module here.
-PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTask]], ...] = (tryon.tasks,)
+PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTask]], ...] = (
+    tryon.tasks,
+    avatar.tasks,
+    images.tasks,
+)
 #: However slow the machine is, the demo ends, seconds.
 DEADLINE_S = 240.0
 #: When nothing was said for longer, no worker is there, seconds.

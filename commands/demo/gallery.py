@@ -9,7 +9,9 @@ from string import Template
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from commands.demo import chat, contact_sheet
 from commands.demo.table import STAGES, credits_of
+from schemas.common import Product
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("gallery.html")
 SUMMARY = (
-    "Each card is one task that a producer pushed to a Redis list: what went in on the right, what came out on the "
-    "left. The two failures are meant: they show the sentence a user reads and the credit that went back."
+    "Everything here came out of a task that a producer pushed to a Redis list: what shoppers and shops tried on, what "
+    "companions sent into a chat, and a batch of product pictures. The failures are meant: they show the sentence a "
+    "user reads and the credit that went back."
 )
 CHANNELS = {"b2c": "shopper", "b2b": "shop"}
 
@@ -30,7 +33,9 @@ def write(folder: Path, results: Sequence[Result], seconds: float) -> Path:
     page = Template(PAGE.read_text()).substitute(
         summary=SUMMARY,
         figures=_figures(results, seconds),
-        cards="\n".join(_card(folder, result) for result in results),
+        cards="\n".join(_card(folder, result) for result in results if result.task.product is Product.TRYON),
+        chats=chat.threads(folder, results),
+        sheets=contact_sheet.sheets(folder, results),
         legend="".join(f'<span><i class="{stage}"></i>{stage}</span>' for stage in STAGES),
     )
     index = folder / "index.html"
@@ -40,7 +45,7 @@ def write(folder: Path, results: Sequence[Result], seconds: float) -> Path:
 
 def _figures(results: Sequence[Result], seconds: float) -> str:
     figures = {
-        "pictures": sum(result.picture is not None for result in results),
+        "pictures": sum(len(result.pictures) for result in results),
         "clean failures": sum(result.status == "failed" for result in results),
         "credits back": sum(result.refunded for result in results),
         "seconds": f"{seconds:.1f}",

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from commands.demo.chat import said_about
 from commands.demo.task import DemoTask, Result
 from schemas.records import JobRow
 
@@ -38,28 +39,29 @@ def collect(
     """
     folder = gallery / "results"
     folder.mkdir(parents=True)
-    return [_result(database, task, watch, storage, folder / f"{task.task_id}.jpg") for task in tasks]
+    return [_result(database, task, watch, storage, folder) for task in tasks]
 
 
-def _result(database: psycopg.Connection, task: DemoTask, watch: Watch, storage: Path, target: Path) -> Result:
+def _result(database: psycopg.Connection, task: DemoTask, watch: Watch, storage: Path, folder: Path) -> Result:
+    said = said_about(database, task)
     found = database.execute("SELECT to_jsonb(j) FROM darkroom_jobs j WHERE task_id = %s", [task.task_id]).fetchone()
     refunded = database.execute(REFUNDED, [task.session_id]).fetchone()
     job = JobRow.model_validate(found[0]) if found else None
-    url = _first_url(job)
-    if url:
+    targets = [(url, folder / f"{task.task_id}-{number}.jpg") for number, url in enumerate(_urls(job))]
+    for url, target in targets:
         _copy(url, storage, target)
     return Result(
         task=task,
         job=job,
         refunded=int(refunded[0]) if refunded else 0,
         stages_s=watch.stages_s(task.task_id),
-        picture=target if url else None,
+        pictures=tuple(target for _, target in targets),
+        said=said,
     )
 
 
-def _first_url(job: JobRow | None) -> str | None:
-    pictures = (job.outcome or {}).get("pictures", []) if job else []
-    return str(pictures[0]["url"]) if pictures else None
+def _urls(job: JobRow | None) -> list[str]:
+    return [str(picture["url"]) for picture in (job.outcome or {}).get("pictures", [])] if job else []
 
 
 def _copy(url: str, storage: Path, target: Path) -> None:

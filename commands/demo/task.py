@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from schemas.common import Product
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from schemas.common import Product
     from schemas.records import JobRow
 
 
@@ -44,6 +45,15 @@ class DemoTask:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a user was told in a chat: `kind` is photo or apology; the text, or the photo's address."""
+
+    kind: str
+    channel: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of a task.
 
@@ -51,14 +61,21 @@ class Result:
         job: Its row; None if no worker ever took it.
         refunded: Credits given back.
         stages_s: Seconds per stage, as the progress channel told it.
-        picture: The file in the gallery; None without one.
+        pictures: The files in the gallery, in order.
+        said: What its user was told; None for products without a chat.
     """
 
     task: DemoTask
     job: JobRow | None
     refunded: int
     stages_s: dict[str, float] = field(default_factory=dict)
-    picture: Path | None = None
+    pictures: tuple[Path, ...] = ()
+    said: Said | None = None
+
+    @property
+    def picture(self) -> Path | None:
+        """The first picture; None without one."""
+        return self.pictures[0] if self.pictures else None
 
     @property
     def status(self) -> str:
@@ -80,6 +97,8 @@ class Result:
     @property
     def as_meant(self) -> bool:
         """Whether it ended as it was meant to, and the credits with it."""
+        if (self.said is not None) != (self.task.product is Product.AVATAR):
+            return False
         if self.task.fails:
             return self.status == "failed" and self.refunded == self.task.credits
         return self.status == "completed" and self.refunded == 0 and self.picture is not None

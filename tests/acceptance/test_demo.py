@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -45,20 +46,20 @@ def shown(home: Path) -> dict[str, Any]:
     return data
 
 
-def test_twelve_pictures_are_made_and_two_tasks_fail_and_are_refunded(shown: dict[str, Any]) -> None:
+def test_all_three_products_make_pictures_and_what_is_meant_to_fail_is_refunded(shown: dict[str, Any]) -> None:
     assert {name: shown[name] for name in ("tasks", "completed", "failed", "refunded")} == {
-        "tasks": 14, "completed": 12, "failed": 2, "refunded": 2,
+        "tasks": 19, "completed": 16, "failed": 3, "refunded": 3,
     }  # fmt: skip
-    assert shown["products"] == {"tryon": 12, "avatar": 0, "images": 0}
+    assert shown["products"] == {"tryon": 12, "avatar": 3, "images": 1}
 
 
-def test_the_gallery_shows_twelve_pictures_beside_their_inputs_and_two_sentences(shown: dict[str, Any]) -> None:
+def test_the_gallery_shows_every_picture_beside_its_inputs_and_what_users_read(shown: dict[str, Any]) -> None:
     gallery = Path(shown["gallery"])
     page = gallery.read_text()
     assert page.count("<article") == 14
     linked = set(re.findall(r'(?:src|href)="([^"#]+)"', page))
     results = [link for link in linked if link.startswith("results/")]
-    assert len(results) == 12
+    assert len(results) == 12 + 3 + 6
     for link in linked:
         with Image.open(gallery.parent / link.replace("%20", " ")) as picture:
             picture.verify()
@@ -66,8 +67,17 @@ def test_the_gallery_shows_twelve_pictures_beside_their_inputs_and_two_sentences
     assert page.count("1 credit refunded") == 2
 
 
+def test_the_gallery_shows_the_chats_and_the_contact_sheet(shown: dict[str, Any]) -> None:
+    page = html.unescape(Path(shown["gallery"]).read_text())
+    assert page.count('class="chat ') == 2
+    assert page.count('class="says photo"') == 2
+    assert page.count("Here's your photo (link valid 24h):") == 1
+    assert page.count("I wasn't able to send you a photo right now") == 1
+    assert re.findall(r"<figcaption>(\d\d)</figcaption>", page) == ["01", "02", "03", "04", "05", "06"]
+
+
 def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any], home: Path) -> None:
-    assert shown["completed"] == 12
+    assert shown["completed"] == 16
     with Embedded(home) as servers, psycopg.connect(str(servers.database_url)) as database:
         sessions = database.execute(
             "SELECT status, count(*) FROM (SELECT status FROM generation_sessions"
@@ -76,16 +86,18 @@ def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any]
         spent = database.execute(
             "SELECT (SELECT sum(20 - balance) FROM user_credits) + (SELECT sum(20 - balance) FROM store_credits)"
         ).fetchone()
-        refunds = database.execute("SELECT count(*), count(DISTINCT session_id) FROM darkroom_ledger").fetchone()
+        refunds = database.execute(
+            "SELECT count(*), count(DISTINCT session_id) FROM darkroom_ledger WHERE kind = 'refund'"
+        ).fetchone()
     assert sessions == [("completed", 12), ("failed", 2)]
-    assert spent == (12,)
-    assert refunds == (2, 2)
+    assert spent == (16,)
+    assert refunds == (3, 3)
 
 
 def test_a_visitors_own_photo_is_used(home: Path, tmp_path: Path) -> None:
     Image.new("RGB", (640, 960), (200, 60, 120)).save(tmp_path / "me.png")
     code, data = demo(home, "--photo", str(tmp_path / "me.png"))
-    assert (code, data["completed"]) == (0, 12)
+    assert (code, data["completed"]) == (0, 16)
     page = Path(data["gallery"]).read_text()
     assert "inputs/your%20photo.png" in page
     assert "inputs/Mara.jpg" not in page
