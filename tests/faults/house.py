@@ -262,6 +262,10 @@ class House:
                 worker.kill()
         self._host.shutdown()
         self._host.server_close()
+        # The next house in this database starts with nothing in flight.
+        self.database.execute(
+            "update darkroom_jobs set state = 'cancelled', lease_until = null where state in ('waiting', 'running')"
+        )
         self.database.close()
         self.redis.close()
 
