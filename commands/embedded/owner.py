@@ -30,6 +30,7 @@ class Owner:
 
         Raises:
             AlreadyOwnedError: Another process has it.
+            StartError: It can't be written to.
         """
         self._note = data_dir / ENDPOINTS
         self._lock = _lock(data_dir)
@@ -53,8 +54,13 @@ class Owner:
 
 def _lock(data_dir: Path) -> BinaryIO:
     path = data_dir / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = path.open("ab")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = path.open("ab")
+    except OSError as error:
+        raise StartError(
+            f"{data_dir} can't be written to ({error.strerror}): set DATA_DIR to another folder."
+        ) from None
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

@@ -15,6 +15,7 @@ import redis
 
 from commands.embedded import Embedded
 from commands.embedded.owner import AlreadyOwnedError
+from commands.process import StartError
 from providers.embedded import attach
 
 if TYPE_CHECKING:
@@ -77,6 +78,12 @@ def test_others_find_the_servers_while_the_owner_lives(servers: Embedded, home: 
 def test_a_second_owner_of_a_folder_is_refused_with_a_sentence(home: Path) -> None:
     with pytest.raises(AlreadyOwnedError, match=r"is running in .* already: stop it, or set DATA_DIR"), Embedded(home):
         pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(folder: Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(StartError, match=r"file can't be written to \(Not a directory\): set DATA_DIR"):
+        Embedded(folder / "file").__enter__()
 
 
 def test_a_valkey_that_crashes_comes_back_with_what_it_held_unless_it_is_emptied(servers: Embedded) -> None:
