@@ -20,15 +20,29 @@ _OK = f"HTTP/1.1 {HTTPStatus.OK.value} ".encode()
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came of it.
+    """What came of one or more loads.
 
     Attributes:
-        per_s: Requests per second.
-        p95_ms: The 95th percentile of their durations, milliseconds.
+        seconds: How long they took altogether.
+        durations_s: How long each request took, seconds.
     """
 
-    per_s: float
-    p95_ms: float
+    seconds: float = 0.0
+    durations_s: tuple[float, ...] = ()
+
+    def __add__(self, other: Load) -> Load:
+        """One after the other."""
+        return Load(self.seconds + other.seconds, self.durations_s + other.durations_s)
+
+    @property
+    def per_s(self) -> float:
+        """Requests per second."""
+        return len(self.durations_s) / self.seconds
+
+    @property
+    def p95_ms(self) -> float:
+        """The 95th percentile of the durations, milliseconds."""
+        return quantiles(self.durations_s, n=20)[-1] * 1000
 
 
 async def upload(host: str, port: int, request: bytes, *, requests: int, concurrency: int) -> Load:
@@ -41,8 +55,7 @@ async def upload(host: str, port: int, request: bytes, *, requests: int, concurr
     left, durations = iter(range(requests)), list[float]()
     started = time.monotonic()
     await asyncio.gather(*(_client(host, port, request, left, durations) for _ in range(concurrency)))
-    seconds = time.monotonic() - started
-    return Load(requests / seconds, quantiles(durations, n=20)[-1] * 1000)
+    return Load(time.monotonic() - started, tuple(durations))
 
 
 def form_request(host: str, path: str, picture: bytes, fields: dict[str, str]) -> bytes:
