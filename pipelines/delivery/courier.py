@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 #: Deliveries in the air at once, per worker process.
 AT_ONCE = 64
 #: Seconds until an unsettled delivery is somebody else's; longer than any channel takes.
-LEASE_S = 60.0
+LEASE_S = 30.0
 #: Seconds between looks when nobody rings.
 IDLE_S = 1
 #: Seconds that deliveries in the air may take to finish when the worker stops.
