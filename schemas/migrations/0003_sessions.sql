@@ -29,10 +29,12 @@ language sql stable security definer set search_path = public, extensions, pg_te
 $$;
 
 -- An id as the table's own type writes it: producers may write a uuid in capitals, and jobs are found by their text.
+-- Without a cast: the planner would try it on a constant that is none, whatever the condition before it says.
 create or replace function darkroom_canonical_id(p_table text, p_id text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select case when darkroom_column_type(p_table, 'id') = 'uuid' and darkroom_is_id(p_table, p_id)
-              then p_id::uuid::text else p_id end
+              then regexp_replace(lower(replace(p_id, '-', '')), '^(.{8})(.{4})(.{4})(.{4})(.{12})$', '\1-\2-\3-\4-\5')
+              else p_id end
 $$;
 
 -- Moves one session to `p_to` if its status is one of `p_from`, setting the columns of `p_set` with it. True if it is

@@ -1,0 +1,127 @@
+"""The last stage: subscribers are told, the rest is handed over, and no failure changes an outcome."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import redis.asyncio
+
+from pipelines.engine.driver import plan_job, stages_left
+from pipelines.products import PRODUCTS
+from pipelines.stages.notify import notify_everybody
+from providers.delivery.bell import LIST, Bell
+from providers.progress import ProgressLog
+from providers.records import PostgresRpc, Records
+from providers.scratch.folder import FolderScratch
+from schemas.common import Product, StageName
+from schemas.job import Failure, Job
+from schemas.progress import Status
+from schemas.tasks import TASK_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+MADE = {"pictures": [{"url": "https://files.example/p.jpg?s=1", "path": "u1/p.jpg", "model": "flux"}], "elapsed_ms": 9}
+TASKS: dict[Product, dict[str, Any]] = {
+    Product.AVATAR: {"job_id": "j1", "user_id": "u1", "scene_description": "a walk", "avatar": {"id": "a1"}},
+    Product.TRYON: {
+        "task_id": "t1", "channel": "b2b", "store_id": "shop-1", "session_id": "s1",
+        "image_urls": ["https://shop.example/1.jpg"],
+    },
+}  # fmt: skip
+
+
+class Ended:
+    """Jobs that have just ended, and what is told about them."""
+
+    def __init__(self, records: Records, client: redis.asyncio.Redis, folder: Path) -> None:
+        self.records = records
+        self.client = client
+        self.progress = ProgressLog(client, ttl_s=60)
+        self.scratch = FolderScratch(folder)
+
+    async def job(self, product: Product, failure: Failure | None = None) -> Job:
+        """A job whose worker died between its end and the telling, taken over."""
+        task = PRODUCTS[product].accept(TASK_TYPES[product].model_validate(TASKS[product]))
+        await self.records.accept([task])
+        (row,) = await self.records.dispatch(limit=1, max_in_flight=9, lease_s=60)
+        if failure:
+            await self.records.fail(row.task_id, failure, token=row.token, lease_s=0)
+        else:
+            await self.records.complete(row.task_id, row.token, outcome=MADE, session={}, images=[], lease_s=0)
+        taken = await self.records.recover(row.task_id, row.token, max_recoveries=3, lease_s=60)
+        assert taken is not None
+        assert stages_left(taken) == (StageName.NOTIFY,)
+        return plan_job(taken)
+
+    async def tell(self, job: Job, bell: Bell | None = None) -> list[tuple[str, str]]:
+        """Notify; what is then to be delivered."""
+        await notify_everybody(
+            job, progress=self.progress, scratch=self.scratch, deliveries=self.records.deliveries,
+            bell=bell or Bell(self.client),
+        )  # fmt: skip
+        return [(item.kind, item.channel) for item in await self.records.deliveries.of_task(job.task_id)]
+
+
+@pytest.fixture
+async def ended(database_url: str, redis_url: str, flush_redis: None, tmp_path: Path) -> AsyncIterator[Ended]:  # noqa: ARG001  starts empty
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, store_generation_sessions")
+        connection.execute("insert into store_generation_sessions (id, store_id) values ('s1', 'shop-1')")
+    rpc = PostgresRpc(database_url)
+    client = redis.asyncio.Redis.from_url(redis_url)
+    yield Ended(Records(rpc), client, tmp_path)
+    await client.aclose()
+    await rpc.aclose()
+
+
+async def test_a_photo_is_handed_over_with_its_address_even_after_its_worker_died(ended: Ended) -> None:
+    job = await ended.job(Product.AVATAR)
+    assert await ended.tell(job) == [("photo", "web"), ("audit", "audit")]
+    photo, _ = await ended.records.deliveries.of_task("j1")
+    assert photo.message["url"] == "https://files.example/p.jpg?s=1"
+    last = await ended.progress.latest("j1")
+    assert last is not None
+    assert (last.status, last.result_urls) == (Status.COMPLETED, ("https://files.example/p.jpg?s=1",))
+    assert await ended.client.llen(LIST) == 1
+
+
+async def test_a_failure_hands_over_one_apology_however_often_it_is_told(ended: Ended) -> None:
+    job = await ended.job(Product.AVATAR, Failure(code="server_error", message="A plain sentence."))
+    assert [await ended.tell(job) for _ in range(3)] == [[("apology", "web")]] * 3
+
+
+async def test_a_try_on_of_a_shop_without_a_webhook_hands_over_nothing(ended: Ended) -> None:
+    assert await ended.tell(await ended.job(Product.TRYON)) == []
+    row = await ended.records.job("t1")
+    assert row is not None
+    assert (row.lease_until, row.notified_at is None) == (None, False)
+    assert await ended.client.llen(LIST) == 0
+
+
+async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
+    await ended.records.deliveries.webhook("shop-1", "set", "https://shop.example/hook")
+    assert await ended.tell(await ended.job(Product.TRYON)) == [("result", "webhook")]
+    (result,) = await ended.records.deliveries.of_task("t1")
+    assert result.message["type"] == "generation.completed"
+    assert result.message["timestamp"].endswith("Z")
+    assert result.message["data"] == {
+        "product": "tryon", "task_id": "t1", "session_id": "s1", "request_id": "task_t1", "run": 1,
+        "status": "completed", "result_urls": ["https://files.example/p.jpg?s=1"],
+    }  # fmt: skip
+
+
+async def test_a_shop_is_told_of_a_failure_in_the_users_words(ended: Ended) -> None:
+    await ended.records.deliveries.webhook("shop-1", "set", "https://shop.example/hook")
+    await ended.tell(await ended.job(Product.TRYON, Failure(code="rejected", message="Flagged.")))
+    (result,) = await ended.records.deliveries.of_task("t1")
+    assert result.message["type"] == "generation.failed"
+    assert result.message["data"]["error"] == {"code": "rejected", "message": "Flagged."}
+
+
+async def test_couriers_that_cannot_be_woken_do_not_hold_up_the_telling(ended: Ended, tmp_path: Path) -> None:
+    async with redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody.sock")) as away:
+        assert await ended.tell(await ended.job(Product.AVATAR), Bell(away)) == [("photo", "web"), ("audit", "audit")]
