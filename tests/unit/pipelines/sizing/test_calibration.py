@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 
 def replay(sex: Sex, *, with_weight: bool) -> list[Outcome]:
-    chance = random.Random(20261122)  # noqa: S311 - a simulation
+    chance = random.Random(20261122)
     return [_person(chance, sex, with_weight=with_weight) for _ in range(PEOPLE)]
 
 
@@ -95,7 +95,7 @@ def test_the_range_holds_the_truth_as_often_as_was_measured(sex: Sex) -> None:
 
 @pytest.mark.parametrize("with_weight", [True, False])
 @pytest.mark.parametrize("sex", [Sex.MALE, Sex.FEMALE])
-def test_the_share_said_to_be_right_is_right(sex: Sex, with_weight: bool) -> None:  # noqa: FBT001 - a parameter
+def test_the_share_said_to_be_right_is_right(sex: Sex, with_weight: bool) -> None:
     people = replay(sex, with_weight=with_weight)
     assert fmean(person.measured for person in people) == pytest.approx(
         fmean(person.right for person in people), abs=0.02

@@ -73,7 +73,7 @@ def test_age_counts_from_18_to_45_only(age: int, like: int) -> None:
         ({"sex": "male"}, False),
     ],
 )
-def test_age_is_used_where_a_regression_takes_it(facts: dict[str, object], used: bool) -> None:  # noqa: FBT001 - expected value
+def test_age_is_used_where_a_regression_takes_it(facts: dict[str, object], used: bool) -> None:
     assert uses_age(Facts.model_validate({"height_cm": 175, "age": 30, **facts})) is used
 
 
