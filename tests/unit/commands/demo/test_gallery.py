@@ -40,7 +40,7 @@ def completed(task: DemoTask, tmp_path: Path) -> Result:
     picture = tmp_path / "gallery" / "results" / "t.jpg"
     picture.parent.mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(picture)
-    return Result(task, row(JobState.COMPLETED), 0, {"generate": 1.5}, picture)
+    return Result(task, row(JobState.COMPLETED), 0, {"generate": 1.5}, (picture,))
 
 
 @pytest.fixture
@@ -86,4 +86,4 @@ def test_a_task_that_ends_otherwise_than_meant_is_noticed(task: DemoTask, comple
     assert completed.as_meant
     assert not failed.as_meant
     assert not Result(task, None, 0).as_meant
-    assert not Result(task, row(JobState.COMPLETED), 1, {}, completed.picture).as_meant
+    assert not Result(task, row(JobState.COMPLETED), 1, {}, completed.pictures).as_meant
