@@ -16,8 +16,8 @@ from schemas.tasks import MAX_PAYLOAD_BYTES, TASK_LISTS, TASK_TYPES, VERSION
 #: The most of an unusable payload that is kept, bytes.
 KEPT_BYTES = 1_048_576
 SESSION_MESSAGE = "The task could not be processed because it is not valid."
-#: The key under which each product's payload names its session.
-_SESSION_KEYS = {Product.TRYON: "session_id", Product.IMAGES: "job_id", Product.AVATAR: None}
+#: The key under which a product's payload names its session, for those that have a session table.
+_SESSION_KEYS = {Product.TRYON: "session_id", Product.IMAGES: "job_id"}
 
 
 class Unusable(Exception):  # noqa: N818  named for what it says of the payload
@@ -56,7 +56,7 @@ def letter(
 ) -> DeadLetter:
     """The dead letter of a payload; it names the session that the payload still names."""
     named = fields or {}
-    key = _SESSION_KEYS[product]
+    key = _SESSION_KEYS.get(product)
     session_id = named.get(key) if key else None
     kept = payload[:KEPT_BYTES]
     text, encoding = _text(kept)
