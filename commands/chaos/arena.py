@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from commands import programs
 from commands.chaos import resumable
 from commands.chaos.provider import CountingProvider, Kind
@@ -54,6 +56,12 @@ class Servers:
     def database_url(self) -> str:
         """The PostgreSQL's address."""
         return self.embedded.database_url or ""
+
+    @property
+    def own_settings(self) -> Settings:
+        """Settings with which a command reaches these servers, whatever the environment names."""
+        urls = {"redis_url": SecretStr(self.redis_url), "database_url": SecretStr(self.database_url)}
+        return self.settings.model_copy(update=urls)
 
     @property
     def storage(self) -> Path:

@@ -12,8 +12,8 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from commands.chaos.provider import CountingProvider
-    from commands.embedded import Embedded
+    from commands.chaos.arena import Servers
+    from commands.chaos.cancelling import Users
     from commands.supervisor import Supervisor
 
 #: How often each fault is in the deck.
@@ -25,6 +25,7 @@ DECK = {
     "pause_database": 2,
     "crash_database": 1,
     "spoil_provider": 4,
+    "cancel": 4,
 }
 #: Seconds between faults.
 GAP_S = (3.0, 9.0)
@@ -49,14 +50,15 @@ class Faults:
     """
 
     def __init__(
-        self, seed: str, supervisor: Supervisor, workers: Sequence[str], embedded: Embedded, provider: CountingProvider
+        self, seed: str, supervisor: Supervisor, workers: Sequence[str], servers: Servers, users: Users
     ) -> None:
         """Break what is given; `workers` are the names under which the supervisor runs them."""
         self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
         self._supervisor = supervisor
         self._workers = workers
-        self._embedded = embedded
-        self._provider = provider
+        self._embedded = servers.embedded
+        self._provider = servers.provider
+        self._users = users
         self._deck: list[str] = []
         self._spoiled_until = 0.0
         self.struck: list[tuple[float, str]] = []
@@ -137,6 +139,9 @@ class Faults:
         self._spoiled_until = time.monotonic() + seconds
         self._provider.behave(**SHARES)
         return f"the provider misbehaves for {seconds:.0f} s"
+
+    def _cancel(self) -> str:
+        return self._users.cancel_one()
 
     def _master(self) -> tuple[str, psutil.Process | None]:
         worker = self._chance.choice(self._workers)

@@ -11,6 +11,7 @@ import psycopg
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from commands.chaos.arena import WORKERS, Servers
+from commands.chaos.cancelling import Users
 from commands.chaos.faults import Faults
 from commands.chaos.ledger import Ledger, audit, unfinished
 from commands.chaos.load import Load
@@ -103,7 +104,8 @@ def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Co
         TimeElapsedColumn(), console=console,
     )  # fmt: skip
     with recoveries, bars, servers.workers(kind, bars.console.print) as supervisor:
-        faults = Faults(f"{seed}:{kind}:faults", supervisor, WORKERS, servers.embedded, servers.provider)
+        users = Users(f"{seed}:{kind}:users", servers, load.tasks)
+        faults = Faults(f"{seed}:{kind}:faults", supervisor, WORKERS, servers, users)
         row = bars.add_task(NAMES[kind].replace("_", " "), total=None, said="load and faults")
         load.start()
 
