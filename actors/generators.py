@@ -49,6 +49,10 @@ class Generators:
             for product, names in listed.items()
         }
 
+    def in_flight(self) -> dict[str, int]:
+        """This process's calls in flight, by provider."""
+        return dict.fromkeys(self._providers, 0) | self._gate.in_flight()
+
     async def aclose(self) -> None:
         """Give back the providers' connections."""
         for provider in self._providers.values():

@@ -14,11 +14,12 @@ from pipelines.engine.janitor import Janitor
 from pipelines.engine.registry import Registry
 from pipelines.engine.steps import StageMiddleware
 from pipelines.engine.sweep import Sweep
-from pipelines.middleware import Claiming, Correlation, Reporting, Retries, Settlement, Stopping, TimeLimit
+from pipelines.middleware import Claiming, Correlation, Counting, Reporting, Retries, Settlement, Stopping, TimeLimit
 from pipelines.stages.generate import Generate
 from pipelines.stages.pixels import Pixels
 from providers.delivery.bell import Bell
 from providers.fetch import Fetcher, FetchPolicy
+from providers.metrics import Metrics
 from providers.progress import ProgressLog
 from providers.records import Records
 from providers.redis_clients import async_client
@@ -43,6 +44,7 @@ class Services:
     progress: ProgressLog
     bell: Bell
     claims: Claims
+    metrics: Metrics
     scratch: Scratch
     storage: Storage
     fetcher: Fetcher
@@ -54,15 +56,18 @@ class Services:
     sweep: Sweep
     lease_s: float
     registry: Registry
+    client: redis.asyncio.Redis
 
     async def aclose(self) -> None:
         """Give back every connection."""
+        await self.metrics.aclose()
         await self.generators.aclose()
         await self.fetcher.aclose()
         await self.result_fetcher.aclose()
         await self.storage.aclose()
         await self.scratch.aclose()
         await self.records.aclose()
+        await self.client.aclose()
         self.pixels.close()
 
 
@@ -75,12 +80,14 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
     claims = Claims(client)
+    metrics = Metrics(client)
     generators = Generators(settings, client)
     return Services(
         records=records,
         progress=progress,
         bell=Bell(client),
         claims=claims,
+        metrics=metrics,
         scratch=scratch,
         storage=storage,
         fetcher=fetcher,
@@ -93,6 +100,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
         middleware=(
             Correlation(),
             Claiming(claims),
+            Counting(metrics, generators.in_flight),
             Settlement(records, lease_s=settings.lease_s),
             Stopping(),
             Retries(records, progress, max_retries=settings.openai_max_retries, lease_s=settings.lease_s),
@@ -102,6 +110,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
         sweep=make_sweep(settings, broker, records, client),
         lease_s=settings.lease_s,
         registry=registry,
+        client=client,
     )
 
 

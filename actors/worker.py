@@ -24,6 +24,7 @@ from pipelines.engine.keeper import Keeper
 from pipelines.engine.registry import Registry, Stop
 from pipelines.engine.threads import LoopThread, pause
 from providers.delivery.bell import Bell
+from providers.metrics import Metrics
 from providers.records import Records
 from providers.records.connect import connect
 from providers.redis_clients import async_client
@@ -152,8 +153,9 @@ class WorkerMiddleware(Middleware):
     async def _ingest(self, broker: Broker, stopped: asyncio.Event) -> None:
         records = self._connect(4)
         client = async_client(self._redis_url, max_connections=16, socket_timeout_s=10.0)
+        metrics = Metrics(client)
         dispatcher = Dispatcher(
-            records, broker, client, max_in_flight=self._settings.max_in_flight, lease_s=self._settings.lease_s
+            records, broker, client, metrics, max_in_flight=self._settings.max_in_flight, lease_s=self._settings.lease_s
         )
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -164,6 +166,7 @@ class WorkerMiddleware(Middleware):
                     await return_abandoned(client)
                     await pause(stopped, RETURN_INTERVAL_S)
         finally:
+            await metrics.aclose()
             await records.aclose()
             await client.aclose()
 

@@ -73,6 +73,7 @@ class Job(Frozen):
         input_tokens, output_tokens: As counted by the provider.
         cost_usd: What all calls of this run cost, in US dollars.
         started_ms: When this run was dispatched, milliseconds since the epoch.
+        refunded: Credits that its failure gave back.
     """
 
     version: Annotated[int, Field(le=JOB_VERSION)] = JOB_VERSION
@@ -98,3 +99,4 @@ class Job(Frozen):
     cost_usd: float = 0.0
     started_ms: int = 0
     failure: Failure | None = None
+    refunded: int = 0

@@ -11,6 +11,7 @@ import structlog
 from pipelines.engine.broker import Broker
 from pipelines.engine.driver import drive
 from pipelines.engine.threads import pause
+from providers.metrics import Metrics
 from providers.records import Records
 from schemas import keys
 from schemas.errors import DarkroomError
@@ -27,8 +28,15 @@ IDLE_S = 1
 class Dispatcher:
     """Moves jobs from the waiting room into the stages' queues."""
 
-    def __init__(
-        self, records: Records, broker: Broker, client: redis.asyncio.Redis, *, max_in_flight: int, lease_s: float
+    def __init__(  # noqa: PLR0913  what it reads, where it writes, and its bounds
+        self,
+        records: Records,
+        broker: Broker,
+        client: redis.asyncio.Redis,
+        metrics: Metrics,
+        *,
+        max_in_flight: int,
+        lease_s: float,
     ) -> None:
         """Dispatch for all workers.
 
@@ -36,12 +44,14 @@ class Dispatcher:
             records: A connection of the dispatcher's own.
             broker: Where to enqueue.
             client: Where it is woken.
+            metrics: Where started tasks are counted.
             max_in_flight: The most jobs between dispatch and outcome, all workers together.
             lease_s: Seconds a lease lasts.
         """
         self._records = records
         self._broker = broker
         self._client = client
+        self._metrics = metrics
         self._max_in_flight = max_in_flight
         self._lease_s = lease_s
 
@@ -66,6 +76,8 @@ class Dispatcher:
         rows = await self._records.dispatch(limit=BATCH, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
         if rows:
             await asyncio.to_thread(self._enqueue, rows)
+            for row in rows:
+                await self._metrics.incr("darkroom_tasks_total", {"product": row.product.value, "event": "started"})
         return len(rows)
 
     def _enqueue(self, rows: list[JobRow]) -> None:

@@ -102,5 +102,5 @@ class Janitor:
         if settled.moved:
             tally.failed += 1
             tally.refunded += settled.refunded
-            job = plan_job(row).model_copy(update={"failure": failure})
+            job = plan_job(row).model_copy(update={"failure": failure, "refunded": settled.refunded})
             await asyncio.to_thread(tell, self._broker, job)

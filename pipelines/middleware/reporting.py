@@ -1,4 +1,4 @@
-"""What a subscriber sees of a stage, and what operators count."""
+"""What a subscriber sees of a stage."""
 
 from __future__ import annotations
 

@@ -53,4 +53,6 @@ class Settlement:
         )  # fmt: skip
         if not settled.moved:
             return Nothing()
-        return Tell(job.model_copy(update={"failure": failure, "attempt": 0, "delivery": 0}))
+        return Tell(
+            job.model_copy(update={"failure": failure, "refunded": settled.refunded, "attempt": 0, "delivery": 0})
+        )

@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
+from collections import Counter, deque
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +168,10 @@ class Gate:
             _log.warning("gate_leave_failed", provider=provider, error=type(error).__name__)
         finally:
             self._next_turn()
+
+    def in_flight(self) -> dict[str, int]:
+        """Calls of this process that hold a place, by provider."""
+        return dict(Counter(self._held.values()))
 
     async def aclose(self) -> None:
         """Stop renewing."""

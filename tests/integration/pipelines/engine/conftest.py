@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.engine.broker import Broker
 from pipelines.products import PRODUCTS
+from providers.metrics import Metrics
 from providers.records import PostgresRpc, Records
 from providers.redis_clients import async_client
 from schemas.common import Product, StageName
@@ -41,6 +42,13 @@ async def records(database_url: str) -> AsyncIterator[Records]:
 @pytest.fixture
 async def client(redis_url: str, flush_redis: None) -> AsyncIterator[redis.asyncio.Redis]:  # noqa: ARG001
     made = async_client(redis_url, max_connections=8)
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+async def metrics(client: redis.asyncio.Redis) -> AsyncIterator[Metrics]:
+    made = Metrics(client)
     yield made
     await made.aclose()
 

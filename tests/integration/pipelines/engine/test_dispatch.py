@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from pipelines.engine.broker import Broker
+    from providers.metrics import Metrics
     from providers.records import Records
     from schemas.records import NewTask
 
@@ -32,11 +33,11 @@ def queued(broker: Broker) -> int:
 
 
 async def test_owners_take_turns_whoever_pushed_more(
-    records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask]
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     """Given one owner's thirty tasks, when three others push one each, then these three are among the next started."""
     await records.accept([new_task("flood") for _ in range(30)])
-    dispatcher = Dispatcher(records, broker, client, max_in_flight=5, lease_s=60)
+    dispatcher = Dispatcher(records, broker, client, metrics, max_in_flight=5, lease_s=60)
     assert await dispatcher.dispatch() == 5
     await records.accept([new_task(owner) for owner in ("a", "b", "c")])
     for row in await records.list(state=JobState.RUNNING):
@@ -49,10 +50,10 @@ async def test_owners_take_turns_whoever_pushed_more(
 
 
 async def test_no_more_start_than_may_be_in_flight(
-    records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask]
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task() for _ in range(10)])
-    several = [Dispatcher(records, broker, client, max_in_flight=4, lease_s=60) for _ in range(3)]
+    several = [Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=60) for _ in range(3)]
 
     started = await asyncio.gather(*(dispatcher.dispatch() for dispatcher in several))
 
@@ -61,11 +62,11 @@ async def test_no_more_start_than_may_be_in_flight(
 
 
 async def test_a_job_that_merely_waits_in_a_queue_is_left_alone(
-    records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask]
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     task = new_task()
     await records.accept([task])
-    await Dispatcher(records, broker, client, max_in_flight=4, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=0.05).dispatch()
     await asyncio.sleep(0.1)  # the lease runs out
     janitor = Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3)
 
@@ -79,10 +80,10 @@ async def test_a_job_that_merely_waits_in_a_queue_is_left_alone(
 
 
 async def test_a_redis_that_came_back_empty_is_healed_from_the_table(
-    records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask]
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task() for _ in range(3)])
-    await Dispatcher(records, broker, client, max_in_flight=2, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
     await client.flushall()
     await asyncio.sleep(0.1)  # the leases run out
     janitor = Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3)
@@ -91,14 +92,14 @@ async def test_a_redis_that_came_back_empty_is_healed_from_the_table(
 
     assert queued(broker) == 2
     assert {row.token for row in await records.list(state=JobState.RUNNING)} == {2}
-    assert await Dispatcher(records, broker, client, max_in_flight=9, lease_s=9).dispatch() == 1
+    assert await Dispatcher(records, broker, client, metrics, max_in_flight=9, lease_s=9).dispatch() == 1
 
 
 async def test_two_janitors_drive_a_job_once(
-    records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask]
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task()])
-    await Dispatcher(records, broker, client, max_in_flight=2, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
     await client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
     janitors = [Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3) for _ in range(4)]
