@@ -14,6 +14,7 @@ from providers.delivery.bell import Bell, BellUnavailable
 from providers.progress import ProgressLog
 from providers.records.deliveries import Deliveries
 from providers.scratch.base import Scratch
+from schemas.delivery import Announcement
 from schemas.job import Job
 from schemas.progress import Progress, Status
 
@@ -30,10 +31,14 @@ async def notify_everybody(
     """
     await progress.publish(_last_event(job))
     await scratch.delete_task(job.task_id)
-    announcements = [*PRODUCTS[job.product].announcements(job), result_announcement(job)]
-    if await deliveries.hand_over(job.task_id, job.token, announcements):
+    if await deliveries.hand_over(job.task_id, job.token, announcements(job)):
         await _ring(bell)
     return job
+
+
+def announcements(job: Job) -> list[Announcement]:
+    """Everything that is to be delivered about an ended job."""
+    return [*PRODUCTS[job.product].announcements(job), result_announcement(job)]
 
 
 async def _ring(bell: Bell) -> None:
