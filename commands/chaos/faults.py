@@ -85,25 +85,26 @@ class Faults:
             self._chance.shuffle(self._deck)
         if time.monotonic() > self._spoiled_until:
             self._provider.behave()
-        name = self._deck.pop()
-        self.struck.append((time.time(), name))
-        said: str = getattr(self, f"_{name}")()
+        name, at = self._deck.pop(), time.time()
+        said: str | None = getattr(self, f"_{name}")()
+        if said is None:
+            return "a worker that was to be killed is away already"
+        self.struck.append((at, name))
         return said
 
-    def _kill_child(self) -> str:
+    def _kill_child(self) -> str | None:
         worker, master = self._master()
-        children = master.children() if master else []
-        victims = [child for child in children if "resource_tracker" not in " ".join(_command_line(child))]
+        victims = _working_children(master) if master else []
         if not victims:
-            return f"{worker} is away already"
+            return None
         victim = self._chance.choice(victims)
         _kill(victim)
         return f"killed a process of {worker}"
 
-    def _kill_master(self) -> str:
+    def _kill_master(self) -> str | None:
         worker, master = self._master()
         if master is None:
-            return f"{worker} is away already"
+            return None
         _kill(master)
         return f"killed {worker}"
 
@@ -151,10 +152,11 @@ class Faults:
         return worker, None
 
 
-def _command_line(process: psutil.Process) -> list[str]:
+def _working_children(master: psutil.Process) -> list[psutil.Process]:
+    """The processes that work; beside them there is Python's own resource tracker."""
     try:
-        return list(process.cmdline())
-    except psutil.NoSuchProcess:
+        return [child for child in master.children() if "resource_tracker" not in " ".join(child.cmdline())]
+    except psutil.NoSuchProcess:  # one of them ended meanwhile: the worker goes down by itself
         return []
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 #: With this seed both rounds kill workers while they hold jobs.
-SEED = "7"
+SEED = "58"
 
 
 def test_a_short_run_of_chaos_loses_nothing_and_adds_up(tmp_path: Path) -> None:
