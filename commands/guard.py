@@ -10,11 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 from typing import Any
+
+#: Seconds between looks whether the owner is still our parent.
+OWNER_CHECK_S = 1.0
 
 
 def main() -> int:
@@ -41,7 +45,9 @@ def main() -> int:
 
 
 def _stop_with_owner(program: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
-    while os.read(sys.stdin.fileno(), 1):  # nothing is ever written
+    # The pipe says it at once. A fork of the owner's may hold the pipe open, but not be our parent.
+    owner = os.getppid()
+    while os.getppid() == owner and not select.select([sys.stdin], [], [], OWNER_CHECK_S)[0]:
         pass
     program.send_signal(order["stop_signal"])
     try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -86,18 +87,24 @@ def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_nothing_outlives_an_owner_that_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fork", ["", "if os.fork() == 0: time.sleep(60)"], ids=["alone", "forked"])
+def test_nothing_outlives_an_owner_that_is_killed(tmp_path: Path, fork: str) -> None:
     owner = f"""
-import sys
+import os, sys, time
 from pathlib import Path
-from commands.process import Command
-from commands.supervisor import Supervisor
+from commands.process import Command, Process
 folder = Path({str(tmp_path)!r})
 command = Command("program", (sys.executable, "-c", {PROGRAM!r}), folder, folder / "program.log", grace_s=5.0)
-with Supervisor([command], say=print):
-    sys.stdin.read()
+process = Process(command)
+{fork}
+sys.stdin.read()
 """
-    with subprocess.Popen([sys.executable, "-c", owner], cwd=ROOT, stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", owner], cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True
+    ) as process:
         pids = [int(pid) for pid in lines(tmp_path, 1)[0].split()]
         process.kill()
-    until(lambda: not any(map(alive, pids)))
+        process.wait()
+        until(lambda: not any(map(alive, pids)))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
