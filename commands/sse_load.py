@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 STEPS = (10, 50, 90)
 #: Events a second, all tasks together.
 RATE = 250.0
+#: Streams that are opened side by side.
+OPENING = 20
 
 
 @dataclass
@@ -38,6 +40,13 @@ class Listener:
         """Read until the stream ends."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /tasks/{self.task_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        try:
+            await self._read(reader)
+        finally:
+            self.opened.set()  # where it was refused, nobody waits for more
+            writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
             if line.startswith(b"data: "):
                 self._see(Progress.model_validate_json(line[6:]))
@@ -45,7 +54,6 @@ class Listener:
                 self.hinted = self.opened.is_set()
             elif line == b"0\r\n":
                 break
-        writer.close()
 
     def _see(self, event: Progress) -> None:
         self.opened.set()
@@ -57,11 +65,11 @@ class Listener:
 async def open_all(port: int, task_ids: list[str]) -> tuple[list[Listener], list[asyncio.Task[None]]]:
     """Open a stream for each task; returns when each has its snapshot."""
     listeners = [Listener(task_id) for task_id in task_ids]
-    tasks = []
-    for listener in listeners:
-        tasks.append(asyncio.create_task(listener.listen(port)))
-        await asyncio.sleep(0.002)
-    await asyncio.gather(*(listener.opened.wait() for listener in listeners))
+    tasks: list[asyncio.Task[None]] = []
+    for first in range(0, len(listeners), OPENING):
+        batch = listeners[first : first + OPENING]
+        tasks += [asyncio.create_task(listener.listen(port)) for listener in batch]
+        await asyncio.gather(*(listener.opened.wait() for listener in batch))
     return listeners, tasks
 
 

@@ -12,7 +12,6 @@ sys.path[:0] = [str(_ROOT / "http"), str(_ROOT)]
 from api import binding, server  # noqa: E402  found by the lines above
 from api.access import TokensError  # noqa: E402
 from api.dependencies import addresses, make_tokens  # noqa: E402
-
 from providers import logs  # noqa: E402
 from providers.embedded import NotRunningError  # noqa: E402
 from settings import SettingsError, load  # noqa: E402

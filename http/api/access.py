@@ -50,6 +50,8 @@ class Principal:
 
 #: Who calls where no token is configured: somebody on this machine.
 LOCAL = Principal("local", frozenset(Scope))
+#: Who follows a task by its signed address.
+TICKET = Principal("ticket", frozenset({Scope.READ}))
 #: Who calls an endpoint that needs no token although others do.
 ANYBODY = Principal("anybody", frozenset())
 
@@ -100,7 +102,7 @@ class AccessMiddleware:
         req.context.principal = LOCAL
         if operation.signed and "signature" in req.params:
             self._tickets.check(params["task_id"], req.get_param("expires") or "", req.get_param("signature") or "")
-            req.context.principal = Principal("ticket", frozenset({Scope.READ}))
+            req.context.principal = TICKET
         elif not self._tokens:
             self._refuse_other_sites(req)
         elif operation.scope is not None:

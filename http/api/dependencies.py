@@ -24,8 +24,8 @@ from settings import Settings
 
 #: A push that Redis has not confirmed within this is given up, seconds: the caller waits for the refund after it.
 PUSH_DEADLINE_S = 1.0
-#: Shorter than callers wait, seconds.
-REDIS_TIMEOUT_S = 1.0
+#: For what is read; a push has a deadline of its own, seconds.
+REDIS_TIMEOUT_S = 2.0
 DATABASE_TIMEOUT_S = 5.0
 
 

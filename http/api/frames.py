@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from schemas.progress import Progress
 
@@ -10,6 +11,14 @@ PING = b": ping\n\n"
 #: How long a browser waits before it connects again, milliseconds.
 RETRY_MS = 1000
 RETRY = f"retry: {RETRY_MS}\n\n".encode()
+
+
+class Place(NamedTuple):
+    """What orders the events of a task: `seq` starts again where Redis was emptied, `at` does not."""
+
+    run: int
+    seq: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +33,15 @@ class Frame:
         """Whether nothing follows."""
         return self.event.status.terminal
 
-    def repeats(self, other: Progress) -> bool:
-        """Whether `other`, which was sent before, said this or something later."""
-        mine = self.event
-        return mine.run < other.run or (mine.run == other.run and mine.seq <= other.seq and mine.at <= other.at)
+    @property
+    def place(self) -> Place:
+        """Where it stands among the task's events."""
+        return Place(self.event.run, self.event.seq, self.event.at)
+
+    def repeats(self, sent: Place) -> bool:
+        """Whether what was sent before said this or something later."""
+        mine = self.place
+        return mine.run < sent.run or (mine.run == sent.run and mine.seq <= sent.seq and mine.at <= sent.at)
 
 
 def frame(event: Progress) -> Frame:

@@ -28,7 +28,7 @@ _IDLE = "darkroom:http"
 #: Seconds without a word from Redis before it is asked whether it is there, and again before it is given up.
 SILENCE_S = 5.0
 #: Seconds until a new listener's subscription must be confirmed.
-CONFIRM_S = 2.0
+CONFIRM_S = 5.0
 #: Seconds between two looks at the listeners.
 TICK_S = 1.0
 #: A stream is never silent for longer, seconds.
@@ -62,7 +62,8 @@ class Hub:
         """Subscribe through `client`; `states` reads the states of tasks where events may have been missed."""
         self._client, self._states, self._metrics = client, states, metrics
         self._listeners: dict[str, set[Subscription]] = defaultdict(set)
-        self._confirmed: dict[str, asyncio.Future[None]] = {}
+        # None once it is confirmed: a future each would be kept for as long as somebody listens.
+        self._confirmed: dict[str, asyncio.Future[None] | None] = {}
         self._pubsub: PubSub | None = None
         self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,7 +120,8 @@ class Hub:
             async with self._sending:
                 if self._pubsub is not None:  # else the connection that is being made subscribes to everything
                     await self._pubsub.subscribe(name)
-        await asyncio.shield(self._confirmed[name])
+        if (confirmed := self._confirmed.get(name)) is not None:
+            await asyncio.shield(confirmed)
 
     def _leave(self, subscription: Subscription) -> None:
         listeners = self._listeners.get(subscription.task_id)
@@ -172,20 +174,21 @@ class Hub:
 
     def _unconfirm(self, task_ids: list[str]) -> None:
         for name in map(channel, task_ids):
-            known = self._confirmed.get(name)
-            if known is None or known.done():
+            if self._confirmed.get(name) is None:
                 self._confirmed[name] = asyncio.get_running_loop().create_future()
 
     async def _catch_up_when_confirmed(self, task_ids: list[str]) -> None:
         # Only what was published before the subscription counts is in the states that are read after it.
-        await asyncio.gather(*(self._confirmed[name] for name in map(channel, task_ids) if name in self._confirmed))
+        confirmed = [self._confirmed.get(name) for name in map(channel, task_ids)]
+        await asyncio.gather(*(future for future in confirmed if future is not None))
         await self._catch_up(task_ids, only_ends=False)
 
     def _deliver(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
-            confirmed = self._confirmed.get(message["channel"].decode())
-            if confirmed is not None and not confirmed.done():
+            name = message["channel"].decode()
+            if (confirmed := self._confirmed.get(name)) is not None and not confirmed.done():
                 confirmed.set_result(None)
+                self._confirmed[name] = None
         elif message["type"] == "message":
             task_id = message["channel"].decode().removeprefix(channel(""))
             try:

@@ -59,7 +59,6 @@ class TaskEvents:
 
     async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
         """Subscribe, then read the present state, then stream: so nothing falls between."""
-        await _state(self._states, req, task_id)  # nobody subscribes to what is not there
         subscription = await self._hub.join(task_id)
         try:
             state = await _state(self._states, req, task_id)
