@@ -10,7 +10,7 @@
 | `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
 | `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
 | `task_updates:{task_id}` | channel | progress events | |
-| `darkroom:deliveries` | list | wakes couriers, and brings back dead deliveries (`providers.delivery.bell`) | until taken |
+| `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.bell`) | until taken |
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |
 | `dramatiq:*` | | the broker's queues, as Dramatiq lays them out | until acknowledged |
 
