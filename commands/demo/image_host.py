@@ -21,7 +21,7 @@ class ImageHost:
     def __init__(self) -> None:
         """Take a free port."""
         self._files: dict[str, Path] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self._files))
+        self._server = _Server(("127.0.0.1", 0), partial(_Handler, self._files))
         self._thread = threading.Thread(target=self._server.serve_forever, name="image-host", daemon=True)
 
     def share(self, file: Path) -> str:
@@ -42,6 +42,11 @@ class ImageHost:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    # With the standard library's five, whoever comes sixth at once tries again after a second.
+    request_queue_size = 128
 
 
 class _Handler(BaseHTTPRequestHandler):

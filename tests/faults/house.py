@@ -86,6 +86,12 @@ class Worker:
         return self.process.wait(60)
 
 
+class Host(ThreadingHTTPServer):
+    """An image host that many may call at once."""
+
+    request_queue_size = 128
+
+
 @dataclass
 class House:
     """Starts workers, pushes tasks as a foreign producer does, and checks the books."""
@@ -99,7 +105,7 @@ class House:
     def __post_init__(self) -> None:
         picture = io.BytesIO()
         Image.new("RGB", (64, 96), "teal").save(picture, "JPEG")
-        self._host = ThreadingHTTPServer(("127.0.0.1", 0), _handler(picture.getvalue()))
+        self._host = Host(("127.0.0.1", 0), _handler(picture.getvalue()))
         threading.Thread(target=self._host.serve_forever, daemon=True).start()
         self.database = psycopg.connect(self.database_url, autocommit=True)
         self.redis = redis.Redis.from_url(self.embedded.redis_url or "")
