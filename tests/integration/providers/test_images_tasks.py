@@ -81,7 +81,7 @@ async def test_it_can_be_called_from_an_event_loop(database_url: str, redis_clie
     assert pushed(redis_client).count == 4
 
 
-@pytest.mark.parametrize("job_id", ["no-such-job", str(uuid.uuid4())])
+@pytest.mark.parametrize("job_id", ["no-such-job", "5f0c1d2e-3b4a-4c5d-8e6f-7a8b9c0d1e2f"])
 def test_a_job_without_a_row_is_refused(job_id: str, redis_client: redis.Redis) -> None:
     with pytest.raises(Invalid) as refused:
         generate_images_task(job_id, "a mug", 4)
