@@ -278,28 +278,59 @@ def pose_model(*, as_json: Json = False) -> None:
 
 
 @benches.callback()
-def bench(context: typer.Context, *, as_json: Json = False) -> None:
+def bench(
+    context: typer.Context,
+    baseline: Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="One part; may be repeated.")] = None,
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Small: only shows that everything runs.")] = False,
+    as_json: Json = False,
+) -> None:
     """Measure this machine; without a name, everything."""
     if context.invoked_subcommand is None:
-        from commands.bench import bench as run
+        from commands.bench.bench import bench as run
 
-        _run(run, as_json=as_json)
+        _run(
+            lambda settings: run(settings, quick=quick, only=only or (), baseline_file=baseline),
+            as_json=as_json,
+        )
 
 
 @benches.command("images")
 def bench_images(*, as_json: Json = False) -> None:
     """What making a small JPEG of a picture costs, beside libvips."""
-    from commands.bench import images
+    from commands.bench.bench import images
 
-    _run(images, as_json=as_json)
+    _run(lambda _: images(), as_json=as_json)
+
+
+@benches.command("inflight")
+def bench_inflight(
+    tasks: Annotated[int, typer.Option(min=1, help="Generations at once.")] = 1000,
+    latency: Annotated[float, typer.Option(min=0.1, help="What each of them takes, seconds.")] = 60.0,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Many generations that wait at once in one worker process."""
+    from commands.bench.bench import in_flight
+
+    _run(lambda settings: in_flight(settings, tasks=tasks, latency_s=latency), as_json=as_json)
+
+
+@benches.command("http")
+def bench_http(*, as_json: Json = False) -> None:
+    """Event streams and orders over HTTP."""
+    from commands.bench_http import bench_http as run
+
+    _run(run, as_json=as_json)
 
 
 @benches.command("sizing")
 def bench_sizing(*, as_json: Json = False) -> None:
     """Sizes recommended over HTTP, beside the bare detection."""
-    from commands.bench import sizing
+    from commands.bench_sizing import bench_sizing as run
 
-    _run(sizing, as_json=as_json)
+    _run(run, as_json=as_json)
 
 
 def _run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:

@@ -65,7 +65,7 @@ class MockProvider:
             raise Ambiguous("the mock did not answer in time", provider=self.name) from None
         if failure:
             raise _error(failure)
-        data = await asyncio.get_running_loop().run_in_executor(self._threads, _draw, request, self._seed)
+        data = await asyncio.get_running_loop().run_in_executor(self._threads, draw, request, self._seed)
         words = len(request.prompt.split())
         return GeneratedImage(provider=self.name, model="mock", data=data, input_tokens=words)
 
@@ -90,7 +90,8 @@ def _error(failure: MockFailure) -> Exception:
             return Transient("a mocked 500", code="server_error", provider=provider, http_status=500)
 
 
-def _draw(request: ImageRequest, seed: int) -> bytes:
+def draw(request: ImageRequest, seed: int) -> bytes:
+    """What the mock answers to `request`: JPEG bytes, the same for the same task, picture and seed."""
     size = (request.width, request.height)
     key = f"{seed}:{request.task_id}:{request.index}"
     if wants_plain(request):

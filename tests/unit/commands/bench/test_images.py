@@ -1,4 +1,4 @@
-from commands.bench_images import bench_images
+from commands.bench.images import bench_images
 
 
 def test_every_case_is_measured_beside_libvips() -> None:

@@ -14,13 +14,18 @@ from itertools import product
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from PIL import Image
 
+from commands.bench.photo import draw_photo, saved
 from pipelines.images import normalize
 from pipelines.images.ssim import ssim
 from pipelines.images.vips import libvips
+
+if TYPE_CHECKING:
+    from commands.bench.arena import Arena
+    from commands.bench.scale import Scale
 
 FORMATS = ("jpeg", "png", "webp")
 MEGAPIXELS = (1, 2, 4, 12, 24, 40)
@@ -49,6 +54,11 @@ def bench_images(
         and `input_mb`.
     """
     return {f"{name}_{size}mp": _measured(name, size, rounds) for name, size in product(formats, megapixels)}
+
+
+def measure(_arena: Arena, scale: Scale) -> dict[str, dict[str, float]]:
+    """The same for the sizes of `scale`."""
+    return bench_images(megapixels=scale.image_mp, rounds=3)
 
 
 def _measured(name: str, megapixels: int, rounds: int) -> dict[str, float]:
@@ -118,30 +128,11 @@ def _peak_mb() -> float:
 def _reference(data: bytes) -> bytes:
     image = Image.open(BytesIO(data)).convert("RGB")
     image.thumbnail((_MAX_PX, _MAX_PX), Image.Resampling.LANCZOS, reducing_gap=None)
-    return _saved(image, "jpeg", quality=_QUALITY)
+    return saved(image, "jpeg", quality=_QUALITY)
 
 
 def _photo(name: str, megapixels: int) -> bytes:
-    """A picture with edges, gradients, texture and noise, the same every time."""
-    import numpy as np  # noqa: PLC0415  comes with the sizing extra; only this command needs it
-
-    width = round((megapixels * 1_000_000 * 4 / 3) ** 0.5)
-    height = width * 3 // 4
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / width
-    waves = np.sin(x * 40 + 9 * np.sin(y * 25)) * 60 + np.sin((x * x + y * y) * 900) * 30
-    noise = np.random.default_rng(1).integers(-6, 7, (height, width), dtype=np.int8)
-    edges = ((x * 24).astype(np.int32) + (y * 24).astype(np.int32)) % 2 * 40
-    plane = waves + noise + edges
-    pixels = np.empty((height, width, 3), np.uint8)
-    for channel, level in enumerate((128 + x * 60, 118 - y * 40, 90 + y * 60)):
-        pixels[..., channel] = (plane + level).clip(0, 255)
-    return _saved(Image.fromarray(pixels), name, **_SAVE[name])
-
-
-def _saved(image: Image.Image, name: str, **options: int) -> bytes:
-    file = BytesIO()
-    image.save(file, name, **options)
-    return file.getvalue()
+    return saved(draw_photo(megapixels), name, **_SAVE[name])
 
 
 def _luma(data: bytes) -> Image.Image:

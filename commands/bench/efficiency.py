@@ -1,0 +1,57 @@
+"""Efficiency: jobs a second beside those of the bare image functions on the same cores, and how that grows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from commands.bench import bare, photo
+from commands.bench.tasks import push, write_tasks
+
+if TYPE_CHECKING:
+    from commands.bench.arena import Arena
+    from commands.bench.scale import Scale
+
+WARM_UP = 4
+#: What the bare processes do is a fraction of the tasks, before and after them: the machine may change meanwhile.
+BARE_SHARE = 6
+
+
+def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
+    """`ratio`, `jobs_per_s`, `bare_jobs_per_s`; `cpu_ms_per_job` and `bare_cpu_ms_per_job`; `photo_mb`."""
+    picture = photo.jpeg_photo(scale.photo_mp)
+    url = arena.share(picture, "efficiency")
+    rounds = max(1, scale.efficiency_tasks // BARE_SHARE // bare.PROCESSES)
+    before = bare.throughput(picture, rounds)
+    per_s, cpu_ms = _run(arena, scale.efficiency_tasks, [url, url])
+    after = bare.throughput(picture, rounds)
+    bare_per_s, bare_cpu_ms = ((one + other) / 2 for one, other in zip(before, after, strict=True))
+    return {
+        "ratio": round(per_s / bare_per_s, 3),
+        "jobs_per_s": round(per_s, 2),
+        "bare_jobs_per_s": round(bare_per_s, 2),
+        "cpu_ms_per_job": round(cpu_ms, 1),
+        "bare_cpu_ms_per_job": round(bare_cpu_ms, 1),
+        "photo_mb": round(len(picture) / 1e6, 2),
+    }
+
+
+def growth(arena: Arena, scale: Scale) -> dict[str, Any]:
+    """The same run at several sizes: `ratio_max`, the fastest over the slowest, and `jobs_per_s` by tasks."""
+    url = arena.share(photo.jpeg_photo(scale.growth_mp), "growth")
+    rates = {str(tasks): round(_run(arena, tasks, [url, url])[0], 2) for tasks in scale.growth}
+    return {"ratio_max": round(max(rates.values()) / min(rates.values()), 3), "jobs_per_s": rates}
+
+
+def _run(arena: Arena, count: int, urls: list[str]) -> tuple[float, float]:
+    """Jobs a second, and CPU milliseconds a job of everything."""
+    with arena.workers(draws=True) as worker:
+        warm_up = write_tasks(arena.database, WARM_UP, seed="warm-up")
+        push(arena.redis, warm_up, urls)
+        arena.wait_completed(warm_up)
+        tasks = write_tasks(arena.database, count, seed=f"efficiency-{count}")
+        before, started = arena.usage(worker=worker.pid), time.time()
+        push(arena.redis, tasks, urls)
+        ended = arena.wait_completed([*warm_up, *tasks])
+        used = arena.usage(worker=worker.pid).since(before)
+    return count / (ended - started), sum(used.values()) * 1000 / count

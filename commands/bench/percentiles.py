@@ -1,0 +1,20 @@
+"""What is said about many figures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least `share` of the values don't exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def curve(values: Sequence[float], points: int = 40) -> list[float]:
+    """The values' percentiles, evenly apart, for a plot."""
+    return [round(percentile(values, (number + 1) / points), 2) for number in range(points)]
