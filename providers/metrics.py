@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import secrets
 import time
 from collections import defaultdict
@@ -142,7 +143,12 @@ class Metrics:
 
 
 def _field(name: str, labels: Mapping[str, str] | None, part: str) -> str:
-    return f"{name}|{urlencode(sorted((labels or {}).items()))}|{part}"
+    return _written(name, tuple(sorted((labels or {}).items())), part)
+
+
+@functools.lru_cache(maxsize=4096)
+def _written(name: str, labels: tuple[tuple[str, str], ...], part: str) -> str:
+    return f"{name}|{urlencode(labels)}|{part}"
 
 
 def _fresh(found: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

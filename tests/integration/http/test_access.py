@@ -49,7 +49,7 @@ def test_without_a_token_everything_but_health_is_401(client: httpx.Client, path
 
 @pytest.mark.parametrize("secret", ["wrong", "old-secre", "old-secret2", "é"])
 def test_a_wrong_token_is_401(client: httpx.Client, secret: str) -> None:
-    headers = {"Authorization": f"Bearer {secret}".encode()}
+    headers = {b"Authorization": f"Bearer {secret}".encode()}
     assert client.get("/generations", headers=headers).status_code == 401
 
 

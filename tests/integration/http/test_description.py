@@ -77,19 +77,19 @@ def test_no_call_made_up_from_the_description_gets_an_undocumented_answer_or_a_5
     service: Service, mode: GenerationMode
 ) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/openapi.json")
-    operations = [result.ok() for result in schema.get_all_operations()]
+    operations: list[Any] = [result.ok() for result in schema.get_all_operations()]  # type: ignore[union-attr]  # fails there
     assert len(operations) >= 14
     for operation in operations:
         try_calls(operation, mode)
 
 
-def try_calls(operation: schemathesis.APIOperation, mode: GenerationMode) -> None:
+def try_calls(operation: Any, mode: GenerationMode) -> None:
     # Without a pose model 503 is what the contract says, so it may be answered, as described.
     wanted = [check for check in WANTED if check is not not_a_server_error or operation.path != "/estimate-body"]
 
     @settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
-    def try_call(case: schemathesis.Case) -> None:
+    def try_call(case: Any) -> None:
         case.call_and_validate(checks=wanted, timeout=10)
 
     try:

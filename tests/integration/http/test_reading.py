@@ -57,14 +57,14 @@ def test_pages_hold_every_session_once_newest_first_also_when_many_have_one_time
     database.execute("update generation_sessions set created_at = '2026-01-01' where user_id = %s", [shopper])
     database.execute("update generation_sessions set created_at = '2026-01-02' where id = %s", [made[5]])
     seen: list[str] = []
-    cursor: dict[str, str] = {}
+    query: dict[str, str] = {"user_id": shopper, "limit": "5"}
     while True:
-        page = client.get("/generations", params={"user_id": shopper, "limit": 5} | cursor).json()
+        page = client.get("/generations", params=query).json()
         seen += [item["session_id"] for item in page["items"]]
         if page["next_cursor"] is None:
             break
         order(client, shopper)  # what comes in between moves nothing
-        cursor = {"cursor": page["next_cursor"]}
+        query["cursor"] = page["next_cursor"]
     assert seen[0] == made[5]
     assert sorted(seen) == sorted(made)
     assert seen[1:] == sorted(seen[1:], reverse=True)

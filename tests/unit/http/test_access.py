@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from api.access import Tokens, TokensError
+from api.operations import Scope
+from api.problems import Problem
+from api.tickets import Tickets
+
+
+def test_a_token_is_a_name_scopes_a_secret_and_perhaps_an_owner() -> None:
+    tokens = Tokens(None, "shop:produce+read:shop-secret:store-1, eye:operate:eyes-secret")
+    shop, eye = tokens.find("shop-secret"), tokens.find("eyes-secret")
+    assert shop
+    assert eye
+    assert (shop.name, shop.scopes, shop.owner) == ("shop", frozenset({Scope.PRODUCE, Scope.READ}), "store-1")
+    assert (eye.name, eye.scopes, eye.owner) == ("eye", frozenset({Scope.OPERATE}), None)
+    assert tokens.find("shop-secret ") is None
+
+
+def test_one_secret_alone_has_all_scopes() -> None:
+    principal = Tokens("just-this", None).find("just-this")
+    assert principal
+    assert principal.scopes == set(Scope)
+    assert not Tokens(None, " , ")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["a", "a:read", "a:read:", "a:read:short", ":read:long-secret", "a::long-secret", "a:write:long-secret",
+     "a:read:long-secret:../x", "a:read:long-secret:x:y"],
+)  # fmt: skip
+def test_an_entry_that_can_not_be_read_is_named_without_its_secret(entry: str) -> None:
+    with pytest.raises(TokensError, match="entry 2") as raised:
+        Tokens(None, f"good:read:good-secret,{entry}")
+    assert "long-secret" not in str(raised.value)
+
+
+def test_a_ticket_is_good_for_its_task_until_its_time() -> None:
+    tickets = Tickets(b"key")
+    path, _, query = tickets.events_path("t1").partition("?")
+    expires, signature = (part.partition("=")[2] for part in query.split("&"))
+    assert path == "/tasks/t1/events"
+    tickets.check("t1", expires, signature)
+    for task_id, time, signed in (
+        ("t2", expires, signature), ("t1", expires + "0", signature), ("t1", expires, "é"), ("t1", "", ""),
+    ):  # fmt: skip
+        with pytest.raises(Problem, match="link_invalid"):
+            tickets.check(task_id, time, signed)
+    with pytest.raises(Problem, match="link_invalid"):
+        Tickets(b"other").check("t1", expires, signature)
+    with pytest.raises(Problem, match="link_expired"):
+        tickets.check("t1", "1", tickets._sign("t1", "1"))

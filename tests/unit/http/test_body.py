@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from api.body import Receive, bounded
+from api.cursors import decode, encode
+from api.problems import Problem
+
+
+def source(*events: dict[str, Any]) -> Receive:
+    left = list(events)
+
+    async def receive() -> dict[str, Any]:
+        return left.pop(0)
+
+    return receive
+
+
+def part(body: bytes, *, more: bool = True) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+GONE = {"type": "http.disconnect"}
+
+
+async def test_a_body_that_ends_as_it_should_may_be_followed_by_a_disconnect() -> None:
+    receive = bounded(source(part(b"12"), part(b"3", more=False), GONE), 3)
+    assert [(await receive()).get("body") for _ in range(3)] == [b"12", b"3", None]
+
+
+async def test_a_body_that_ends_early_is_refused() -> None:
+    receive = bounded(source(part(b"12"), GONE), 3)
+    await receive()
+    with pytest.raises(Problem, match="body_incomplete"):
+        await receive()
+
+
+async def test_a_body_is_refused_at_the_first_byte_too_many() -> None:
+    receive = bounded(source(part(b"12"), part(b"34")), 3)
+    await receive()
+    with pytest.raises(Problem, match="body_too_large"):
+        await receive()
+
+
+def test_a_cursor_leads_back_to_where_the_page_ended() -> None:
+    at, session_id = decode(encode("2026-01-02T03:04:05.678901+00:00", "s-1"))
+    assert (at, session_id) == ("2026-01-02T03:04:05.678901+00:00", "s-1")
+
+
+@pytest.mark.parametrize("cursor", ["abc", "WzEsMl0", "bnVsbA", "WyIyMDI2LTAxLTAxIiwiYSciXQ"])
+def test_what_is_no_cursor_of_ours_is_refused(cursor: str) -> None:
+    with pytest.raises(Problem, match="cursor_invalid"):
+        decode(cursor)
