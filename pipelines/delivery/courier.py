@@ -13,7 +13,7 @@ import structlog
 from pipelines.delivery.policy import delay_s
 from pipelines.engine.threads import pause
 from providers.delivery import Channel
-from providers.delivery.bell import RING, Bell
+from providers.delivery.bell import RING, Bell, BellUnavailable
 from providers.records.deliveries import Deliveries
 from schemas.delivery import ChannelName, Delivery
 from schemas.errors import Ambiguous, DarkroomError, Fenced, Invalid
@@ -51,7 +51,7 @@ class Courier:
         """Deliver whenever something is due, until `stopped`; whatever fails is tried again."""
         while not stopped.is_set():
             try:
-                await self._listen()
+                await self._listen(stopped)
                 await self.look()
                 await self._purge()
             except DarkroomError as error:
@@ -87,12 +87,17 @@ class Courier:
         for channel in self._channels.values():
             await channel.aclose()
 
-    async def _listen(self) -> None:
-        item = await self._bell.wait(IDLE_S)
-        if item is not None:
-            if item != RING:
-                await self._rearm(item)
-            await self._bell.taken(item)
+    async def _listen(self, stopped: asyncio.Event) -> None:
+        try:
+            item = await self._bell.wait(IDLE_S)
+            if item is not None:
+                if item != RING:
+                    await self._rearm(item)
+                await self._bell.taken(item)
+        except BellUnavailable as error:
+            # What is due is in the database; Redis only wakes.
+            log.warning("bell_unavailable", error=str(error))
+            await pause(stopped, IDLE_S)
 
     async def _rearm(self, letter: bytes) -> None:
         try:

@@ -21,6 +21,7 @@ from tests.contracts.deliveries import LEASE_S, Desk, photo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from providers.delivery import OnSending
     from schemas.delivery import Delivery
@@ -217,6 +218,14 @@ async def test_a_courier_that_is_rung_for_delivers_at_once(desk: Desk, bell: Bel
 async def test_a_courier_that_nobody_rings_for_looks_by_itself(desk: Desk, bell: Bell) -> None:
     channel = whatsapp()
     async with running(Courier(desk.deliveries, bell, {channel.name: channel})):
+        await hand_over(desk)
+        await until_sent(channel, 1)
+
+
+async def test_while_redis_is_away_what_is_due_is_delivered_all_the_same(desk: Desk, tmp_path: Path) -> None:
+    channel = whatsapp()
+    away = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    async with away, running(Courier(desk.deliveries, Bell(away), {channel.name: channel})):
         await hand_over(desk)
         await until_sent(channel, 1)
 
