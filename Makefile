@@ -10,6 +10,12 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml
 DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)") $(if $(filter local,$(SUPABASE)),--local-supabase)
 
+# SUPABASE=hosted: with a Supabase elsewhere instead of a PostgreSQL beside the workers.
+COMPOSE = podman-compose $(if $(filter hosted,$(SUPABASE)),-f podman-compose.yml -f deploy/podman-compose.supabase.yml)
+SCALE = $(if $(GENERATE),--scale worker-generate=$(GENERATE))
+TARGET ?= full
+IMAGE = localhost/darkroom$(if $(filter worker,$(TARGET)),-worker):latest
+
 .PHONY: help
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -37,10 +43,41 @@ style: $(VENV)/dev.stamp
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-.PHONY: up
-up: ## run everything on this machine until Ctrl-C
-up: $(VENV)/demo.stamp
+.PHONY: local
+local: ## run everything on this machine without containers, until Ctrl-C
+local: $(VENV)/demo.stamp
 	@$(BIN)/python manage.py up $(ARGS)
+
+.PHONY: dev
+dev: ## run everything in containers, in the foreground
+dev: containers
+	$(COMPOSE) up $(SCALE) $(ARGS)
+
+.PHONY: up
+up: ## run everything in containers, in the background (GENERATE=4: so many of the workers that wait for providers)
+up: containers
+	$(COMPOSE) up --detach $(SCALE) $(ARGS)
+
+.PHONY: down
+down: ## stop the containers; what they keep stays
+down:
+	$(COMPOSE) down $(ARGS)
+
+.PHONY: logs
+logs: ## follow the containers' logs
+logs:
+	$(COMPOSE) logs --follow $(ARGS)
+
+.PHONY: build
+build: ## build the image (TARGET=worker: the small one, for machines that only work)
+build:
+	podman build --format docker --target $(TARGET) --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) --build-arg CREATED=$$(date -u +%FT%TZ) $(ARGS) .
+
+.PHONY: containers
+containers:
+	@deploy/make-secrets.sh $(SECRETS_FOLDER)
+	@podman image exists $(or $(DARKROOM_IMAGE),localhost/darkroom:latest) || $(MAKE) build
 
 .PHONY: bench
 bench: ## measure this machine
@@ -51,6 +88,7 @@ bench: $(VENV)/demo.stamp
 lock: ## pin the requirements anew, from pyproject.toml
 lock: $(VENV)/dev.stamp
 	$(LOCK) -o requirements-worker.txt
+	printf '%s\n' setuptools wheel pkgconfig cffi | $(LOCK:pyproject.toml=-) -o requirements-build.txt
 	$(LOCK) --extra sizing -o requirements-http.txt
 	$(LOCK) --all-extras -o requirements.txt
 	$(LOCK) --all-extras --group dev -o requirements-dev.txt
