@@ -12,6 +12,7 @@ import structlog
 from pipelines.engine.broker import Broker, QueueUnreachable
 from pipelines.engine.driver import drive, plan_job, tell
 from pipelines.engine.threads import pause
+from pipelines.stages.notify import announcements
 from providers.records import Records
 from schemas.errors import DarkroomError
 from schemas.job import Failure
@@ -94,7 +95,7 @@ class Janitor:
     async def _end(self, row: JobRow, tally: Tally) -> None:
         if row.state.terminal:
             log.error("outcome_not_told", task_id=row.task_id, request_id=row.request_id)
-            await self._records.notified(row.task_id, row.token)
+            await self._records.deliveries.hand_over(row.task_id, row.token, announcements(plan_job(row)))
             return
         failure = Failure(code="worker_lost", message=STUCK_MESSAGE, details={"recoveries": self._max_recoveries})
         settled = await self._records.fail(row.task_id, failure, token=row.token, lease_s=self._lease_s)

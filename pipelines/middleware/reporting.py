@@ -7,6 +7,7 @@ import time
 import structlog
 
 from pipelines.engine.steps import Delivery, Next, Step
+from pipelines.products import PRODUCTS
 from providers.progress import ProgressLog, ProgressUnavailable
 from schemas.common import StageName
 from schemas.progress import Progress, Status
@@ -38,7 +39,8 @@ class Reporting:
         return step
 
     async def _publish(self, delivery: Delivery) -> None:
-        if delivery.stage not in PHASES:
+        first = PRODUCTS[delivery.job.product].stages[0]
+        if delivery.stage not in PHASES or (delivery.stage is StageName.FETCH and first is not StageName.FETCH):
             return
         percent, message = PHASES[delivery.stage]
         job = delivery.job

@@ -162,10 +162,6 @@ class Records:
         found = await self._rpc.call("darkroom_orphans", p_older_s=older_than_s, p_limit=limit)
         return [Orphan.model_validate(item) for item in found]
 
-    async def notified(self, task_id: str, token: int) -> bool:
-        """Everybody who should know was told: nobody owes the ended job anything any more."""
-        return bool(await self._rpc.call("darkroom_notified", p_task_id=task_id, p_token=token))
-
     async def replay(self, task_id: str) -> Replay:
         """Run a failed or cancelled job again, charged again."""
         return Replay(await self._rpc.call("darkroom_replay", p_task_id=task_id))

@@ -360,15 +360,6 @@ begin
   return v_all;
 end $$;
 
--- Everybody who should know has been told: nobody owes the job anything any more.
-create or replace function darkroom_notified(p_task_id text, p_token bigint) returns boolean
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-begin
-  update darkroom_jobs set notified_at = coalesce(notified_at, now()), lease_until = null
-   where task_id = p_task_id and token = p_token and state in ('completed', 'failed', 'cancelled');
-  return found;
-end $$;
-
 -- Runs a failed or cancelled job again: a new run, charged again. Returns replayed, not_ended (the session is not failed:
 -- it completed elsewhere, or lives again) or no_credits.
 create or replace function darkroom_replay(p_task_id text) returns text

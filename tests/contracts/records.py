@@ -142,7 +142,7 @@ class LeasingContract:
     async def test_a_job_is_owed_until_everybody_was_told(self, records: Records, world: World) -> None:
         (row,) = await start(records, world.task())
         await complete(records, row)
-        assert await records.notified(row.task_id, row.token)
+        await records.deliveries.hand_over(row.task_id, row.token, [])
         found = await records.job(row.task_id)
         assert found is not None
         assert found.lease_until is None

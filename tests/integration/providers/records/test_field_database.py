@@ -223,7 +223,7 @@ class FieldContract(RecordsContract):
             assert await records.hold(row.task_id, row.token, None)
         for _ in range(2):
             await complete(records, row, generated_image_url="https://x/1")
-        await records.notified(row.task_id, row.token)
+        await records.deliveries.hand_over(row.task_id, row.token, [])
         assert world.seen() == [
             ("processing", None),
             ("queued", "Rate limited, retrying..."),
