@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import sys
 import tempfile
 import time
 import uuid
@@ -18,7 +17,7 @@ from rich.table import Table
 from commands import http_load, programs, sse_load
 from commands.embedded import Embedded
 from commands.outcome import Outcome
-from commands.process import Command, Process
+from commands.process import Process
 from providers.progress import ProgressLog
 from providers.records.migrate import migrate
 from providers.redis_clients import async_client
@@ -64,11 +63,9 @@ def _measure(settings: Settings, embedded: Embedded, folder: Path) -> dict[str, 
     migrate(embedded.database_url)
     port = _free_port()
     env = programs.environment(
-        settings, embedded, HOST="127.0.0.1", PORT=str(port), DATA_DIR=str(folder), API_TOKENS=""
+        settings, embedded, HOST="127.0.0.1", PORT=str(port), DATA_DIR=str(folder), API_TOKENS="", API_TOKEN=""
     )
-    gunicorn = str(Path(sys.executable).with_name("gunicorn"))
-    argv = (gunicorn, "-c", "http/gunicorn.conf.py", "--workers", "1")
-    service = Process(Command("http", argv, programs.ROOT, folder / "http.log", env=env))
+    service = Process(programs.http(settings, env, folder / "http.log"))
     try:
         service.wait_ready(lambda: _accepts(port))
         return asyncio.run(_all(service, port, embedded.redis_url, embedded.database_url))

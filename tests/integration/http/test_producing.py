@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import time
 import uuid
 from typing import Any
 
@@ -194,6 +195,24 @@ def test_an_id_that_the_database_can_not_hold_is_422(
     answer = client.post("/images", json=body)
     assert (answer.status_code, answer.json()["code"]) == (422, "unknown_id")
     assert balance(database, shopper) == 5
+
+
+def test_a_caller_that_hangs_up_leaves_no_charge_without_a_task(
+    service: Service, database: psycopg.Connection[Any], redis_url: str, shopper: str
+) -> None:
+    body = json.dumps(b2c(shopper)).encode()
+    head = f"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for _ in range(5):
+        with service.connect() as connection:
+            connection.sendall(head + body)
+    deadline = time.monotonic() + 5
+    while True:
+        made = database.execute("select id from generation_sessions where user_id = %s", [shopper]).fetchall()
+        tasks = {(task["session_id"],) for task in pushed(redis_url, GENERATIONS)}
+        if len(made) == 5 - balance(database, shopper) and set(made) == tasks and service.client().get("/health/live"):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_was_ordered_is_logged_with_its_request_id_and_without_its_query(service: Service, shopper: str) -> None:
