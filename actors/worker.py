@@ -8,6 +8,7 @@ import threading
 import uuid
 
 import dramatiq
+import redis.exceptions
 import structlog
 from dramatiq.asyncio import EventLoopThread, get_event_loop_thread, set_event_loop_thread
 from dramatiq.logging import get_logger
@@ -163,7 +164,10 @@ class WorkerMiddleware(Middleware):
                     tasks.create_task(Intake(product, self._consumer, client, records).run(stopped))
                 tasks.create_task(dispatcher.run(stopped))
                 while not stopped.is_set():
-                    await return_abandoned(client)
+                    try:
+                        await return_abandoned(client)
+                    except redis.exceptions.RedisError as error:
+                        log.warning("abandoned_tasks_not_returned", error=type(error).__name__)
                     await pause(stopped, RETURN_INTERVAL_S)
         finally:
             await metrics.aclose()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from commands.connections import queue, records, redis_client
 from commands.outcome import CommandError, Outcome
-from pipelines.engine.driver import plan_job, tell
-from schemas import keys
-from schemas.common import JobState
-from schemas.errors import Cancelled
-from schemas.job import Failure
+from pipelines.engine.cancellation import cancel_session
+from pipelines.engine.claims import Claims
 
 if TYPE_CHECKING:
     from schemas.records import JobRow
@@ -19,34 +15,25 @@ if TYPE_CHECKING:
 
 
 async def cancel(settings: Settings, session_id: str) -> Outcome:
-    """Cancel the jobs of a session.
+    """Cancel a session.
 
     Raises:
         CommandError: There is no such session, or it has ended already.
     """
-    failure = Failure(code=Cancelled.code, message=Cancelled().public_message)
-    async with records(settings) as found:
-        rows = await found.jobs_of_session(session_id)
-        if not rows:
-            raise CommandError(f"No task of session {session_id} is known.")
-        refunded, moved = 0, []
-        for row in rows:
-            settled = await found.fail(row.task_id, failure, state=JobState.CANCELLED, lease_s=settings.lease_s)
-            refunded += settled.refunded
-            moved += [row] if settled.moved else []
-    if not moved:
-        raise CommandError(f"Session {session_id} has ended already ({rows[0].state.value}).")
-    await _tell(settings, moved, failure)
+    with queue(settings) as broker:
+        async with records(settings) as found, redis_client(settings) as client:
+            settled = await cancel_session(
+                session_id, records=found, claims=Claims(client), broker=broker, lease_s=settings.lease_s
+            )
+            if not settled.moved:
+                raise CommandError(_why_not(session_id, await found.jobs_of_session(session_id)))
     return Outcome(
-        {"cancelled": len(moved), "refunded": refunded},
-        f"Cancelled session {session_id}; {refunded} credits went back.",
+        {"cancelled": 1, "refunded": settled.refunded},
+        f"Cancelled session {session_id}; {settled.refunded} credits went back.",
     )
 
 
-async def _tell(settings: Settings, rows: list[JobRow], failure: Failure) -> None:
-    with queue(settings) as broker:
-        async with redis_client(settings) as client:
-            for row in rows:
-                await client.publish(keys.CANCEL_CHANNEL, f"{row.task_id}:{row.token}")
-                job = plan_job(row).model_copy(update={"failure": failure})
-                await asyncio.to_thread(tell, broker, job)
+def _why_not(session_id: str, rows: list[JobRow]) -> str:
+    if rows:
+        return f"Session {session_id} has ended already ({rows[0].state.value})."
+    return f"No queued or running session {session_id} is known."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from pipelines.engine.insist import insist
 from pipelines.engine.steps import Delivery, Next, Nothing, Step, Tell
 from providers.records import Records
 from schemas.common import StageName
@@ -46,7 +47,7 @@ class Settlement:
             attempt=job.attempt,
             details=error.details,
         )
-        settled = await self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s)
+        settled = await insist(lambda: self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s))
         log.warning(
             "job_failed", code=failure.code, error=str(error), refunded=settled.refunded, moved=settled.moved,
             report=error.report,

@@ -10,4 +10,7 @@ from schemas.common import Product
 
 PRODUCTS: dict[Product, ProductSpec] = {spec.product: spec for spec in (TRYON, AVATAR, IMAGES)}
 
-__all__ = ["PRODUCTS", "Plan", "ProductSpec"]
+#: The products and channels whose sessions have a table (`darkroom_session_tables`).
+SESSIONS = ((Product.TRYON, "b2c"), (Product.TRYON, "b2b"), (Product.IMAGES, "workspace"))
+
+__all__ = ["PRODUCTS", "SESSIONS", "Plan", "ProductSpec"]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
+from pipelines.engine.insist import insist
 from pipelines.engine.policy import Retry, decide
 from pipelines.products import PRODUCTS
 from pipelines.stages.batch import BatchProgress
@@ -192,10 +193,13 @@ class Generate:
 
     async def _write(self, job: Job, path: list[str], value: Any, provider_job_id: str | None = None) -> None:
         spent = sum(call["cost_usd"] for call in value.get("calls", ())) if path[0] in {"generated", "tried"} else 0.0
-        written = await self._records.journal(
-            job.task_id, job.token, path, value, provider_job_id=provider_job_id, spent_usd=spent
-        )
-        if not written:
+
+        def write() -> Awaitable[bool]:
+            return self._records.journal(
+                job.task_id, job.token, path, value, provider_job_id=provider_job_id, spent_usd=spent
+            )
+
+        if not await insist(write):
             raise Fenced("lost the job while generating")
 
 

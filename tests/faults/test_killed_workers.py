@@ -132,6 +132,20 @@ def test_a_cancelled_session_is_refunded_once_and_nothing_more_is_made(house: Ho
     assert worker.alive
 
 
+def test_a_session_can_be_cancelled_before_its_task_was_taken(house: House) -> None:
+    """Given a task still in the list, when its session is cancelled, then it is refunded once and never made."""
+    (task,) = house.new_tasks(1)
+    house.push([task])
+
+    manage(house, "cancel", task.session_id)
+
+    house.start_worker()
+    others = house.run(1)
+    assert house.settle(others) == {"completed": 1}
+    assert house.jobs([task], "state") == []
+    house.assert_books_balance([task])
+
+
 def test_a_killed_workers_job_moves_again_within_its_lease_and_a_look(house: House) -> None:
     first = house.start_worker()
     house.start_worker()

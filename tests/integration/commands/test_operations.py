@@ -87,7 +87,7 @@ def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, t
     [
         (("status", "nobody"), "There is no task nobody."),
         (("status", "--state", "odd"), "A job is waiting, running, completed, failed, cancelled; never odd."),
-        (("cancel", "nobody"), "No task of session nobody is known."),
+        (("cancel", "nobody"), "No queued or running session nobody is known."),
         (("dead", "show", "999"), "There is no dead letter 999."),
         (("dead", "drop", "999"), "There is no dead letter 999."),
         (("dead", "replay", "nobody"), "There is no task nobody."),

@@ -1,0 +1,63 @@
+"""Cancelling a session: it ends failed with "Cancelled", refunded once, and nothing more is paid for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipelines.engine.broker import Broker
+from pipelines.engine.claims import Claims
+from pipelines.engine.driver import plan_job, tell
+from pipelines.products import SESSIONS
+from providers.records import Records
+from schemas.common import JobState
+from schemas.errors import Cancelled
+from schemas.job import Failure
+from schemas.records import JobRow, Settlement
+
+_NOBODY = Settlement(moved=False, refunded=0)
+
+
+async def cancel_session(
+    session_id: str, *, records: Records, claims: Claims, broker: Broker, lease_s: float
+) -> Settlement:
+    """End a session that is queued or running, wherever its task is; `moved` is false if there is none of that id.
+
+    Args:
+        session_id: The session, of any product.
+        records: The database.
+        claims: Stops whoever works on it now.
+        broker: Where the telling is enqueued.
+        lease_s: Seconds a lease lasts.
+
+    Raises:
+        DarkroomError: The database or Redis can't be reached. Cancelling again is safe, and the session is not refunded
+            twice.
+    """
+    rows = await records.jobs_of_session(session_id)
+    if not rows:
+        return await _cancel_before_its_task_came(session_id, records)
+    failure = Failure(code=Cancelled.code, message=Cancelled().public_message)
+    settled = [await _cancel_job(row, failure, records, claims, broker, lease_s) for row in rows]
+    return Settlement(moved=any(item.moved for item in settled), refunded=sum(item.refunded for item in settled))
+
+
+async def _cancel_job(  # noqa: PLR0913, PLR0917  handed through
+    row: JobRow, failure: Failure, records: Records, claims: Claims, broker: Broker, lease_s: float
+) -> Settlement:
+    settled = await records.fail(row.task_id, failure, state=JobState.CANCELLED, lease_s=lease_s)
+    # The row may be a moment old: the job that ended is read again for the token that its worker has.
+    ended = await records.job(row.task_id) if settled.moved else None
+    if ended is not None:
+        await claims.end(ended.task_id, ended.token)
+        job = plan_job(ended).model_copy(update={"failure": failure, "refunded": settled.refunded})
+        await asyncio.to_thread(tell, broker, job)
+    return settled
+
+
+async def _cancel_before_its_task_came(session_id: str, records: Records) -> Settlement:
+    # The task still lies in a list, or never came: it will find its session ended and be skipped.
+    for product, channel in SESSIONS:
+        settled = await records.fail_session(product, channel, session_id, Cancelled().public_message, "cancel")
+        if settled.moved:
+            return settled
+    return _NOBODY
