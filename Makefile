@@ -16,6 +16,9 @@ SCALE = $(if $(GENERATE),--scale worker-generate=$(GENERATE))
 TARGET ?= full
 IMAGE = localhost/darkroom$(if $(filter worker,$(TARGET)),-worker):latest
 
+# A process per core; the tests of a file share its database.
+PARALLEL := --numprocesses auto --dist loadfile
+
 .PHONY: help
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
@@ -23,18 +26,18 @@ help: ## list the commands
 
 .PHONY: demo
 demo: ## tasks of all three products from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: your own; SUPABASE=local: through Supabase)
-demo: $(VENV)/demo.stamp
+demo: $(VENV)/demo.stamp model
 	@$(BIN)/python manage.py demo $(DEMO_ARGS) $(ARGS)
 
 .PHONY: test
 test: ## everything: style, types, import direction, all tests with coverage
-test: style
-	$(BIN)/python -m pytest tests --ignore=tests/benchmarks --cov --cov-report=term:skip-covered $(ARGS)
+test: style browser model
+	$(BIN)/python -m pytest tests $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: check
 check: ## the quick part, under a minute: style, types, import direction, unit tests
 check: style
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+	$(BIN)/python -m pytest tests/unit $(PARALLEL) $(ARGS)
 
 .PHONY: style
 style: $(VENV)/dev.stamp
@@ -42,6 +45,18 @@ style: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# The pose model of the size recommendation; without it that part alone answers "not loaded".
+.PHONY: model
+model:
+	@$(BIN)/python manage.py pose-model >/dev/null || echo "The size recommendation stays off: its model could not be fetched."
+
+# Debian's Chromium for the tests of pages, where it may be installed; where it can't, those tests are skipped and say so.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium >/dev/null 2>&1; } || \
+	  echo "NO BROWSER: the tests of pages will be skipped; install Debian's chromium to run them."
 
 .PHONY: local
 local: ## run everything on this machine without containers, until Ctrl-C
