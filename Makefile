@@ -76,7 +76,7 @@ up: containers
 .PHONY: down
 down: ## stop the containers; what they keep stays
 down:
-	$(COMPOSE) down $(ARGS)
+	$(COMPOSE) down --remove-orphans $(ARGS)
 
 .PHONY: logs
 logs: ## follow the containers' logs

@@ -4,6 +4,8 @@
 #
 #   deploy/make-secrets.sh [FOLDER]      deploy/secrets unless given
 #
+# REDIS_HOST and POSTGRES_HOST say where the servers are, if not in containers of these names.
+#
 # The folder is closed to everybody but its owner. The files in it are readable, because a container's user, who is
 # nobody on this machine, reads them through a mount that begins at the file.
 set -eu
@@ -23,8 +25,8 @@ put() { # name, value
 
 put redis_password "$(random)"
 put postgres_password "$(random)"
-put redis_url "redis://:$(cat "$folder/redis_password")@redis:6379/0"
-put database_url "postgresql://darkroom:$(cat "$folder/postgres_password")@postgres:5432/darkroom"
+put redis_url "redis://:$(cat "$folder/redis_password")@${REDIS_HOST:-redis}:6379/0"
+put database_url "postgresql://darkroom:$(cat "$folder/postgres_password")@${POSTGRES_HOST:-postgres}:5432/darkroom"
 put signing_key "$(random)"
 put webhook_keys "$(random)"
 put api_token "$(random)"

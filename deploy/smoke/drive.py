@@ -17,6 +17,8 @@ from typing import Any
 #: Seconds a refused call is tried again for: an HTTP service that is being replaced is away for a few.
 PATIENCE_S = 60.0
 ENDED = {"completed", "failed"}
+#: The most sessions that one call lists, and so the most tasks that are followed.
+PAGE = 50
 
 
 class Caller:
@@ -64,14 +66,14 @@ def push(caller: Caller, asked: argparse.Namespace) -> list[str]:
     return sessions
 
 
-def follow(caller: Caller, sessions: list[str], within_s: float) -> dict[str, str]:
+def follow(caller: Caller, user: str, sessions: list[str], within_s: float) -> dict[str, str]:
     """How each session ended; those that did not within `within_s` seconds have their last status."""
     deadline = time.monotonic() + within_s
     status = dict.fromkeys(sessions, "queued")
-    while time.monotonic() < deadline and (open_ := [key for key, value in status.items() if value not in ENDED]):
-        for session in open_:
-            status[session] = caller.call(f"/generations/{session}")["status"]
-        time.sleep(0.5)
+    while time.monotonic() < deadline and not ENDED.issuperset(status.values()):
+        time.sleep(1)
+        page = caller.call(f"/generations?channel=b2c&user_id={user}&limit={PAGE}")
+        status |= {item["session_id"]: item["status"] for item in page["items"] if item["session_id"] in status}
     return status
 
 
@@ -82,13 +84,13 @@ def main() -> int:
     parser.add_argument("--token-file", type=Path, required=True)
     parser.add_argument("--pictures", required=True, help="where workers find person.jpg and outfit.jpg")
     parser.add_argument("--user", default="smoke")
-    parser.add_argument("--tasks", type=int, default=20)
+    parser.add_argument("--tasks", type=int, default=20, choices=range(1, PAGE + 1), metavar="1…50")
     parser.add_argument("--spread", type=float, default=0.0, help="seconds over which they are pushed")
     parser.add_argument("--within", type=float, default=180.0, help="seconds they may take to end")
     asked = parser.parse_args()
     started = time.monotonic()
     caller = Caller(asked.url, asked.token_file.read_text().strip())
-    status = follow(caller, push(caller, asked), asked.within)
+    status = follow(caller, asked.user, push(caller, asked), asked.within)
     outcomes = list(status.values())
     print(  # noqa: T201  what this is for
         json.dumps(
