@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import orjson
@@ -53,12 +54,7 @@ class PostgresRpc:
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """See `Rpc.call`."""
-        statement = sql.SQL("select {}({})").format(
-            sql.Identifier(function),
-            sql.SQL(", ").join(
-                sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
-            ),
-        )
+        statement = _statement(function, tuple(arguments))
         values = {
             name: Jsonb(value) if isinstance(value, dict | list | tuple) else value for name, value in arguments.items()
         }
@@ -80,6 +76,13 @@ class PostgresRpc:
     async def aclose(self) -> None:
         """Close the pool's connections."""
         await self._pool.close()
+
+
+@functools.cache
+def _statement(function: str, names: tuple[str, ...]) -> bytes:
+    """The call of a function by the names of its arguments; as text, which psycopg parses once and keeps."""
+    arguments = (sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in names)
+    return sql.SQL("select {}({})").format(sql.Identifier(function), sql.SQL(", ").join(arguments)).as_bytes()
 
 
 def _refused(function: str, error: psycopg.Error) -> DatabaseRefused:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: What is at most this large is written and read on the event loop: it only goes to the page cache and back, in a tenth
+#: of the time that a thread takes to be woken. Bytes.
+_AT_ONCE_BYTES = 512_000
+
+
 class FolderScratch:
     """Keeps each name as a file under `root`; a task's folder is gone in one rename when it is forgotten."""
 
@@ -28,11 +33,17 @@ class FolderScratch:
     async def write(self, name: str, data: bytes) -> None:
         """See `Scratch.write`."""
         checked_name(name)
-        await asyncio.to_thread(self._write, self._root / name, data)
+        path = self._root / name
+        if len(data) <= _AT_ONCE_BYTES:
+            self._write(path, data)
+        else:
+            await asyncio.to_thread(self._write, path, data)
 
     async def read(self, name: str) -> bytes:
         """See `Scratch.read`."""
         checked_name(name)
+        if self._size(name) <= _AT_ONCE_BYTES:
+            return self._read(name)
         return await asyncio.to_thread(self._read, name)
 
     async def delete_task(self, task_id: str) -> None:
@@ -49,13 +60,23 @@ class FolderScratch:
     def _write(self, path: Path, data: bytes) -> None:
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         with _unavailable():
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                partial.write_bytes(data)
+                try:
+                    partial.write_bytes(data)
+                except FileNotFoundError:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    partial.write_bytes(data)
                 partial.replace(path)
             except OSError:
                 partial.unlink(missing_ok=True)
                 raise
+
+    def _size(self, name: str) -> int:
+        with _unavailable():
+            try:
+                return (self._root / name).stat().st_size
+            except (FileNotFoundError, NotADirectoryError):
+                raise KeyError(name) from None
 
     def _read(self, name: str) -> bytes:
         with _unavailable():
