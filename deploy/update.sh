@@ -15,6 +15,7 @@ project=${COMPOSE_PROJECT_NAME:-darkroom}
 export COMPOSE_PROJECT_NAME="$project"
 workers="worker-rest worker-pixels worker-generate scheduler"
 
+# shellcheck disable=SC2086
 compose() { podman-compose ${COMPOSE_ARGS:-} "$@" >/dev/null 2>&1; }
 
 containers() { # service
@@ -26,9 +27,9 @@ replace() { # service
   old=$(containers "$1")
   count=$(printf '%s' "$old" | grep -c . || true)
   if [ -n "$old" ]; then
-    # shellcheck disable=SC2086  one word a container
+    # shellcheck disable=SC2086
     podman stop --time 40 $old >/dev/null 2>&1 || true
-    # shellcheck disable=SC2086  the same
+    # shellcheck disable=SC2086
     podman rm --force $old >/dev/null 2>&1 || true
   fi
   [ "$count" -gt 0 ] || count=1
@@ -51,7 +52,7 @@ run() { # image
   echo "$(date -u +%FT%TZ) to $1"
   replace migrate
   migrate=$(containers migrate)
-  # shellcheck disable=SC2086  one word a container; with Supabase there is none
+  # shellcheck disable=SC2086
   [ -z "$migrate" ] || [ "$(timeout "${HEALTHY_WITHIN:-180}" podman wait $migrate 2>/dev/null)" = 0 ] || return 1
   for service in $workers http; do
     replace "$service"
