@@ -13,6 +13,8 @@
 | `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.bell`) | until taken |
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |
 | `dramatiq:*` | | the broker's queues, as Dramatiq lays them out | until acknowledged |
+| `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics.py`) | |
+| `darkroom:http` | channel | tells HTTP processes which tasks to watch | |
 
 The image router's and the HTTP service's limits are described beside their code (`darkroom:limit:*`).
 """
@@ -23,6 +25,8 @@ CONSUMERS = "darkroom:consumers"
 WAKE = "darkroom:wake"
 CANCEL_CHANNEL = "darkroom:cancel"
 BROKER_NAMESPACE = "dramatiq"
+#: Every worker process by its last sign of life, milliseconds; Dramatiq keeps it.
+HEARTBEATS = f"{BROKER_NAMESPACE}:__heartbeats__"
 
 JOB_TTL_S = 86_400
 

@@ -15,7 +15,8 @@ from providers.embedded import resolve
 from providers.limits import RateLimit
 from providers.metrics import Metrics
 from providers.producer import AsyncProducer
-from providers.records import PostgresRpc, Records, Rpc
+from providers.records import Records, Rpc
+from providers.records.connect import connect_rpc
 from providers.records.sessions import Sessions
 from providers.redis_clients import async_client
 from providers.signing import signing_key
@@ -104,16 +105,21 @@ def make_dependencies(settings: Settings) -> Dependencies:
         TokensError: The tokens can't be read.
     """
     redis_url, database_url = addresses(settings)
-    rpc = _rpc(settings, database_url)
+    rpc = connect_rpc(
+        database_url=database_url,
+        supabase_url=settings.supabase_url,
+        supabase_key=settings.supabase_service_role_key,
+        timeout_s=DATABASE_TIMEOUT_S,
+    )
     client = async_client(redis_url, max_connections=32, socket_timeout_s=REDIS_TIMEOUT_S)
     listener = async_client(redis_url, max_connections=2)
     key = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
-    sessions, metrics = Sessions(rpc), Metrics(client)
-    states = States(sessions, client)
+    records, metrics = Records(rpc), Metrics(client)
+    states = States(records.sessions, client)
     return Dependencies(
         rpc=rpc,
-        records=Records(rpc),
-        sessions=sessions,
+        records=records,
+        sessions=records.sessions,
         client=client,
         listener=listener,
         producer=AsyncProducer(client, deadline_s=PUSH_DEADLINE_S),
@@ -133,17 +139,6 @@ def make_dependencies(settings: Settings) -> Dependencies:
         max_picture_bytes=settings.fetch_max_bytes,
         sizing=make_sizing(settings),
     )
-
-
-def _rpc(settings: Settings, database_url: str | None) -> Rpc:
-    if database_url:
-        return PostgresRpc(database_url, timeout_s=DATABASE_TIMEOUT_S)
-    from providers.records.supabase import SupabaseRpc  # noqa: PLC0415  takes half a second, for its users only
-
-    key = settings.supabase_service_role_key
-    assert settings.supabase_url is not None  # noqa: S101  one of the two is set, or there are no addresses
-    assert key is not None  # noqa: S101  settings refuse one without the other
-    return SupabaseRpc(settings.supabase_url, key.get_secret_value(), timeout_s=DATABASE_TIMEOUT_S)
 
 
 def _storage(settings: Settings, key: bytes) -> LocalStorage | None:

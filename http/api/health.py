@@ -36,7 +36,7 @@ class Checks:
         redis_ms, database_ms, workers = await asyncio.gather(
             _timed(self._client.ping()),
             _timed(self._sessions.ping()),
-            _answer(self._client.zcount(keys.CONSUMERS, since, "+inf")),
+            _answer(self._client.zcount(keys.HEARTBEATS, since, "+inf")),
         )
         everything = redis_ms is not None and database_ms is not None and bool(workers)
         return Health(

@@ -60,6 +60,9 @@ class Sweep:
         if waiting:
             # Their sessions look like orphans until they are written to the table.
             return
+        lost = await self._records.sessions.unproduce_lost(older_than_s=self._stuck_after_s, message=STUCK_MESSAGE)
+        tally.checked += lost
+        tally.failed += lost
         for orphan in await self._records.orphans(older_than_s=self._stuck_after_s):
             tally.checked += 1
             settled = await self._records.fail_session(

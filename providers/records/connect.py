@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
+from providers.records.base import Rpc
 from providers.records.postgres import PostgresRpc
 from providers.records.records import Records
 from schemas.errors import Invalid
 
 
-def connect(
+def connect_rpc(
     *,
     database_url: str | None,
     supabase_url: str | None,
     supabase_key: SecretStr | None,
     timeout_s: float = 10.0,
     max_connections: int = 8,
-) -> Records:
-    """Records over PostgreSQL where there is an address for it, else over Supabase; connects on first use.
+) -> Rpc:
+    """A way to PostgreSQL where there is an address for it, else to Supabase; connects on first use.
 
     Args:
         database_url: `postgresql://…`; wins.
@@ -30,10 +31,30 @@ def connect(
         Invalid: There is neither.
     """
     if database_url:
-        return Records(PostgresRpc(database_url, max_connections=max_connections, timeout_s=timeout_s))
+        return PostgresRpc(database_url, max_connections=max_connections, timeout_s=timeout_s)
     if supabase_url and supabase_key:
         from providers.records.supabase import SupabaseRpc  # noqa: PLC0415  takes half a second, for its users only
 
         key = supabase_key.get_secret_value()
-        return Records(SupabaseRpc(supabase_url, key, max_connections=max_connections, timeout_s=timeout_s))
+        return SupabaseRpc(supabase_url, key, max_connections=max_connections, timeout_s=timeout_s)
     raise Invalid("neither DATABASE_URL nor SUPABASE_URL is set", code="no_database")
+
+
+def connect(
+    *,
+    database_url: str | None,
+    supabase_url: str | None,
+    supabase_key: SecretStr | None,
+    timeout_s: float = 10.0,
+    max_connections: int = 8,
+) -> Records:
+    """Records over `connect_rpc`, with the same arguments and errors."""
+    return Records(
+        connect_rpc(
+            database_url=database_url,
+            supabase_url=supabase_url,
+            supabase_key=supabase_key,
+            timeout_s=timeout_s,
+            max_connections=max_connections,
+        )
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 from providers.records.base import Rpc
 from providers.records.deliveries import Deliveries
+from providers.records.sessions import Sessions
 from schemas.common import JobState, Product
 from schemas.job import Failure
 from schemas.records import Completion, DeadLetter, JobRow, NewTask, Orphan, Replay, Settlement, Verdict
@@ -24,6 +25,8 @@ class Records:
         self._rpc = rpc
         #: What is said about ended jobs, through the same connections.
         self.deliveries = Deliveries(rpc)
+        #: Orders over HTTP and what is read there, through the same connections.
+        self.sessions = Sessions(rpc)
 
     async def aclose(self) -> None:
         """Give back connections."""

@@ -94,8 +94,10 @@ create or replace function darkroom_refund(
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_amount integer;
+  -- Whoever paid, where that was written down.
+  v_payer text;
 begin
-  select amount into v_amount from darkroom_ledger
+  select amount, owner_id into v_amount, v_payer from darkroom_ledger
    where product = p_product and session_id = p_session_id and run = p_run and kind = 'charge';
   if v_amount is null and p_run = 1 then
     v_amount := darkroom_session_price(p_product, p_channel, p_session_id);
@@ -103,19 +105,19 @@ begin
   if coalesce(v_amount, 0) <= 0 then
     return 0;
   end if;
+  v_payer := coalesce(v_payer, case when p_channel = 'b2b' then p_owner_id else coalesce(p_user_id, p_owner_id) end);
   insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount)
-  values (p_product, p_session_id, p_run, 'refund',
-          case when p_channel = 'b2b' then p_owner_id else coalesce(p_user_id, p_owner_id) end, v_amount)
+  values (p_product, p_session_id, p_run, 'refund', v_payer, v_amount)
   on conflict do nothing;
   if not found then
     return 0;
   end if;
   if p_channel = 'b2b' then
     execute format('select refund_store_credits(p_store_id => %L, p_amount => %s, p_request_id => %L, p_description => %L)',
-                   p_owner_id, v_amount, p_request_id, p_reason);
+                   v_payer, v_amount, p_request_id, p_reason);
   else
     execute format('select refund_credits(p_user_id => %L, p_amount => %s, p_description => %L)',
-                   coalesce(p_user_id, p_owner_id), v_amount, p_reason);
+                   v_payer, v_amount, p_reason);
   end if;
   return v_amount;
 end $$;

@@ -54,9 +54,13 @@ begin
                                           where w.owner_id = o.owner_id and w.state = 'waiting')) as turn
       from (select distinct owner_id from judged) o
   ), taken as (
-    insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, turn)
+    insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, price, turn)
     select judged.task_id, product, darkroom_canonical_id(table_name, session_id), judged.owner_id, user_id, channel,
            request_id, payload,
+           -- What a producer of ours charged; a replay charges it again.
+           coalesce((select l.amount from darkroom_ledger l
+                      where l.product = judged.product and l.run = 1 and l.kind = 'charge'
+                        and l.session_id = darkroom_canonical_id(table_name, judged.session_id)), 0),
            last_turn.turn + row_number() over (partition by judged.owner_id order by ord)
       from judged join last_turn on last_turn.owner_id = judged.owner_id
      where verdict = 'accepted'

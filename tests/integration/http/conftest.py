@@ -137,7 +137,7 @@ def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
 def give_credits(database: psycopg.Connection[Any], owner: str, amount: int, *, store: bool = False) -> None:
     table, column = ("store_credits", "store_id") if store else ("user_credits", "user_id")
     database.execute(
-        f"insert into {table} ({column}, balance) values (%s, %s)"  # noqa: S608  two known names
+        f"insert into {table} ({column}, balance) values (%s, %s)"
         f" on conflict ({column}) do update set balance = excluded.balance",
         [owner, amount],
     )
@@ -145,6 +145,6 @@ def give_credits(database: psycopg.Connection[Any], owner: str, amount: int, *, 
 
 def balance(database: psycopg.Connection[Any], owner: str, *, store: bool = False) -> int:
     table, column = ("store_credits", "store_id") if store else ("user_credits", "user_id")
-    row = database.execute(f"select balance from {table} where {column} = %s", [owner]).fetchone()  # noqa: S608
+    row = database.execute(f"select balance from {table} where {column} = %s", [owner]).fetchone()
     assert row is not None
     return int(row[0])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import falcon.asgi
+
 from api import problems
 from api.estimate_body import EstimateBody
-
 from pipelines.sizing.chart import BUILT_IN
 from providers.fetch import Fetcher, FetchPolicy
 

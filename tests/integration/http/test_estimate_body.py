@@ -7,10 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from api.estimate_body import EstimateBody
-from api.openapi import document
 from falcon.testing import ASGIConductor, Result
 
+from api.estimate_body import EstimateBody
+from api.openapi import document
 from commands.figure import draw_person, jpeg
 from pipelines.sizing.chart import BUILT_IN
 from providers.fetch import Fetcher, FetchPolicy

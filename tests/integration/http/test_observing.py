@@ -39,7 +39,7 @@ def test_health_is_ok_when_everything_is_there_and_degraded_without_workers(
     health = client.get("/health").json()
     assert (health["status"], health["workers_connected"]) == ("degraded", False)
     with redis.Redis.from_url(redis_url) as lists:
-        lists.zadd(keys.CONSUMERS, {"w1": time.time() * 1000, "gone": 1})
+        lists.zadd(keys.HEARTBEATS, {"w1": time.time() * 1000, "gone": 1})
     health = client.get("/health").json()
     assert (health["status"], health["workers"], health["workers_connected"]) == ("ok", 1, True)
     assert health["redis_connected"] is health["database_connected"] is True
