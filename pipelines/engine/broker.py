@@ -22,7 +22,8 @@ from schemas.job import Job
 HEARTBEAT_TIMEOUT_MS = 15_000
 
 # A message of a job is enqueued once, however often its sender tries: the reply to the first attempt may have been
-# lost. Where the job's newest message is, is written down for the janitor.
+# lost. Where the job's newest message is, is written down for the janitor. The message that led to it is acknowledged
+# in the same step: there is no moment with neither, and none with both.
 _ENQUEUE_ONCE = """
 if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 1 then
   redis.call('RPUSH', KEYS[1], ARGV[1])
@@ -30,6 +31,9 @@ end
 if tonumber(ARGV[4]) >= tonumber(redis.call('HGET', KEYS[3], 'at_token') or '0') then
   redis.call('HSET', KEYS[3], 'at', ARGV[3] .. '|' .. ARGV[1], 'at_token', ARGV[4])
   redis.call('EXPIRE', KEYS[3], ARGV[5])
+end
+if ARGV[6] and redis.call('SREM', KEYS[4], ARGV[6]) == 1 then
+  redis.call('HDEL', KEYS[5], ARGV[6])
 end
 """
 
@@ -81,6 +85,8 @@ class Broker(RedisBroker):
             middleware: All middleware.
         """
         self.limits = dict(limits)
+        #: Ids of messages that Redis has forgotten already, until their consumer forgets them too.
+        self.acknowledged: set[str] = set()
         self._waiting = sync_client(url, max_connections=4 * len(limits) + 4, socket_timeout_s=WAIT_S + 5)
         super().__init__(
             client=sync_client(url, max_connections=32, socket_timeout_s=5.0),
@@ -107,8 +113,12 @@ class Broker(RedisBroker):
         queue = f"{self.namespace}:{queue_name}"
         self._waiting.blmove(queue, queue, timeout_s, "LEFT", "LEFT")
 
-    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+    def enqueue(
+        self, message: Message[Any], *, delay: int | None = None, after: Message[Any] | None = None
+    ) -> Message[Any]:
         """Enqueue a message, a job's message only once; `delay` in milliseconds.
+
+        The message `after` which a job's message comes, one that this process has in hand, is acknowledged with it.
 
         Raises:
             redis.exceptions.RedisError: It may or may not be enqueued; trying again is safe for a job's message.
@@ -122,16 +132,17 @@ class Broker(RedisBroker):
             options["eta"] = current_millis() + delay
         message = message.copy(queue_name=queue_name, options=options)
         queue = f"{self.namespace}:{queue_name}"
-        self._enqueue_once(
-            keys=[queue, f"{queue}.msgs", keys.job(message.options["task_id"])],
-            args=[
-                options["redis_message_id"],
-                message.encode(),
-                queue_name,
-                message.options["token"],
-                keys.JOB_TTL_S,
-            ],
-        )
+        script_keys = [queue, f"{queue}.msgs", keys.job(message.options["task_id"])]
+        arguments = [
+            options["redis_message_id"], message.encode(), queue_name, message.options["token"], keys.JOB_TTL_S,
+        ]  # fmt: skip
+        if after is not None:
+            acks = f"{self.namespace}:__acks__.{self.broker_id}.{after.queue_name}"
+            script_keys += [acks, f"{self.namespace}:{after.queue_name}.msgs"]
+            arguments.append(after.options["redis_message_id"])
+        self._enqueue_once(keys=script_keys, args=arguments)
+        if after is not None:
+            self.acknowledged.add(after.options["redis_message_id"])
         return message
 
     def is_queued(self, task_id: str, token: int) -> bool:
@@ -157,17 +168,6 @@ class Broker(RedisBroker):
             return int(self._bury_workers(args=[self.namespace, horizon, *queues]))
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"looking for dead workers: {type(error).__name__}") from error
-
-    def wake_dispatcher(self) -> None:
-        """Say that something may be dispatched: a task came, or a place is free.
-
-        Raises:
-            redis.exceptions.RedisError: Redis can't be reached; the dispatcher looks by itself every second.
-        """
-        with self.client.pipeline() as pipe:
-            pipe.lpush(keys.WAKE, 1)
-            pipe.ltrim(keys.WAKE, 0, 0)
-            pipe.execute()
 
     def close(self) -> None:
         """Close all connections."""

@@ -50,7 +50,10 @@ class Consumer(_RedisConsumer):
 
     def ack(self, message: MessageProxy) -> None:
         """Forget a finished message; its place is free."""
-        super().ack(message)
+        if message.options["redis_message_id"] in self.broker.acknowledged:
+            self.queued_message_ids.discard(message.message_id)
+        else:
+            super().ack(message)
         self._forget(message)
 
     def nack(self, message: MessageProxy) -> None:
@@ -71,6 +74,7 @@ class Consumer(_RedisConsumer):
             raise ConnectionClosed(error) from None
 
     def _forget(self, message: MessageProxy) -> None:
+        self.broker.acknowledged.discard(message.options["redis_message_id"])
         self._etas.pop(message.message_id, None)
         self._freed.set()
 

@@ -14,15 +14,18 @@ from pipelines.engine.threads import pause
 from providers.metrics import Metrics
 from providers.records import Records
 from schemas import keys
+from schemas.common import StageName
 from schemas.errors import DarkroomError
 from schemas.records import JobRow
 
 log = structlog.get_logger(__name__)
 
-#: Jobs started per round trip to the database.
-BATCH = 50
-#: Seconds between looks when nobody wakes the dispatcher.
-IDLE_S = 1
+#: Jobs that lie in the queues up to the generation; more would stand before whoever comes next. Enough to keep the
+#: workers busy until the next look.
+BACKLOG = 32
+BACKLOG_QUEUES = (StageName.FETCH, StageName.RESIZE, StageName.GENERATE)
+#: Seconds between looks when nobody wakes the dispatcher, and while the backlog is full.
+IDLE_S, FULL_S = 1, 0.02
 
 
 class Dispatcher:
@@ -59,26 +62,35 @@ class Dispatcher:
         """Dispatch whenever woken until `stopped`."""
         while not stopped.is_set():
             try:
-                if await self.dispatch() < BATCH:
+                room = BACKLOG - await self._backlog()
+                if room < BACKLOG // 2:
+                    await pause(stopped, FULL_S)
+                elif await self.dispatch(room) < room:
                     await self._client.blpop([keys.WAKE], IDLE_S)
             except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
                 # A job that was started and not enqueued comes back when its lease runs out.
                 log.warning("dispatch_failed", error=type(error).__name__)
                 await pause(stopped, 0.5)
 
-    async def dispatch(self) -> int:
-        """Start what may be started now; returns how many jobs.
+    async def dispatch(self, limit: int = BACKLOG) -> int:
+        """Start what may be started now, at most `limit`; returns how many jobs.
 
         Raises:
             DarkroomError: The database could not be asked.
             redis.exceptions.RedisError: Some jobs could not be enqueued; their leases bring them back.
         """
-        rows = await self._records.dispatch(limit=BATCH, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
+        rows = await self._records.dispatch(limit=limit, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
         if rows:
             await asyncio.to_thread(self._enqueue, rows)
             for row in rows:
                 await self._metrics.incr("darkroom_tasks_total", {"product": row.product.value, "event": "started"})
         return len(rows)
+
+    async def _backlog(self) -> int:
+        async with self._client.pipeline(transaction=False) as pipe:
+            for queue in BACKLOG_QUEUES:
+                pipe.llen(f"{keys.BROKER_NAMESPACE}:{queue}")
+            return sum(await pipe.execute())
 
     def _enqueue(self, rows: list[JobRow]) -> None:
         for row in rows:

@@ -68,7 +68,9 @@ def drive(broker: Broker, row: JobRow) -> None:
 
 
 def hand_on(broker: Broker, message: Message[Any], job: Job) -> None:
-    """Enqueue the stage after `message`'s, if there is one, with `job`. Trying again is safe.
+    """Enqueue the stage after `message`'s, if there is one, with `job`; `message` is acknowledged with it.
+
+    Trying again is safe.
 
     Raises:
         redis.exceptions.RedisError: The queue can't be reached.
@@ -77,12 +79,12 @@ def hand_on(broker: Broker, message: Message[Any], job: Job) -> None:
     if target is not None:
         following: Message[Any] = Message(**target)
         job = job.model_copy(update={"attempt": 0, "delivery": 0})
-        broker.enqueue(_bring(following, job))
+        broker.enqueue(_bring(following, job), after=message)
 
 
 def put_back(broker: Broker, message: Message[Any], job: Job, delay_s: float) -> None:
-    """Enqueue the same stage once more, after `delay_s` seconds. Trying again is safe."""
-    broker.enqueue(_bring(message, job), delay=round(delay_s * 1000) or None)
+    """Enqueue the same stage once more, after `delay_s` seconds, and acknowledge `message`. Trying again is safe."""
+    broker.enqueue(_bring(message, job), delay=round(delay_s * 1000) or None, after=message)
 
 
 def tell(broker: Broker, job: Job) -> None:

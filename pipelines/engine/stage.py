@@ -12,6 +12,7 @@ from dramatiq.middleware import CurrentMessage
 
 from pipelines.engine.broker import Broker
 from pipelines.engine.hand_on import carry_out
+from pipelines.engine.loop_call import run_on
 from pipelines.engine.registry import Registry
 from pipelines.engine.steps import Delivery, Forward, Next, StageMiddleware, Step, Tell
 from schemas.common import StageName
@@ -56,7 +57,7 @@ def stage(
             now = runtime()
             with now.registry.track(job.task_id, job.token, name) as work:
                 delivery = Delivery(name, job, message.options["job_message_id"], work, function)
-                step = loop.run_coroutine(_surround(now.middleware)(delivery))
+                step = run_on(loop.loop, _surround(now.middleware)(delivery))
                 carry_out(broker, message, step, work, patience_s=now.lease_s)
 
         actor.__doc__ = function.__doc__

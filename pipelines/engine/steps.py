@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipelines.engine.registry import Work
 from schemas.common import StageName
@@ -54,7 +54,7 @@ class Nothing:
 
 
 Step = Forward | Again | Tell | Nothing
-Next = Callable[[Delivery], Awaitable[Step]]
+Next = Callable[[Delivery], Coroutine[Any, Any, Step]]
 
 
 class StageMiddleware(Protocol):

@@ -75,7 +75,8 @@ def test_a_worker_never_has_more_in_hand_than_the_queues_limit(broker: Broker) -
 
 def test_a_delayed_message_waits_in_the_delay_queue_with_its_time(broker: Broker) -> None:
     before = time.time() * 1000
-    put_back(broker, job_message("generate", JOB), JOB.model_copy(update={"attempt": 1}), 2.0)
+    broker.enqueue(job_message("generate", JOB))
+    put_back(broker, take(broker.consume("generate")), JOB.model_copy(update={"attempt": 1}), 2.0)
     assert broker.client.llen("dramatiq:generate") == 0
     message = take(broker.consume("generate.DQ"))
     assert 1_900 <= message.options["eta"] - before <= 3_000
@@ -83,8 +84,10 @@ def test_a_delayed_message_waits_in_the_delay_queue_with_its_time(broker: Broker
 
 def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
     following: Message[Any] = Message(queue_name="resize", actor_name="resize", args=(), kwargs={}, options={})
-    message = job_message("fetch", JOB)
-    message.options["pipe_target"] = following.asdict()
+    first = job_message("fetch", JOB)
+    first.options["pipe_target"] = following.asdict()
+    broker.enqueue(first)
+    message = take(broker.consume("fetch"))
     further = JOB.model_copy(update={"input_scratch": ("t1/a",), "attempt": 2, "delivery": 1})
 
     hand_on(broker, message, further)
@@ -93,6 +96,25 @@ def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
     found = take(broker.consume("resize"))
     assert Job.model_validate(found.args[0]) == further.model_copy(update={"attempt": 0, "delivery": 0})
     assert broker.client.llen("dramatiq:resize") == 0
+
+
+def test_a_message_is_acknowledged_in_the_step_that_enqueues_what_follows(broker: Broker) -> None:
+    following: Message[Any] = Message(queue_name="resize", actor_name="resize", args=(), kwargs={}, options={})
+    for number in range(2):
+        first = job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"}))
+        first.options["pipe_target"] = following.asdict()
+        broker.enqueue(first)
+    broker.limits["fetch"] = 1
+    consumer = broker.consume("fetch")
+    message = take(consumer)
+
+    hand_on(broker, message, JOB)
+
+    assert broker.client.hkeys("dramatiq:fetch.msgs") == [b"t1:1:fetch:0.0"]
+    assert not broker.client.exists(f"dramatiq:__acks__.{broker.broker_id}.fetch")
+    consumer.ack(message)
+    assert not broker.acknowledged
+    assert take(consumer).options["job_message_id"] == "t1:1:fetch:0.0"
 
 
 def test_a_message_counts_as_queued_only_while_nobody_holds_it(broker: Broker) -> None:
