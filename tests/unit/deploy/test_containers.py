@@ -1,0 +1,169 @@
+import json
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from settings import Settings
+from tests.unit.deploy.files import DEPLOY, QUADLET, ROOT, compose, kube, unit
+
+#: The module alone: its package starts a worker.
+ACTORS = runpy.run_path(str(ROOT / "actors/queues.py"))
+SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+#: Passwords of the servers, which reach us inside REDIS_URL and DATABASE_URL.
+SERVERS = {"redis_password", "postgres_password"}
+#: Read by gunicorn itself.
+OTHERS = {"WEB_CONCURRENCY"}
+#: Fixed in the image, or by what a service is.
+FIXED = {"host", "port", "data_dir", "log_format", "pose_model_path", "pose_model_url", "pose_model_sha256"}
+
+
+def queues(words: list[str]) -> list[str]:
+    """What stands behind `--queues`."""
+    return words[words.index("--queues") + 1 :] if "--queues" in words else []
+
+
+def commands() -> dict[str, list[list[str]]]:
+    """The command line of every container, by the file that starts it."""
+    pod = kube()[1]["spec"]["containers"]
+    return {
+        "compose": [service["command"] for service in compose()["services"].values()],
+        "quadlet": [unit(path)["Container"]["Exec"][0].split() for path in sorted(QUADLET.glob("*.container"))],
+        "kube": [container.get("command", []) for container in pod],
+    }
+
+
+@pytest.mark.parametrize("file", ["compose", "quadlet", "kube"])
+def test_every_queue_has_exactly_one_kind_of_worker(file: str) -> None:
+    served = [queue for words in commands()[file] for queue in queues(words)]
+
+    assert sorted(served) == sorted({*ACTORS["QUEUES"], ACTORS["INGEST"]})
+
+
+@pytest.mark.parametrize("file", ["compose", "quadlet", "kube"])
+def test_every_container_of_ours_waits_for_what_it_needs(file: str) -> None:
+    ours = [words for words in commands()[file] if words and words[0] == "python"]
+
+    assert len(ours) == 6
+    assert all(words[1:3] == ["-m", "commands.wait"] for words in ours)
+
+
+def test_every_setting_passed_exists_and_every_setting_is_passed() -> None:
+    passed = set(compose()["x-settings"]) - OTHERS
+    known = {name.upper() for name in Settings.model_fields}
+
+    assert passed <= known
+    assert known - passed == {name.upper() for name in SECRETS | FIXED}
+
+
+def test_a_blank_setting_is_passed_on_as_blank_so_that_defaults_stay_in_one_place() -> None:
+    with_defaults = {name for name, value in compose()["x-settings"].items() if value != f"${{{name}:-}}"}
+
+    assert with_defaults == {"AI_MOCK_MODE", "PUBLIC_URL", "WEB_CONCURRENCY"}
+
+
+def test_the_settings_of_pod_and_units_exist() -> None:
+    lines = (QUADLET / "darkroom.env").read_text().splitlines()
+    named = {*kube()[0]["data"], *(line.partition("=")[0] for line in lines if line and not line.startswith("#"))}
+
+    assert named <= {name.upper() for name in Settings.model_fields}
+
+
+def test_secrets_come_from_files_that_the_script_makes_and_nowhere_else() -> None:
+    script = (DEPLOY / "make-secrets.sh").read_text()
+    made = set(re.findall(r"^put (\w+)", script, re.MULTILINE))
+    made |= {name for names in re.findall(r"^for name in ([\w ]+);", script, re.MULTILINE) for name in names.split()}
+
+    assert set(compose()["secrets"]) == made == SECRETS | SERVERS
+    assert {name.upper() for name in SECRETS}.isdisjoint(compose()["x-settings"])
+
+
+@pytest.mark.parametrize("path", sorted(QUADLET.glob("*.container")), ids=lambda path: path.stem)
+def test_a_unit_takes_known_secrets_and_gives_up_all_rights(path: Path) -> None:
+    container = unit(path)["Container"]
+    names = [value.removeprefix("darkroom_").partition(",")[0] for value in container["Secret"]]
+
+    assert set(names) <= SECRETS | SERVERS
+    assert container["ReadOnly"] == container["NoNewPrivileges"] == ["true"]
+    assert container["DropCapability"] == ["all"]
+    assert "--memory=" in container["PodmanArgs"][0]
+
+
+def test_every_service_gives_up_all_rights_and_has_limits() -> None:
+    for service in compose()["services"].values():
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges"]
+        assert {"mem_limit", "cpus", "pids_limit", "restart", "healthcheck"} <= set(service)
+        assert "depends_on" not in service
+
+
+def test_only_the_http_service_is_published_and_on_loopback_unless_set() -> None:
+    published = {name: service["ports"] for name, service in compose()["services"].items() if "ports" in service}
+
+    assert published == {"http": ["${HTTP_BIND:-127.0.0.1}:${HTTP_PORT:-8000}:8000"]}
+
+
+def test_a_pod_gives_up_all_rights_and_takes_known_secrets() -> None:
+    for container in kube()[1]["spec"]["containers"]:
+        rights = container["securityContext"]
+        keys = {item["valueFrom"]["secretKeyRef"]["key"] for item in container["env"] if "valueFrom" in item}
+        assert rights["readOnlyRootFilesystem"] is True
+        assert rights["allowPrivilegeEscalation"] is False
+        assert rights["capabilities"] == {"drop": ["ALL"]}
+        assert keys <= SECRETS | SERVERS
+
+
+def test_with_supabase_there_is_no_database_of_our_own() -> None:
+    over = (DEPLOY / "podman-compose.supabase.yml").read_text()
+
+    assert re.findall(r"^  (\S+):$", over, re.MULTILINE) == ["postgres", "migrate"]
+
+
+def test_nothing_secret_and_nothing_needless_reaches_the_builder() -> None:
+    lines = (ROOT / ".containerignore").read_text().splitlines()
+    rules = [line for line in lines if line and not line.startswith("#")]
+
+    assert rules[0] == "*"
+    assert {"!.git", "!.env", "!deploy", "!tests", "!var"}.isdisjoint(rules)
+    assert "**/.env*" in rules
+
+
+def test_the_image_is_multi_stage_non_root_and_pinned() -> None:
+    text = (ROOT / "Containerfile").read_text()
+
+    assert re.findall(r"^FROM \S+ AS (\w[\w-]*)", text, re.MULTILINE)[-2:] == ["worker", "full"]
+    assert "USER 10001:10001" in text
+    assert "--require-hashes" in text
+    assert text.count("HEALTHCHECK") == 2
+
+
+def test_whatever_is_installed_has_a_hash() -> None:
+    for path in ROOT.glob("requirements*.txt"):
+        packages = path.read_text().replace("\\\n", " ").splitlines()
+        assert all("--hash=sha256:" in line for line in packages if line.strip()), path.name
+
+
+def test_no_file_of_the_deployment_holds_a_secret() -> None:
+    shapes = re.compile(
+        r"sk-[A-Za-z0-9]{20}|r8_[A-Za-z0-9]{20}|eyJ[A-Za-z0-9_-]{20}|whsec_|-----BEGIN|://[^\s:/$]+:[^\s$@]+@"
+    )
+    for path in (
+        ROOT / "podman-compose.yml",
+        ROOT / "Containerfile",
+        ROOT / ".github/workflows/ci-cd.yml",
+        *DEPLOY.rglob("*"),
+    ):
+        if path.is_file() and path.parent.name != "secrets":
+            assert not shapes.search(path.read_text().replace("sentinel://:PASSWORD@", "")), path.name
+
+
+def test_secrets_that_lie_in_their_folder_are_not_committed() -> None:
+    assert (DEPLOY / "secrets/.gitignore").read_text().splitlines()[-2:] == ["*", "!.gitignore"]
+
+
+def test_the_dashboard_is_json_and_asks_one_data_source() -> None:
+    board = json.loads((DEPLOY / "monitoring/grafana-dashboard.json").read_text())
+
+    assert {panel["datasource"]["uid"] for panel in board["panels"]} == {"${datasource}"}

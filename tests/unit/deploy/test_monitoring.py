@@ -1,0 +1,62 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from providers.exposition import COUNTERS, GAUGE_HELP, HISTOGRAMS
+from tests.unit.deploy.files import DEPLOY, ROOT, read
+
+MONITORING = DEPLOY / "monitoring"
+#: Read from lists and tables when somebody asks (`http/api/metrics.py`).
+READ = {"darkroom_list_depth", "darkroom_queue_depth", "darkroom_jobs", "darkroom_oldest_waiting_seconds"}
+KNOWN = (
+    {f"{name}_total" for name in COUNTERS}
+    | {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "count", "sum")}
+    | set(GAUGE_HELP)
+    | READ
+)
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for group in read(MONITORING / "darkroom.rules.yml")["groups"] for rule in group["rules"]]
+
+
+def metrics(text: str) -> set[str]:
+    return set(re.findall(r"\bdarkroom_\w+", text))
+
+
+def test_every_alert_asks_for_metrics_that_there_are() -> None:
+    asked = {name for rule in alerts() for name in metrics(rule["expr"])}
+
+    assert asked
+    assert asked <= KNOWN
+
+
+def test_every_panel_asks_for_metrics_that_there_are() -> None:
+    board = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+    asked = {name for panel in board["panels"] for target in panel["targets"] for name in metrics(target["expr"])}
+
+    assert asked <= KNOWN
+    assert asked >= READ
+
+
+def test_what_is_read_when_asked_is_what_the_service_offers() -> None:
+    source = Path(ROOT, "http/api/metrics.py").read_text()
+
+    assert set(re.findall(r'"(darkroom_\w+)"', source)) == READ
+
+
+def test_every_alert_says_how_bad_it_is_and_what_to_do_and_is_explained() -> None:
+    guide = (ROOT / "docs/production.md").read_text()
+    for rule in alerts():
+        assert rule["labels"]["severity"] in {"page", "ticket"}
+        assert set(rule["annotations"]) == {"summary", "action"}
+        assert f"| {rule['alert']} |" in guide
+
+
+def test_prometheus_loads_the_rules_and_no_token_is_in_its_configuration() -> None:
+    configuration = read(MONITORING / "prometheus.yml")
+    [job] = configuration["scrape_configs"]
+
+    assert configuration["rule_files"] == ["darkroom.rules.yml"]
+    assert job["authorization"] == {"type": "Bearer", "credentials_file": "/etc/prometheus/darkroom-token"}
