@@ -21,6 +21,26 @@ _CONNECT_S = 3.0
 _SOCKET_S = 5.0
 
 
+class _Master(redis.Redis):
+    """A client of a master that closes the connections to its sentinels too."""
+
+    def close(self) -> None:
+        super().close()
+        pool: Any = self.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
+            sentinel.close()
+
+
+class _AsyncMaster(redis.asyncio.Redis):
+    """The same, for an event loop."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001  as redis-py has it
+        await super().aclose(close_connection_pool)
+        pool: Any = self.connection_pool
+        for sentinel in pool.sentinel_manager.sentinels:
+            await sentinel.aclose()
+
+
 def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float = _SOCKET_S) -> redis.Redis:
     """A client for threads. A caller waits for a free connection instead of failing when all are in use.
 
@@ -32,7 +52,9 @@ def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float 
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
         sentinels, master, extra = _sentinel(url)
-        client: redis.Redis = redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)
+        client: redis.Redis = redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(
+            master, redis_class=_Master
+        )
         return client
     pool = redis.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
@@ -45,7 +67,9 @@ def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
         sentinels, master, extra = _sentinel(url)
-        client: redis.asyncio.Redis = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra).master_for(master)
+        client: redis.asyncio.Redis = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra).master_for(
+            master, redis_class=_AsyncMaster
+        )
         return client
     pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)

@@ -67,6 +67,8 @@ class Keeper:
         for item in work:
             if time.monotonic() - item.since > self._hard_s:
                 item.halt(Stop.OVERDUE)
+        # What is overdue and does not even stop is left to its lease: this process hangs.
+        work = [item for item in work if item.stop is not Stop.OVERDUE]
         if work:
             held = await self._records.renew({item.task_id: item.token for item in work}, self._lease_s)
             for item in work:
