@@ -29,6 +29,14 @@ WAIT_S = 1.0
 #: A consumer without a sign of life for this long is dead, milliseconds. Alive ones give one with every batch.
 CONSUMER_TIMEOUT_MS = 20_000
 
+# Moves what waits behind the first task, up to a batch, and returns all that was taken.
+_TAKE_MORE = """
+for _ = redis.call('LLEN', KEYS[2]) + 1, tonumber(ARGV[1]) do
+  if not redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT') then break end
+end
+return redis.call('LRANGE', KEYS[2], 0, -1)
+"""
+
 UNKNOWN_SESSION = "no such session of this owner"
 
 
@@ -61,10 +69,12 @@ class Intake:
         """
         await self.sign_of_life()
         # What a failed attempt left is first: the reply to a move may have been lost, so the list is the truth.
+        limit = 0
         if not await self._client.llen(self._taking):
             await self._client.blmove(self._source, self._taking, int(wait_s) or 1, "RIGHT", "LEFT")
-            await self._take_more()
-        batch = [_bytes(item) for item in await self._client.lrange(self._taking, 0, -1)]
+            limit = BATCH
+        found = await self._client.eval(_TAKE_MORE, 2, self._source, self._taking, str(limit))
+        batch = [_bytes(item) for item in found]
         if batch:
             await self._write(batch)
             await self._client.delete(self._taking)
@@ -74,14 +84,6 @@ class Intake:
     async def sign_of_life(self) -> None:
         """Say that this consumer lives."""
         await self._client.zadd(keys.CONSUMERS, {self._consumer: round(time.time() * 1000)})
-
-    async def _take_more(self) -> None:
-        waiting = min(await self._client.llen(self._source), BATCH - 1)
-        if waiting:
-            async with self._client.pipeline(transaction=False) as pipe:
-                for _ in range(waiting):
-                    pipe.lmove(self._source, self._taking, "RIGHT", "LEFT")
-                await pipe.execute()
 
     async def _write(self, batch: list[bytes]) -> None:
         tasks: dict[str, tuple[NewTask, bytes]] = {}
