@@ -248,5 +248,6 @@ build full $image 1
 smaller $image 1200
 # The same but for its label, which makes it another image.
 build full $newer 2
-for part in ${*:-compose pod}; do "in_$part"; done
+[ $# -gt 0 ] || set -- compose pod
+for part in "$@"; do "in_$part"; done
 say "everything passed"
