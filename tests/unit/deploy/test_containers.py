@@ -167,3 +167,9 @@ def test_the_dashboard_is_json_and_asks_one_data_source() -> None:
     board = json.loads((DEPLOY / "monitoring/grafana-dashboard.json").read_text())
 
     assert {panel["datasource"]["uid"] for panel in board["panels"]} == {"${datasource}"}
+
+
+def test_the_commands_for_containers_are_listed() -> None:
+    listed = re.findall(r"^([a-z]+): ## ", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert {"dev", "up", "down", "logs", "build"} <= set(listed)
