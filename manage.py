@@ -308,13 +308,14 @@ def bench_images(*, as_json: Json = False) -> None:
 def bench_inflight(
     tasks: Annotated[int, typer.Option(min=1, help="Generations at once.")] = 1000,
     latency: Annotated[float, typer.Option(min=0.1, help="What each of them takes, seconds.")] = 60.0,
+    processes: Annotated[int, typer.Option(min=1, help="Worker processes that share them.")] = 1,
     *,
     as_json: Json = False,
 ) -> None:
-    """Many generations that wait at once in one worker process."""
+    """Many generations that wait at once, in one worker process unless told otherwise."""
     from commands.bench.bench import in_flight
 
-    _run(lambda settings: in_flight(settings, tasks=tasks, latency_s=latency), as_json=as_json)
+    _run(lambda settings: in_flight(settings, tasks=tasks, latency_s=latency, processes=processes), as_json=as_json)
 
 
 @benches.command("http")

@@ -63,12 +63,12 @@ def bench(
     return Outcome(data | {"page": str(index)}, table.view(data, before, index))
 
 
-def in_flight(settings: Settings, *, tasks: int, latency_s: float) -> Outcome:
+def in_flight(settings: Settings, *, tasks: int, latency_s: float, processes: int) -> Outcome:
     """So many generations at once, each of `latency_s` seconds."""
     from commands.bench.inflight import in_flight as measure  # noqa: PLC0415  as `PARTS`
 
     with Arena(settings) as arena:
-        found = measure(arena, tasks, latency_s)
+        found = measure(arena, tasks, latency_s, processes=processes)
     return Outcome(found, table.view({"inflight": found}, {}, None))
 
 

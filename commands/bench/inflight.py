@@ -1,4 +1,4 @@
-"""In flight: many generations that wait for their provider in one worker process."""
+"""In flight: many generations that wait for their provider, in one worker process or few."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from commands.bench import photo, provider, usage
 from commands.bench.tasks import push, write_tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from commands.bench.arena import Arena
     from commands.bench.scale import Scale
@@ -27,19 +27,19 @@ def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
     return found | {f"at_{tasks}": in_flight(arena, tasks, latency_s) for tasks, latency_s in more}
 
 
-def in_flight(arena: Arena, count: int, latency_s: float) -> dict[str, Any]:
-    """Push `count` tasks whose generation takes `latency_s` seconds.
+def in_flight(arena: Arena, count: int, latency_s: float, *, processes: int = 1) -> dict[str, Any]:
+    """Push `count` tasks whose generation takes `latency_s` seconds, to so many worker processes.
 
     The object: `tasks`, `latency_s`, `peak_in_flight` (generations at once), `makespan_ratio` (from the first LPUSH to
-    the last task told, over the latency), `rss_mb` (the most of the worker process), `waiting_core_share` (its CPU
+    the last task told, over the latency), `rss_mb` (the most of all worker processes), `waiting_core_share` (their CPU
     between the last call and the first answer, null if there is no such time); `curve` of generations over `seconds`.
     """
     url = arena.share(photo.tiny_photo(), "inflight")
-    room = {"WORKER_CONCURRENCY": str(count), "MAX_IN_FLIGHT": str(count)}
-    with arena.workers(processes=1, latency_s=latency_s, env=room) as worker:
-        (child,) = usage.workers_below(worker.pid)
+    room = {"WORKER_CONCURRENCY": str(-(-count // processes)), "MAX_IN_FLIGHT": str(count)}
+    with arena.workers(processes=processes, latency_s=latency_s, env=room) as worker:
+        children = usage.workers_below(worker.pid)
         tasks = write_tasks(arena.database, count, seed="inflight", owners=max(1, count // 50))
-        with Watch(child) as watch:
+        with Watch(children) as watch:
             started = time.time()
             push(arena.redis, tasks, [url, url])
             ended = arena.wait_completed(tasks)
@@ -48,6 +48,7 @@ def in_flight(arena: Arena, count: int, latency_s: float) -> dict[str, Any]:
     seconds = [started + (ended - started) * point / POINTS for point in range(POINTS + 1)]
     return {
         "tasks": count,
+        "processes": processes,
         "latency_s": latency_s,
         "peak_in_flight": max(_open(calls, began) for began, _ in calls.values()),
         "makespan_ratio": round((ended - started) / latency_s, 3),
@@ -65,10 +66,10 @@ def _open(calls: Mapping[str, tuple[float, float]], at: float) -> int:
 
 
 class Watch:
-    """Looks at a process from a thread, from entering the context until leaving it."""
+    """Looks at processes from a thread, from entering the context until leaving it."""
 
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, pids: Sequence[int]) -> None:
+        self._pids = pids
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
         self.at: list[float] = []
@@ -96,7 +97,7 @@ class Watch:
     def _look(self) -> None:
         while True:
             self.at.append(time.time())
-            self.cpu_s.append(usage.cpu_s(self._pid))
-            self.rss_mb.append(usage.rss_mb(self._pid))
+            self.cpu_s.append(sum(map(usage.cpu_s, self._pids)))
+            self.rss_mb.append(sum(map(usage.rss_mb, self._pids)))
             if self._stopped.wait(LOOK_S):
                 return

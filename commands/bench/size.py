@@ -23,7 +23,10 @@ SETTLED_S = 2.0
 
 
 def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
-    """Megabytes by process in `idle_mb` and `loaded_mb`; seconds in `import_actors_s` and `help_s`."""
+    """Megabytes by process in `idle_mb` and `loaded_mb`; seconds in `import_actors_s` and `help_s`.
+
+    A worker counts with all that it shares; PostgreSQL's processes share most of theirs, which counts once.
+    """
     url = arena.share(photo.jpeg_photo(scale.photo_mp), "size")
     with arena.workers(draws=True) as worker:
         env = arena.environment()
@@ -44,7 +47,7 @@ def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
 
 def _memory(dramatiq: int, pids: dict[str, int]) -> dict[str, float]:
     workers = [usage.rss_mb(pid) for pid in usage.workers_below(dramatiq)]
-    found = {name: usage.rss_mb(pid) for name, pid in pids.items()}
+    found = {name: usage.own_mb(pid) for name, pid in pids.items()}
     return {name: round(mb, 1) for name, mb in {"worker": max(workers), **found}.items()}
 
 

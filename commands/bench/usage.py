@@ -33,6 +33,15 @@ def rss_mb(pid: int) -> float:
     return total / MB
 
 
+def own_mb(pid: int) -> float:
+    """Memory of a process and everything below it, what is shared counted once (PSS), megabytes."""
+    total = 0
+    for process in _tree(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += process.memory_full_info().pss
+    return total / MB
+
+
 def workers_below(pid: int) -> list[int]:
     """The worker processes of a `dramatiq` that was started as `pid`, those that load its actors."""
     found = [child for child in psutil.Process(pid).children() if not _is_tracker(child)]
