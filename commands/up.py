@@ -62,7 +62,9 @@ def _what_runs(settings: Settings, embedded: Embedded, supervisor: Supervisor, c
         table.add_row(
             command.name, str(supervisor.pid(command.name)), " ".join((Path(command.argv[0]).name, *command.argv[1:]))
         )
-    table.add_row("address", "", f"http://{settings.host}:{settings.port}")
+    address = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
+    for name, path in (("address", ""), ("its description", "/docs"), ("size recommendation", "/estimate-body")):
+        table.add_row(name, "", address + path)
     table.add_row("data", "", str(settings.data_dir.resolve()))
     table.add_row("supervisor", str(os.getpid()), "starts again what dies")
     return table

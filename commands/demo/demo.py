@@ -1,9 +1,8 @@
-"""`manage.py demo`: all three products, from a foreign producer's push to a gallery page."""
+"""`manage.py demo`: all three products, from a foreign producer's push or order to a gallery page."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import time
 from collections import Counter
@@ -18,8 +17,9 @@ from commands.demo import avatar, gallery, images, tryon
 from commands.demo.image_host import ImageHost
 from commands.demo.pictures import Pictures
 from commands.demo.results import collect
+from commands.demo.run import run
+from commands.demo.service import Service
 from commands.demo.table import failures, table
-from commands.demo.watch import Watch
 from commands.embedded import Embedded
 from commands.embedded.owner import AlreadyOwnedError
 from commands.local_supabase import LocalSupabase
@@ -27,9 +27,7 @@ from commands.migrate import make_buckets
 from commands.outcome import CommandError, Outcome
 from commands.supervisor import Supervisor
 from providers.records.migrate import migrate
-from providers.redis_clients import sync_client
 from schemas.common import Product
-from schemas.tasks import TASK_LISTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,10 +42,6 @@ PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTa
     avatar.tasks,
     images.tasks,
 )
-#: However slow the machine is, the demo ends, seconds.
-DEADLINE_S = 240.0
-#: When nothing was said for longer, no worker is there, seconds.
-SILENCE_S = 60.0
 #: Nothing is paid for, and photos come from the image host on this machine.
 ENVIRONMENT = {
     "AI_MOCK_MODE": "true",
@@ -66,7 +60,8 @@ def demo(
     With `local_supabase` records and pictures go through a Supabase on this machine.
 
     Raises:
-        CommandError: One of them can't be opened, or the database is not one that a local Supabase can serve.
+        CommandError: One of them can't be opened, the database is not one that a local Supabase can serve, or the
+            HTTP service does not come up.
         StartError: Something can't be started.
     """
     console = Console(stderr=True)
@@ -75,24 +70,31 @@ def demo(
     for old in ("results", "inputs"):
         shutil.rmtree(folder / old, ignore_errors=True)
     with ExitStack() as stack:
-        console.print("Starting a Valkey, a PostgreSQL, a worker and a scheduler, and drawing the photos…")
+        console.print(
+            "Starting a Valkey, a PostgreSQL, a worker, a scheduler and the HTTP service, drawing the photos…"
+        )
         settings, embedded = _own(stack, settings)
         database, redis_url = _prepared(settings, embedded)
         logs = settings.data_dir.resolve() / "log"
-        env = programs.environment(settings, embedded, **ENVIRONMENT)
+        service = Service()
+        env = programs.environment(settings, embedded, **ENVIRONMENT, **service.environment())
         if local_supabase:
             env |= _through_supabase(stack, embedded, logs / "supabase.log")
         commands = [
             programs.worker(settings, env, logs / "worker.log"),
             programs.scheduler(settings, env, logs / "scheduler.log"),
+            programs.http(settings, env, logs / "http.log"),
         ]
         stack.enter_context(Supervisor(commands, say=console.print))
         pictures.draw()
         host = stack.enter_context(ImageHost())
         connection = stack.enter_context(psycopg.connect(database, autocommit=True))
         tasks = [task for produce in PRODUCERS for task in produce(connection, host, pictures)]
-        watch, seconds = _run(redis_url, tasks, console)
-        results = collect(connection, tasks, watch, storage=settings.data_dir / "storage", gallery=folder)
+        service.wait_ready()
+        started = time.monotonic()
+        tasks, watch = asyncio.run(run(redis_url, service, tasks, console))
+        seconds = time.monotonic() - started
+        results = collect(connection, tasks, watch, folder)
     page = gallery.write(folder, results, seconds)
     return _outcome(results, page, logs, seconds)
 
@@ -120,19 +122,6 @@ def _through_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[s
     supabase = stack.enter_context(LocalSupabase(embedded.database_url, log))
     asyncio.run(make_buckets(supabase.url, supabase.service_role_key))
     return supabase.environment()
-
-
-def _run(redis_url: str, tasks: Sequence[DemoTask], console: Console) -> tuple[Watch, float]:
-    client = sync_client(redis_url, socket_timeout_s=30.0)
-    try:
-        watch = Watch(client, tasks, console)
-        started = time.monotonic()
-        for task in tasks:
-            client.lpush(TASK_LISTS[task.product], json.dumps(task.payload))
-        watch.follow(DEADLINE_S, silence_s=SILENCE_S)
-        return watch, time.monotonic() - started
-    finally:
-        client.close()
 
 
 def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) -> Outcome:

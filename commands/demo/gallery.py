@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("gallery.html")
 SUMMARY = (
-    "Everything here came out of a task that a producer pushed to a Redis list: what shoppers and shops tried on, what "
-    "companions sent into a chat, and a batch of product pictures. The failures are meant: they show the sentence a "
-    "user reads and the credit that went back."
+    "Everything here came out of a task that a producer pushed to a Redis list or ordered over HTTP: what shoppers and "
+    "shops tried on, what companions sent into a chat, and a batch of product pictures. The failures are meant: they "
+    "show the sentence a user reads and the credit that went back."
 )
 CHANNELS = {"b2c": "shopper", "b2b": "shop"}
 
@@ -62,7 +62,7 @@ def _card(folder: Path, result: Result) -> str:
         f'<div class="inputs">{inputs}</div></div>'
         f'<div class="text"><div><h2>{escape(task.prompt)}</h2><p>{escape(task.title)}</p></div>'
         f'<div class="bar">{_bar(result)}</div>'
-        f'<div class="facts"><span>{escape(channel)}</span><span>{result.seconds:.1f} s</span>'
+        f'<div class="facts"><span>{escape(channel)}, {task.sent_by}</span><span>{result.seconds:.1f} s</span>'
         f'<span class="{"refund" if result.refunded else "spent"}">{_credits(result)}</span></div></div></article>'
     )
 

@@ -23,13 +23,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class DemoTask:
-    """What is pushed, and what is expected of it.
+    """What is sent, and what is expected of it.
 
     Attributes:
-        payload: The JSON object, as a producer in any language would push it.
+        task_id, session_id: Empty until the service has named them, for a task that is ordered.
+        payload: The JSON object, as a producer in any language would push it, or the body of the order.
         prompt: What the gallery shows of the prompt.
         credits: What the producer charged for it.
         fails: Whether it is meant to fail.
+        ordered: Whether it is ordered over HTTP; pushed to a Redis list otherwise.
+        events_url: Where its progress is told, once it is sent.
     """
 
     product: Product
@@ -42,6 +45,13 @@ class DemoTask:
     prompt: str
     credits: int
     fails: bool = False
+    ordered: bool = False
+    events_url: str = ""
+
+    @property
+    def sent_by(self) -> str:
+        """How it reached Darkroom, for a person."""
+        return "over HTTP" if self.ordered else "pushed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Result:
     Attributes:
         job: Its row; None if no worker ever took it.
         refunded: Credits given back.
-        stages_s: Seconds per stage, as the progress channel told it.
+        stages_s: Seconds per stage, as its events told them.
         pictures: The files in the gallery, in order.
         said: What its user was told; None for products without a chat.
     """

@@ -1,4 +1,4 @@
-"""The try-on tasks of the demo, charged and written down as a shop's own back end does it."""
+"""The try-on tasks of the demo: most as a shop's own back end charges and writes them down, some as HTTP orders."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ BALANCE = 20
 
 
 def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> list[DemoTask]:
-    """One task for each look; its session is written and paid for."""
+    """One task for each look; the session of each that is pushed is written and paid for."""
     owners = {channel: str(uuid.uuid4()) for channel in ("b2c", "b2b")}
     database.execute("INSERT INTO user_credits (user_id, balance) VALUES (%s, %s)", [owners["b2c"], BALANCE])
     database.execute("INSERT INTO store_credits (store_id, balance) VALUES (%s, %s)", [owners["b2b"], BALANCE])
-    made = [_task(look, owners[look.channel], host, pictures) for look in LOOKS]
+    made = [(_order if look.ordered else _task)(look, owners[look.channel], host, pictures) for look in LOOKS]
     for task in made:
+        if task.ordered:  # the service does both
+            continue
         _charge(database, task, owners[task.channel])
         write_session(
             database,
@@ -43,12 +45,7 @@ def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> 
 
 
 def _task(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTask:
-    inputs = (
-        Input("person", pictures.person(look.person)),
-        Input(look.outfit, pictures.worn(look.outfit)),
-        *(Input(name, pictures.file(name)) for name in look.accessories),
-    )
-    task_id, session_id = str(uuid.uuid4()), str(uuid.uuid4())
+    inputs, (task_id, session_id) = _inputs(look, pictures), (str(uuid.uuid4()) for _ in range(2))
     payload = {
         "task_id": task_id,
         "channel": look.channel,
@@ -61,10 +58,37 @@ def _task(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTa
         "version": 1,
         "created_at": datetime.now(UTC).isoformat(),
     }
-    title = ", ".join((look.person, look.outfit, *look.accessories))
     return DemoTask(
-        Product.TRYON, task_id, session_id, title, look.channel, payload, inputs, look.prompt, PRICE, look.fails
+        Product.TRYON, task_id, session_id, _title(look), look.channel, payload, inputs, look.prompt, PRICE, look.fails
     )
+
+
+def _order(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTask:
+    inputs = _inputs(look, pictures)
+    person, outfit, *accessories = [host.share(item.file) for item in inputs]
+    body = {
+        "channel": look.channel,
+        "user_id" if look.channel == "b2c" else "store_id": owner,
+        "model_image_url": person,
+        "outfit_image_url": outfit,
+        "accessories": [{"type": name, "url": url} for name, url in zip(look.accessories, accessories, strict=True)],
+        "prompt": look.prompt,
+    }
+    return DemoTask(
+        Product.TRYON, "", "", _title(look), look.channel, body, inputs, look.prompt, PRICE, look.fails, ordered=True
+    )
+
+
+def _inputs(look: Look, pictures: Pictures) -> tuple[Input, ...]:
+    return (
+        Input("person", pictures.person(look.person)),
+        Input(look.outfit, pictures.worn(look.outfit)),
+        *(Input(name, pictures.file(name)) for name in look.accessories),
+    )
+
+
+def _title(look: Look) -> str:
+    return ", ".join((look.person, look.outfit, *look.accessories))
 
 
 def _charge(database: psycopg.Connection, task: DemoTask, owner: str) -> None:

@@ -1,22 +1,21 @@
-"""Follows tasks on the public progress channel and shows a bar for each."""
+"""Shows a bar for each task and remembers what was said of it."""
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
 from schemas.progress import Progress as Event
-from schemas.progress import Status, channel
+from schemas.progress import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import TracebackType
 
-    import redis
     from rich.console import Console
 
     from commands.demo.task import DemoTask
@@ -25,50 +24,47 @@ COLOURS = {Status.PENDING: "dim", Status.PROCESSING: "cyan", Status.COMPLETED: "
 
 
 class Watch:
-    """Subscribes before the tasks are pushed, so that no event is missed."""
+    """The bars, shown while its context is entered. Tasks are numbered as they were given."""
 
-    def __init__(self, client: redis.Redis, tasks: Sequence[DemoTask], console: Console) -> None:
-        """Subscribe to the tasks' channels."""
-        self._open = {task.task_id for task in tasks}
-        self._events: dict[str, list[Event]] = {task.task_id: [] for task in tasks}
+    def __init__(self, tasks: Sequence[DemoTask], console: Console) -> None:
+        """A bar for each of `tasks`."""
+        self._events: list[list[Event]] = [[] for _ in tasks]
         self._bars = _bars(console)
-        self._rows: dict[str, TaskID] = {
-            task.task_id: self._bars.add_task(task.title, total=100, start=False, message="pushed", colour="dim")
+        self._rows = [
+            self._bars.add_task(task.title, total=100, start=False, message=task.sent_by, colour="dim")
             for task in tasks
-        }
-        self._pubsub = client.pubsub(ignore_subscribe_messages=True)
-        self._pubsub.subscribe(*map(channel, self._open))
+        ]
 
-    def follow(self, deadline_s: float, *, silence_s: float) -> None:
-        """Show events until every task has ended, for `deadline_s` seconds, or until `silence_s` bring none."""
-        last = start = time.monotonic()
-        with self._bars:
-            while self._open and time.monotonic() < min(start + deadline_s, last + silence_s):
-                message = self._pubsub.get_message(timeout=1.0)
-                if message:
-                    last = time.monotonic()
-                    self._show(Event.model_validate_json(message["data"]))
-        self._pubsub.close()
+    def __enter__(self) -> Self:
+        """Show them."""
+        self._bars.start()
+        return self
 
-    def stages_s(self, task_id: str) -> dict[str, float]:
-        """Seconds that each stage took, from its first event to the next stage's."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave them as they are."""
+        self._bars.stop()
+
+    def show(self, number: int, event: Event) -> None:
+        """Move the bar of a task."""
+        self._events[number].append(event)
+        row = self._rows[number]
+        self._bars.start_task(row)
+        message = escape(event.message) if event.status is not Status.FAILED else f"failed: {escape(event.message)}"
+        self._bars.update(row, completed=event.progress, message=message, colour=COLOURS[event.status])
+        if event.status.terminal:
+            self._bars.stop_task(row)
+
+    def stages_s(self, number: int) -> dict[str, float]:
+        """Seconds that each stage of a task took, from its first event to the next stage's."""
         spent: dict[str, float] = {}
-        events = self._events[task_id]
+        events = self._events[number]
         staged = [event for event in events if event.stage]
         for event, following in pairwise([*staged, *events[-1:]]):
             name = str(event.stage)
             spent[name] = spent.get(name, 0.0) + following.at - event.at
         return spent
-
-    def _show(self, event: Event) -> None:
-        self._events[event.task_id].append(event)
-        row = self._rows[event.task_id]
-        self._bars.start_task(row)
-        message = escape(event.message) if event.status is not Status.FAILED else f"failed: {escape(event.message)}"
-        self._bars.update(row, completed=event.progress, message=message, colour=COLOURS[event.status])
-        if event.status.terminal:
-            self._open.discard(event.task_id)
-            self._bars.stop_task(row)
 
 
 def _bars(console: Console) -> Progress:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+import io
 
 import pytest
 from rich.console import Console
@@ -9,26 +9,6 @@ from commands.demo.task import DemoTask
 from commands.demo.watch import Watch
 from schemas.common import Product, StageName
 from schemas.progress import Progress, Status
-
-
-class Channel:
-    """Redis' side of a subscription, with what is published already waiting."""
-
-    def __init__(self, events: list[Progress]) -> None:
-        self.events = events
-        self.channels: list[str] = []
-
-    def pubsub(self, **_: Any) -> Channel:
-        return self
-
-    def subscribe(self, *channels: str) -> None:
-        self.channels += channels
-
-    def get_message(self, timeout: float) -> dict[str, str] | None:  # noqa: ARG002  redis-py's signature
-        return {"data": self.events.pop(0).model_dump_json()} if self.events else None
-
-    def close(self) -> None:
-        self.channels.clear()
 
 
 def event(status: Status, progress: int, at: float, stage: StageName | None = None) -> Progress:
@@ -41,10 +21,10 @@ def task() -> DemoTask:
 
 
 def watch(task: DemoTask, events: list[Progress]) -> Watch:
-    channel: Any = Channel(events)
-    watching = Watch(channel, [task], Console(quiet=True))
-    assert channel.channels == ["task_updates:t"]
-    watching.follow(5, silence_s=0.2)
+    watching = Watch([task], Console(quiet=True))
+    with watching:
+        for one in events:
+            watching.show(0, one)
     return watching
 
 
@@ -59,13 +39,21 @@ def test_seconds_per_stage_are_counted_from_event_to_event(task: DemoTask) -> No
             event(Status.COMPLETED, 100, 14.0, StageName.UPLOAD),
         ],
     )
-    assert watching.stages_s("t") == {"fetch": 0.5, "generate": 3.0, "upload": 0.0}
+    assert watching.stages_s(0) == {"fetch": 0.5, "generate": 3.0, "upload": 0.0}
 
 
 def test_a_failure_ends_the_stage_it_happened_in(task: DemoTask) -> None:
     events = [event(Status.PROCESSING, 5, 1.0, StageName.FETCH), event(Status.FAILED, 5, 3.0)]
-    assert watch(task, events).stages_s("t") == {"fetch": 2.0}
+    assert watch(task, events).stages_s(0) == {"fetch": 2.0}
 
 
-def test_a_task_that_nobody_takes_is_not_waited_for_for_ever(task: DemoTask) -> None:
-    assert watch(task, []).stages_s("t") == {}
+def test_a_task_that_nobody_takes_has_no_stages(task: DemoTask) -> None:
+    assert watch(task, []).stages_s(0) == {}
+
+
+def test_a_bar_says_what_the_task_says_as_it_says_it(task: DemoTask) -> None:
+    written = io.StringIO()
+    watching = Watch([task], Console(file=written, width=100))
+    with watching:
+        watching.show(0, event(Status.FAILED, 30, 1.0))
+    assert "failed: [x] now" in written.getvalue()

@@ -1,0 +1,84 @@
+"""A task's progress as the HTTP service tells it: server-sent events, across dropped connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httpx
+
+from commands.outcome import CommandError
+from schemas.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+#: Until a task that was pushed a moment ago is asked for again: no worker has taken it in yet, seconds.
+UNKNOWN_S = 0.05
+#: Until a stream is opened again, unless the service says otherwise, seconds.
+RETRY_S = 1.0
+#: What passes: a task that is not known yet, a service that is starting or stopping.
+PASSING = {HTTPStatus.NOT_FOUND: UNKNOWN_S, HTTPStatus.SERVICE_UNAVAILABLE: RETRY_S}
+
+
+class EventStream:
+    """One task's events, as `EventSource` reads them in a browser."""
+
+    def __init__(self, client: httpx.AsyncClient, url: str) -> None:
+        """Read `url` through `client`, which belongs to somebody else."""
+        self._client, self._url = client, url
+        self._last_id = ""
+        self._pause_s = RETRY_S
+        self._ended = False
+
+    async def events(self) -> AsyncIterator[Progress]:
+        """Every event until the last, however often the connection is lost or refused for now.
+
+        Raises:
+            CommandError: The service refused for good.
+        """
+        while not self._ended:
+            self._pause_s = RETRY_S
+            with contextlib.suppress(httpx.TransportError):  # it dropped, and is opened again
+                async with self._client.stream("GET", self._url, headers=self._headers()) as response:
+                    async for event in self._read(response):
+                        yield event
+            if not self._ended:
+                await asyncio.sleep(self._pause_s)
+
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "text/event-stream"} | ({"Last-Event-ID": self._last_id} if self._last_id else {})
+
+    async def _read(self, response: httpx.Response) -> AsyncIterator[Progress]:
+        if response.status_code != HTTPStatus.OK:
+            await response.aread()  # or the connection could not be used again
+            self._heed(response)
+            return
+        fields: dict[str, str] = {}
+        async for line in response.aiter_lines():
+            name, _, value = line.partition(": ")
+            fields[name] = value
+            if not line:
+                if event := self._dispatch(fields):
+                    yield event
+                fields = {}
+
+    def _heed(self, response: httpx.Response) -> None:
+        if response.status_code == HTTPStatus.NO_CONTENT:  # what we have seen was the end
+            self._ended = True
+        elif response.status_code in PASSING:
+            self._pause_s = PASSING[HTTPStatus(response.status_code)]
+        else:
+            raise CommandError(f"The HTTP service answered {response.status_code} to {response.url.path}.")
+
+    def _dispatch(self, fields: dict[str, str]) -> Progress | None:
+        self._last_id = fields.get("id", self._last_id)
+        if "retry" in fields:
+            self._pause_s = int(fields["retry"]) / 1000
+        if "data" not in fields:  # a comment that keeps the connection alive, or a hint alone
+            return None
+        event = Progress.model_validate_json(fields["data"])
+        self._ended = event.status.terminal
+        return event
