@@ -7,8 +7,9 @@ import asyncio
 import redis.asyncio
 import redis.exceptions
 import structlog
+from dramatiq.common import current_millis
 
-from pipelines.engine.broker import Broker
+from pipelines.engine.broker import HEARTBEAT_TIMEOUT_MS, Broker
 from pipelines.engine.driver import drive
 from pipelines.engine.threads import pause
 from providers.metrics import Metrics
@@ -20,10 +21,9 @@ from schemas.records import JobRow
 
 log = structlog.get_logger(__name__)
 
-#: Jobs that lie in the queues up to the generation; more would stand before whoever comes next. Enough to keep the
-#: workers busy until the next look.
-BACKLOG = 32
-BACKLOG_QUEUES = (StageName.FETCH, StageName.RESIZE, StageName.GENERATE)
+#: Jobs on their way for each worker process, in hand or in a queue, but for those being generated: enough to keep it
+#: busy until the next look. More would only stand before whoever comes next.
+BACKLOG = 24
 #: Seconds between looks when nobody wakes the dispatcher, and while the backlog is full.
 IDLE_S, FULL_S = 1, 0.02
 
@@ -62,8 +62,8 @@ class Dispatcher:
         """Dispatch whenever woken until `stopped`."""
         while not stopped.is_set():
             try:
-                room = BACKLOG - await self._backlog()
-                if room < BACKLOG // 2:
+                room = await self._room()
+                if room < BACKLOG // 3:
                     await pause(stopped, FULL_S)
                 elif await self.dispatch(room) < room:
                     await self._client.blpop([keys.WAKE], IDLE_S)
@@ -86,11 +86,17 @@ class Dispatcher:
                 await self._metrics.incr("darkroom_tasks_total", {"product": row.product.value, "event": "started"})
         return len(rows)
 
-    async def _backlog(self) -> int:
+    async def _room(self) -> int:
+        """How many jobs more should be on their way."""
+        now = current_millis()
         async with self._client.pipeline(transaction=False) as pipe:
-            for queue in BACKLOG_QUEUES:
-                pipe.llen(f"{keys.BROKER_NAMESPACE}:{queue}")
-            return sum(await pipe.execute())
+            pipe.zcount(f"{keys.BROKER_NAMESPACE}:__heartbeats__", now - HEARTBEAT_TIMEOUT_MS, now)
+            pipe.llen(f"{keys.BROKER_NAMESPACE}:{StageName.GENERATE}")
+            for stage in StageName:
+                if stage is not StageName.GENERATE:
+                    pipe.hlen(f"{keys.BROKER_NAMESPACE}:{stage}.msgs")
+            workers, *backlog = await pipe.execute()
+        return max(1, int(workers)) * BACKLOG - sum(map(int, backlog))
 
     def _enqueue(self, rows: list[JobRow]) -> None:
         for row in rows:
