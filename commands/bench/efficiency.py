@@ -23,7 +23,7 @@ def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
     url = arena.share(picture, "efficiency")
     rounds = max(1, scale.efficiency_tasks // BARE_SHARE // bare.PROCESSES)
     before = bare.throughput(picture, rounds)
-    per_s, cpu_ms = _run(arena, scale.efficiency_tasks, [url, url])
+    per_s, cpu_ms = _run(arena, scale.efficiency_tasks, [url, url], draws=True)
     after = bare.throughput(picture, rounds)
     bare_per_s, bare_cpu_ms = ((one + other) / 2 for one, other in zip(before, after, strict=True))
     return {
@@ -37,15 +37,15 @@ def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
 
 
 def growth(arena: Arena, scale: Scale) -> dict[str, Any]:
-    """The same run at several sizes: `ratio_max`, the fastest over the slowest, and `jobs_per_s` by tasks."""
+    """The run at several sizes, with smaller photos and nothing drawn: `ratio_max`, the fastest over the slowest, and `jobs_per_s` by tasks."""
     url = arena.share(photo.jpeg_photo(scale.growth_mp), "growth")
-    rates = {str(tasks): round(_run(arena, tasks, [url, url])[0], 2) for tasks in scale.growth}
+    rates = {str(tasks): round(_run(arena, tasks, [url, url], draws=False)[0], 2) for tasks in scale.growth}
     return {"ratio_max": round(max(rates.values()) / min(rates.values()), 3), "jobs_per_s": rates}
 
 
-def _run(arena: Arena, count: int, urls: list[str]) -> tuple[float, float]:
+def _run(arena: Arena, count: int, urls: list[str], *, draws: bool) -> tuple[float, float]:
     """Jobs a second, and CPU milliseconds a job of everything."""
-    with arena.workers(draws=True) as worker:
+    with arena.workers(draws=draws) as worker:
         warm_up = write_tasks(arena.database, WARM_UP, seed="warm-up")
         push(arena.redis, warm_up, urls)
         arena.wait_completed(warm_up)
