@@ -37,7 +37,10 @@ def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
 
 
 def growth(arena: Arena, scale: Scale) -> dict[str, Any]:
-    """The run at several sizes, with smaller photos and nothing drawn: `ratio_max`, the fastest over the slowest, and `jobs_per_s` by tasks."""
+    """The run at several sizes, with smaller photos and nothing drawn, so that the largest takes minutes.
+
+    `ratio_max` is the fastest over the slowest; `jobs_per_s` is by tasks.
+    """
     url = arena.share(photo.jpeg_photo(scale.growth_mp), "growth")
     rates = {str(tasks): round(_run(arena, tasks, [url, url], draws=False)[0], 2) for tasks in scale.growth}
     return {"ratio_max": round(max(rates.values()) / min(rates.values()), 3), "jobs_per_s": rates}
