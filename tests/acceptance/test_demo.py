@@ -76,6 +76,17 @@ def test_the_gallery_shows_the_chats_and_the_contact_sheet(shown: dict[str, Any]
     assert re.findall(r"<figcaption>(\d\d)</figcaption>", page) == ["01", "02", "03", "04", "05", "06"]
 
 
+def test_the_gallery_says_which_tasks_were_pushed_and_which_were_ordered(shown: dict[str, Any]) -> None:
+    page = Path(shown["gallery"]).read_text()
+    facts = re.findall(r'<div class="facts"><span>(\w+), ([\w ]+)</span>', page)
+    assert {fact: facts.count(fact) for fact in facts} == {
+        ("shopper", "pushed"): 5, ("shopper", "over HTTP"): 2, ("shop", "pushed"): 5, ("shop", "over HTTP"): 2,
+    }  # fmt: skip
+    stages = re.findall(r'<div class="bar">(.*?)</div>', page)
+    assert len(stages) == 14
+    assert all("generate" in stage for stage in stages if "upload" in stage)
+
+
 def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any], home: Path) -> None:
     assert shown["completed"] == 16
     with Embedded(home) as servers, psycopg.connect(str(servers.database_url)) as database:
@@ -89,9 +100,11 @@ def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any]
         refunds = database.execute(
             "SELECT count(*), count(DISTINCT session_id) FROM darkroom_ledger WHERE kind = 'refund'"
         ).fetchone()
+        orders = database.execute("SELECT count(*) FROM darkroom_requests").fetchone()
     assert sessions == [("completed", 12), ("failed", 2)]
     assert spent == (16,)
     assert refunds == (3, 3)
+    assert orders == (4,)
 
 
 def test_a_visitors_own_photo_is_used(home: Path, tmp_path: Path) -> None:
