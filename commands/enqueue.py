@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from contextlib import ExitStack
 from ipaddress import ip_address, ip_network
@@ -22,10 +23,13 @@ from commands.sessions import write_session
 from providers.producer import Producer
 from providers.redis_clients import sync_client
 from schemas.common import Product
+from schemas.progress import Progress, channel
 from schemas.tasks import TryOnTask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from redis.client import PubSub
 
     from schemas.records import JobRow
     from settings import Settings
@@ -56,11 +60,24 @@ def enqueue(  # noqa: PLR0913  the parts of a task
             _write_session(settings, task)
         client = sync_client(addresses(settings).redis_url, socket_timeout_s=30.0)
         stack.callback(client.close)
-        watch = Watch(client, [_shown(task)], Console(stderr=True))
+        subscription = stack.enter_context(client.pubsub(ignore_subscribe_messages=True))
+        subscription.subscribe(channel(task.task_id))
+        watch = stack.enter_context(Watch([_shown(task)], Console(stderr=True)))
         Producer(client).push(Product.TRYON, task)
-        watch.follow(deadline_s, silence_s=deadline_s)
+        _follow(subscription, watch, deadline_s)
         row = asyncio.run(_row(settings, task.task_id))
     return _outcome(task, row)
+
+
+def _follow(subscription: PubSub, watch: Watch, deadline_s: float) -> None:
+    until = time.monotonic() + deadline_s
+    while (left := until - time.monotonic()) > 0:
+        message = subscription.get_message(timeout=left)
+        if message is not None:
+            event = Progress.model_validate_json(message["data"])
+            watch.show(0, event)
+            if event.status.terminal:
+                return
 
 
 def _links(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> list[str]:
