@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from functools import partial
-from io import BytesIO
 
 from providers.fetch.probe import SIGNATURE_BYTES, recognise
 from providers.fetch.refusal import refusal
@@ -31,24 +30,22 @@ async def read_body(chunks: AsyncIterable[bytes], *, encoding: str, max_bytes: i
         InputRefused: Too large, empty, no picture by its first bytes, or packed in a way that can't be unpacked.
     """
     unpack = _unpacker(encoding, subject)
-    body, received = BytesIO(), 0
+    pieces: list[bytes] = []
+    size = received = 0
     async for chunk in chunks:
         received += len(chunk)
         for piece in unpack(chunk):
-            _append(body, piece, subject)
-            if max(received, body.tell()) > max_bytes:
+            pieces.append(piece)
+            before, size = size, size + len(piece)
+            if before < SIGNATURE_BYTES <= size:
+                # It ends as soon as it is clear that no picture is coming.
+                recognise(b"".join(pieces)[:SIGNATURE_BYTES], subject=subject)
+            if max(received, size) > max_bytes:
                 raise too_large(subject, max_bytes)
-    if not body.tell():
+    if not size:
         raise refusal(subject, "is empty", code="picture_empty")
-    return body.getvalue()
-
-
-def _append(body: BytesIO, piece: bytes, subject: str) -> None:
-    """Add what came, and end it as soon as it is clear that no picture is coming."""
-    before = body.tell()
-    body.write(piece)
-    if before < SIGNATURE_BYTES <= body.tell():
-        recognise(bytes(body.getbuffer()[:SIGNATURE_BYTES]), subject=subject)
+    # One copy; a buffer that grows with each piece is copied again and again.
+    return b"".join(pieces)
 
 
 def too_large(subject: str, max_bytes: int) -> InputRefused:

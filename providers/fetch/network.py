@@ -14,6 +14,7 @@ import httpcore
 
 from providers.fetch.addresses import IPAddress, IPNetwork, may_connect
 from providers.fetch.resolve import Resolve
+from providers.fetch.stream import WideStream
 
 _SocketOption: TypeAlias = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
@@ -51,11 +52,13 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         last: Exception = httpcore.ConnectError("the host has no address")
         for address in (await self._checked(host))[:_MAX_ADDRESSES]:
             try:
-                return await self._tcp.connect_tcp(
+                stream = await self._tcp.connect_tcp(
                     str(address), port, min(timeout or _CONNECT_S, _CONNECT_S), local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 last = error
+            else:
+                return WideStream(stream)
         raise last
 
     async def _checked(self, host: str) -> list[IPAddress]:
