@@ -79,7 +79,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
     storage = make_storage(settings)
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
-    claims = Claims(client)
+    claims = Claims(client, progress_ttl_s=settings.progress_ttl_s)
     metrics = Metrics(client)
     generators = Generators(settings, client)
     return Services(
@@ -104,7 +104,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
             Settlement(records, lease_s=settings.lease_s),
             Stopping(),
             Retries(records, progress, max_retries=settings.openai_max_retries, lease_s=settings.lease_s),
-            Reporting(progress),
+            Reporting(),
             TimeLimit(settings.soft_time_limit_s),
         ),
         sweep=make_sweep(settings, broker, records, client),

@@ -11,25 +11,39 @@ from schemas import keys
 from schemas.errors import Unavailable
 from schemas.progress import Progress, channel
 
-# Numbers the event, keeps it and publishes it, as one step. Nothing follows a terminal event of the same run, whoever
-# sends it: a worker that lost its job may still believe in it. Within an attempt progress never goes down.
-_PUBLISH = """
-local old = redis.call('HMGET', KEYS[1], 'run', 'attempt', 'progress', 'terminal', 'seq')
-local event = cjson.decode(ARGV[1])
-local run, attempt = tonumber(old[1] or '0'), tonumber(old[2] or '0')
-if event.run < run then return 0 end
-if event.run == run then
-  if old[4] == '1' or event.attempt < attempt then return 0 end
-  if event.attempt == attempt and event.progress < tonumber(old[3]) then event.progress = tonumber(old[3]) end
+# A Lua function, for scripts in which it is one step of several. Numbers the event, keeps it and publishes it. Nothing
+# follows a terminal event of the same run, whoever sends it: a worker that lost its job may still believe in it. Within
+# an attempt progress never goes down.
+PUBLISH = """
+local function publish(key, channel, text, ttl, terminal)
+  local old = redis.call('HMGET', key, 'run', 'attempt', 'progress', 'terminal', 'seq')
+  local event = cjson.decode(text)
+  local run, attempt = tonumber(old[1] or '0'), tonumber(old[2] or '0')
+  if event.run < run then return 0 end
+  if event.run == run then
+    if old[4] == '1' or event.attempt < attempt then return 0 end
+    if event.attempt == attempt and event.progress < tonumber(old[3]) then event.progress = tonumber(old[3]) end
+  end
+  event.seq = tonumber(old[5] or '0') + 1
+  text = cjson.encode(event)
+  redis.call('HSET', key, 'run', event.run, 'attempt', event.attempt, 'progress', event.progress,
+             'terminal', terminal, 'seq', event.seq, 'event', text)
+  redis.call('EXPIRE', key, ttl)
+  redis.call('PUBLISH', channel, text)
+  return event.seq
 end
-event.seq = tonumber(old[5] or '0') + 1
-local text = cjson.encode(event)
-redis.call('HSET', KEYS[1], 'run', event.run, 'attempt', event.attempt, 'progress', event.progress,
-           'terminal', ARGV[3], 'seq', event.seq, 'event', text)
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('PUBLISH', KEYS[2], text)
-return event.seq
 """
+_PUBLISH = PUBLISH + "return publish(KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3])"
+
+
+def as_text(event: Progress) -> str:
+    """The event as its script takes it: JSON, with the time."""
+    if not event.at:
+        event = event.model_copy(update={"at": round(time.time(), 3)})
+    # An empty list would come out of Redis' JSON as an object.
+    return event.model_dump_json(
+        exclude_none=True, exclude={"seq"} | ({"result_urls"} if not event.result_urls else set())
+    )
 
 
 class ProgressUnavailable(Unavailable):
@@ -53,16 +67,10 @@ class ProgressLog:
         Raises:
             ProgressUnavailable: Redis can't be reached.
         """
-        if not event.at:
-            event = event.model_copy(update={"at": round(time.time(), 3)})
-        # An empty list would come out of Redis' JSON as an object.
-        text = event.model_dump_json(
-            exclude_none=True, exclude={"seq"} | ({"result_urls"} if not event.result_urls else set())
-        )
         try:
             seq = await self._publish(
                 keys=[keys.progress(event.task_id), channel(event.task_id)],
-                args=[text, self._ttl_s, int(event.status.terminal)],
+                args=[as_text(event), self._ttl_s, int(event.status.terminal)],
             )
         except redis.exceptions.RedisError as error:
             raise ProgressUnavailable(f"publishing progress: {type(error).__name__}") from error

@@ -1,9 +1,9 @@
 """What surrounds every stage, one concern a module, outermost first.
 
-`Correlation` binds the log context. `Claiming` drops what is stale or delivered twice. `Counting` counts what
-followed. `Settlement` turns a final error into a failed, refunded job. `Stopping` ends work whose job was cancelled,
-lost or handed back. `Retries` turns a passing error into another try. `Reporting` publishes the phase. `TimeLimit`
-bounds the stage.
+`Correlation` binds the log context. `Claiming` drops what is stale or delivered twice and publishes the phase.
+`Counting` counts what followed. `Settlement` turns a final error into a failed, refunded job. `Stopping` ends work
+whose job was cancelled, lost or handed back. `Retries` turns a passing error into another try. `Reporting` logs how
+long it took. `TimeLimit` bounds the stage.
 
 They are ours rather than Dramatiq's because its hooks run after the fact and swallow what goes wrong in them; here a
 failure to settle or to hand on is a failure of the delivery, and the job's lease brings it back.

@@ -1,4 +1,4 @@
-"""A message is worked on once."""
+"""A message is worked on once, and subscribers see that it is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import structlog
 
 from pipelines.engine.claims import Claim, Claims
 from pipelines.engine.steps import Delivery, Next, Nothing, Step
+from pipelines.middleware.phases import phase
 from schemas.common import StageName
 
 log = structlog.get_logger(__name__)
@@ -21,7 +22,11 @@ class Claiming:
         """See `StageMiddleware`."""
         job = delivery.job
         found = await self._claims.claim(
-            job.task_id, job.token, delivery.message_id, after_end=delivery.stage is StageName.NOTIFY
+            job.task_id,
+            job.token,
+            delivery.message_id,
+            after_end=delivery.stage is StageName.NOTIFY,
+            event=phase(delivery),
         )
         if found is not Claim.CLAIMED:
             log.info("message_dropped", reason=found.value)

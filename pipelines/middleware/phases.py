@@ -1,0 +1,28 @@
+"""What a subscriber is told as a stage begins."""
+
+from __future__ import annotations
+
+from pipelines.engine.steps import Delivery
+from schemas.common import StageName
+from schemas.progress import Progress, Status
+
+#: What each stage says when it begins, and how far the job is then, in percent.
+PHASES: dict[StageName, tuple[int, str]] = {
+    StageName.FETCH: (5, "Starting"),
+    StageName.RESIZE: (15, "Processing"),
+    StageName.GENERATE: (30, "Rendering..."),
+    StageName.WATERMARK: (80, "Finishing"),
+    StageName.UPLOAD: (90, "Uploading"),
+}
+
+
+def phase(delivery: Delivery) -> Progress | None:
+    """The event, or None where the stage tells the outcome itself."""
+    if delivery.stage not in PHASES:
+        return None
+    percent, message = PHASES[delivery.stage]
+    job = delivery.job
+    return Progress(
+        status=Status.PROCESSING, progress=percent, message=message, task_id=job.task_id,
+        session_id=job.session_id, stage=delivery.stage.value, run=job.run, attempt=job.token,
+    )  # fmt: skip
