@@ -95,8 +95,8 @@ containers:
 	@podman image exists $(or $(DARKROOM_IMAGE),localhost/darkroom:latest) || $(MAKE) build
 
 .PHONY: bench
-bench: ## measure this machine
-bench: $(VENV)/demo.stamp
+bench: ## measure this machine: a table, JSON and a page with plots in var/bench (ARGS="--baseline earlier.json")
+bench: $(VENV)/dev.stamp
 	@$(BIN)/python manage.py bench $(ARGS)
 
 .PHONY: lock
