@@ -56,7 +56,7 @@ def lines(title: str, found: Sequence[Line], *, x: str, y: str, bound: float | N
 
     def at(across: float, up: float) -> str:
         return (
-            f"{LEFT + across / top_x * (WIDTH - LEFT - RIGHT):.1f},"
+            f"{LEFT + max(0.0, across) / top_x * (WIDTH - LEFT - RIGHT):.1f},"
             f"{HEIGHT - BOTTOM - max(0.0, up) / top_y * (HEIGHT - TOP - BOTTOM):.1f}"
         )
 
