@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +15,8 @@ import httpx
 import psutil
 import pytest
 from PIL import Image
+
+from tests.faults.house import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,25 +41,20 @@ def folder_of(env: dict[str, str]) -> Path:
 
 def manage(env: dict[str, str], *words: str) -> tuple[int, dict[str, object]]:
     done = subprocess.run(
-        [sys.executable, "manage.py", *words, "--json"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "manage.py", *words, "--json"], cwd=ROOT, env=env, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
 def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> None:
-    with subprocess.Popen(
-        [sys.executable, "manage.py", "up", "--json"],
-        cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as up:  # fmt: skip
-        assert up.stdout is not None
-        assert up.stderr is not None
-        serves = False
-        for line in up.stderr:
-            serves = serves or "Listening at" in line
-            if serves and "worker_started" in line:
-                break
-        # Nobody reads on: what is logged from here on must not fill the pipe.
-        threading.Thread(target=up.stderr.read, daemon=True).start()
+    log = folder_of(env) / "up.log"
+    with log.open("wb") as output:
+        up = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--json"], cwd=ROOT, env=env, stdout=output, stderr=output
+        )
+    try:
+        wait_for(lambda: {"Listening at", "worker_started"} <= said(log), 90, f"the start ({log.read_text()})")
         family = psutil.Process(up.pid).children(recursive=True)
         assert {"valkey-server", "postgres"} <= {process.name() for process in family}
 
@@ -76,5 +72,14 @@ def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> Non
 
         up.send_signal(signal.SIGTERM)
         assert up.wait(timeout=60) == 0
+    finally:
+        up.kill()
+        up.wait()
     assert psutil.wait_procs(family, timeout=10)[1] == []
     assert manage(env, "status")[0] == 1
+
+
+def said(log: Path) -> set[str]:
+    """Which of the two signs of a complete start the log has."""
+    text = log.read_text()
+    return {sign for sign in ("Listening at", "worker_started") if sign in text}
