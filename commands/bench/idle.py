@@ -32,9 +32,13 @@ def measure(arena: Arena, scale: Scale) -> dict[str, Any]:
     url = arena.share(picture, "idle")
     with arena.workers(draws=True):
         tasks = write_tasks(arena.database, WARM_UP + scale.idle_tasks, seed="idle")
-        ended = [_one(arena, task, [url, url]) for task in tasks][WARM_UP:]
-    calls = provider.calls(arena.record)
-    to_provider_ms, to_completed_ms = bare.times_ms(picture, max(3, scale.idle_tasks // 4))
+        ended, bare_ms = [], []
+        for task in tasks:
+            ended.append(_one(arena, task, [url, url]))
+            bare_ms.append(bare.times_ms(picture))  # in turn, so that whatever else the machine does slows both
+    calls, ended, bare_ms = provider.calls(arena.record), ended[WARM_UP:], bare_ms[WARM_UP:]
+    to_provider_ms = percentile([before for before, _ in bare_ms], 0.5)
+    to_completed_ms = percentile([whole for _, whole in bare_ms], 0.5)
     to_provider = [
         (calls[task.task_id][0] - pushed) * 1000 - to_provider_ms
         for task, (pushed, _) in zip(tasks[WARM_UP:], ended, strict=True)
