@@ -21,9 +21,9 @@ from schemas.records import JobRow
 
 log = structlog.get_logger(__name__)
 
-#: Jobs on their way for each worker process, in hand or in a queue, but for those being generated: enough to keep it
-#: busy until the next look. More would only stand before whoever comes next.
-BACKLOG = 24
+#: Jobs that wait in the stages' queues for each worker process: enough to keep it busy until the next look. More would
+#: only stand before whoever comes next.
+BACKLOG = 16
 #: Seconds between looks when nobody wakes the dispatcher, and while the backlog is full.
 IDLE_S, FULL_S = 1, 0.02
 
@@ -87,14 +87,13 @@ class Dispatcher:
         return len(rows)
 
     async def _room(self) -> int:
-        """How many jobs more should be on their way."""
+        """How many jobs more may wait in the queues."""
         now = current_millis()
         async with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcount(f"{keys.BROKER_NAMESPACE}:__heartbeats__", now - HEARTBEAT_TIMEOUT_MS, now)
-            pipe.llen(f"{keys.BROKER_NAMESPACE}:{StageName.GENERATE}")
+            pipe.zcount(keys.HEARTBEATS, now - HEARTBEAT_TIMEOUT_MS, now)
+            # What is in somebody's hands is bounded already; what somebody lost there must not count for ever.
             for stage in StageName:
-                if stage is not StageName.GENERATE:
-                    pipe.hlen(f"{keys.BROKER_NAMESPACE}:{stage}.msgs")
+                pipe.llen(f"{keys.BROKER_NAMESPACE}:{stage}")
             workers, *backlog = await pipe.execute()
         return max(1, int(workers)) * BACKLOG - sum(map(int, backlog))
 
