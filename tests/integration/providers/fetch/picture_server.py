@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class PictureServer:
     most_at_once: int = 0
     requests: list[str] = field(default_factory=list)
     routes: dict[str, bytes | Handler] = field(default_factory=dict)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         """The address of `path`."""
@@ -53,6 +55,8 @@ class PictureServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
+        if task := asyncio.current_task():
+            self._serving.add(task)
         self.connections += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -66,6 +70,14 @@ class PictureServer:
         finally:
             self.at_once -= 1
             writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def end(self) -> None:
+        """Cut whoever is still served, and wait until nothing is left of it."""
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _answer(self, path: str, writer: asyncio.StreamWriter) -> None:
         route = self.routes[path]
@@ -86,6 +98,7 @@ async def serving(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) ->
         yield pictures
     finally:
         server.close()
+        await pictures.end()
 
 
 @asynccontextmanager
