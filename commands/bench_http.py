@@ -16,6 +16,7 @@ from rich.table import Table
 
 from commands import http_load, programs, sse_load
 from commands.embedded import Embedded
+from commands.free_port import free_port
 from commands.outcome import Outcome
 from commands.process import Process
 from providers.progress import ProgressLog
@@ -61,7 +62,7 @@ def _measure(settings: Settings, embedded: Embedded, folder: Path) -> dict[str, 
     assert embedded.database_url  # noqa: S101  both were asked for
     assert embedded.redis_url  # noqa: S101  the same
     migrate(embedded.database_url)
-    port = _free_port()
+    port = free_port()
     env = programs.environment(
         settings, embedded, HOST="127.0.0.1", PORT=str(port), DATA_DIR=str(folder), API_TOKENS="", API_TOKEN=""
     )
@@ -153,12 +154,6 @@ def _tasks(database_url: str, count: int) -> list[str]:
             [task_ids],
         )
     return task_ids
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _accepts(port: int) -> bool:

@@ -23,6 +23,7 @@ from rich.table import Table
 from commands import programs
 from commands.embedded import Embedded
 from commands.figure import draw_person, jpeg
+from commands.free_port import free_port
 from commands.outcome import Outcome
 from commands.pose_model import pose_model
 from commands.process import Command, Process
@@ -68,7 +69,7 @@ def bench_sizing(settings: Settings) -> Outcome:
 def _measure(settings: Settings, embedded: Embedded, model: Path, picture: bytes) -> dict[str, Any]:
     if embedded.database_url:
         migrate(embedded.database_url)
-    host, port = "127.0.0.1", _free_port()
+    host, port = "127.0.0.1", free_port()
     request = form_request(f"{host}:{port}", PATH, picture, FACTS)
     service = Process(_service(settings, embedded, host, port))
     estimators = [load_estimator(model) for _ in range(CORES)]
@@ -122,12 +123,6 @@ def _service(settings: Settings, embedded: Embedded, host: str, port: int) -> Co
     env = programs.environment(settings, embedded, HOST=host, PORT=str(port), LOG_LEVEL="warning")
     gunicorn = Path(sys.executable).with_name("gunicorn")
     return Command("http", (str(gunicorn), "-c", "http/gunicorn.conf.py"), programs.ROOT, None, env=env)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _accepts(host: str, port: int) -> bool:

