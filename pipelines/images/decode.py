@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
 
-from pipelines.images.bridge import from_pillow, to_pillow
 from pipelines.images.colour import to_srgb
 from pipelines.images.vips import libvips
 from providers.fetch.probe import Format, probe
@@ -19,52 +16,36 @@ _UNLIMITED_PX = 10_000_000
 #: Ratios from which a JPEG is decoded at an eighth, a quarter and half of its size. From 2.5 the SSIM against decoding
 #: at full size stays above 0.99 (0.92 at 2.25), measured by `manage.py bench images`.
 _JPEG_SHRINKS = ((16.0, 8), (8.0, 4), (2.5, 2))
-_PROFILE = "icc-profile-data"
+_PROFILE, _ORIENTATION = "icc-profile-data", "orientation"
 
 
-@contextmanager
-def damage_refused(subject: str) -> Iterator[None]:
-    """What libvips can't read, at whatever moment it notices, is the picture's fault.
-
-    Raises:
-        InputRefused: The picture is damaged.
-    """
-    try:
-        yield
-    except libvips().Error as error:
-        raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
-
-
-def decode(data: bytes, *, max_pixels: int, subject: str) -> Image.Image:
-    """The whole picture in mode RGB, as `open_upright` describes it.
-
-    Raises:
-        InputRefused: It is no JPEG, PNG or WebP picture, has more than `max_pixels`, or is damaged.
-    """
-    with damage_refused(subject):
-        return to_pillow(open_upright(data, max_pixels=max_pixels, subject=subject))
-
-
-def open_upright(data: bytes, *, max_pixels: int, subject: str, max_px: int = _UNLIMITED_PX) -> Any:
-    """A picture, shrunk while decoding so that its longest side is at most `max_px`, never enlarged.
+def decode(data: bytes, *, max_pixels: int, subject: str, max_px: int = _UNLIMITED_PX) -> Image.Image:
+    """The picture in mode RGB, shrunk while decoding so that its longest side is at most `max_px`, never enlarged.
 
     EXIF orientation is applied, 16-bit samples become 8-bit, transparency is laid on white, and CMYK, palette and
     profiled colours become sRGB.
 
-    Returns:
-        A libvips image, 8-bit sRGB in three bands. It is computed when it is encoded: `data` must be held until then,
-        and `damage_refused` belongs around that.
-
     Raises:
-        InputRefused: It is no JPEG, PNG or WebP picture, or has more than `max_pixels`.
-        pyvips.Error: It is damaged.
+        InputRefused: It is no JPEG, PNG or WebP picture, has more than `max_pixels`, or is damaged.
     """
     kind = probe(data, max_pixels=max_pixels, subject=subject).format
-    header = _load(data, kind)
-    if header.width * header.height > max_pixels:
+    try:
+        return _rgb(_open(data, kind, max_pixels, max_px))
+    except libvips().Error as error:
+        # Whatever libvips can't read, at whatever moment it notices, is the picture's fault.
+        raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
+
+
+def _open(data: bytes, kind: Format, max_pixels: int, max_px: int) -> Any:
+    image = _load(data, kind)
+    if image.width * image.height > max_pixels:
         raise libvips().Error("the decoder sees more pixels than the header states")
-    image = _load(data, kind, **_shrinking(kind, max(header.width, header.height) / max_px))
-    return _opaque_srgb(image.thumbnail_image(max_px, height=max_px, size="down"))
+    if shrinking := _shrinking(kind, max(image.width, image.height) / max_px):
+        image = _load(data, kind, **shrinking)
+    if max(image.width, image.height) > max_px or image.get_typeof(_ORIENTATION):
+        # Each step costs more than the pixels of a small picture.
+        image = image.thumbnail_image(max_px, height=max_px, size="down")
+    return image
 
 
 def _load(data: bytes, kind: Format, **options: float) -> Any:
@@ -85,15 +66,22 @@ def _shrinking(kind: Format, ratio: float) -> dict[str, float]:
     factor of 2, and below a ratio of 4 decodes at full size.
     """
     if kind == "JPEG":
-        return {"shrink": next((shrink for least, shrink in _JPEG_SHRINKS if ratio >= least), 1)}
-    return {"scale": min(1.0, 1.0 / ratio)} if kind == "WEBP" else {}
+        return next(({"shrink": shrink} for least, shrink in _JPEG_SHRINKS if ratio >= least), {})
+    return {"scale": 1.0 / ratio} if kind == "WEBP" and ratio > 1 else {}
 
 
-def _opaque_srgb(image: Any) -> Any:
+def _rgb(image: Any) -> Image.Image:
     profile = image.get(_PROFILE) if image.get_typeof(_PROFILE) else None
     if image.interpretation == "cmyk":
         image, profile = image.icc_transform("srgb", embedded=True, input_profile="cmyk"), None
-    image = image.colourspace("b-w" if image.interpretation in ("b-w", "grey16") else "srgb").cast("uchar")
+    if image.interpretation != "srgb" or image.format != "uchar":
+        image = image.colourspace("b-w" if image.interpretation in ("b-w", "grey16") else "srgb").cast("uchar")
     if image.hasalpha():
         image = image.flatten(background=255)
-    return image.colourspace("srgb") if profile is None else from_pillow(to_srgb(to_pillow(image), profile))
+    pixels = _pixels(image)
+    return pixels.convert("RGB") if profile is None else to_srgb(pixels, profile)
+
+
+def _pixels(image: Any) -> Image.Image:
+    mode = "L" if image.bands == 1 else "RGB"
+    return Image.frombuffer(mode, (image.width, image.height), image.write_to_memory(), "raw", mode, 0, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pipelines.images.bridge import from_pillow
 from pipelines.images.decode import decode
 from pipelines.images.encode import encode
 from pipelines.images.marking import marking
@@ -42,5 +41,5 @@ def finish(data: bytes, *, credit: str, product: str, max_pixels: int, watermark
         raise Transient(f"the provider returned no usable picture: {error.error_code}", code="bad_picture") from error
     if watermark_text is not None:
         draw_watermark(image, watermark_text)
-    jpeg = encode(from_pillow(image), quality=_QUALITY, xmp=marking(credit=credit, product=product))
+    jpeg = encode(image, quality=_QUALITY, xmp=marking(credit=credit, product=product))
     return FinishedImage(jpeg, image.width, image.height)

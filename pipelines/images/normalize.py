@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.images.decode import damage_refused, open_upright
+from pipelines.images.decode import decode
 from pipelines.images.encode import encode
 
 
@@ -19,5 +19,4 @@ def normalize(data: bytes, *, max_px: int, max_pixels: int, subject: str = "The 
     Raises:
         InputRefused: It is no picture of an accepted kind, too large, or damaged.
     """
-    with damage_refused(subject):
-        return encode(open_upright(data, max_pixels=max_pixels, subject=subject, max_px=max_px), quality=quality)
+    return encode(decode(data, max_pixels=max_pixels, subject=subject, max_px=max_px), quality=quality)

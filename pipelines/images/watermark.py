@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.images.bridge import from_pillow
 from pipelines.images.decode import decode
 from pipelines.images.encode import encode
 
@@ -37,7 +36,7 @@ def watermark(data: bytes, *, text: str, max_pixels: int, subject: str = "The pi
     """
     image = decode(data, max_pixels=max_pixels, subject=subject)
     draw_watermark(image, text)
-    return encode(from_pillow(image), quality=quality)
+    return encode(image, quality=quality)
 
 
 def draw_watermark(image: Image.Image, text: str) -> tuple[int, int, int, int]:

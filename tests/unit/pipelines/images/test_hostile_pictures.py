@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipelines.images import ImageInfo, normalize
-from pipelines.images.decode import decode, open_upright
+from pipelines.images.decode import decode
 from pipelines.images.vips import libvips
 from schemas.errors import InputRefused
 from tests.unit.pipelines.images.samples import MAX_PIXELS, encoded, linear_profile, plain, quarters
@@ -66,8 +66,9 @@ def test_the_decoder_itself_knows_no_other_format(data: bytes) -> None:
 
 def test_a_decoder_that_sees_more_pixels_than_the_header_states_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.images.decode.probe", lambda *_, **__: ImageInfo("PNG", 9, 9))
-    with pytest.raises(libvips().Error, match="more pixels"):
-        open_upright(CORPUS["png"], max_pixels=5000, subject="The picture")
+    with pytest.raises(InputRefused) as refused:
+        decode(CORPUS["png"], max_pixels=5000, subject="The picture")
+    assert "more pixels" in str(refused.value.__cause__)
 
 
 BOMB = """
