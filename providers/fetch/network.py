@@ -14,7 +14,7 @@ import httpcore
 
 from providers.fetch.addresses import IPAddress, IPNetwork, may_connect
 from providers.fetch.resolve import Resolve
-from providers.fetch.stream import WideStream
+from providers.fetch.stream import Stream
 
 _SocketOption: TypeAlias = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple[int, int, None, int]
 
@@ -33,33 +33,28 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
     def __init__(self, allowed: tuple[IPNetwork, ...], resolve: Resolve) -> None:
         self._allowed = allowed
         self._resolve = resolve
-        self._tcp = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109  httpcore's signature; the deadline is the fetcher's
-        local_address: str | None = None,
-        socket_options: Iterable[_SocketOption] | None = None,
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109  httpcore's signature; the deadline is the fetcher's
+        local_address: str | None = None,  # noqa: ARG002  the same
+        socket_options: Iterable[_SocketOption] | None = None,  # noqa: ARG002  the same
     ) -> httpcore.AsyncNetworkStream:
         """Resolve once, check every answer, connect to one of them.
 
         Raises:
             AddressRefusedError: Any of the host's addresses may not be connected to.
-            httpcore.ConnectError, httpcore.ConnectTimeout: None of them answers, or the host has none.
+            httpcore.ConnectError: None of them answers, or the host has none.
         """
-        last: Exception = httpcore.ConnectError("the host has no address")
+        last: OSError | None = None
         for address in (await self._checked(host))[:_MAX_ADDRESSES]:
             try:
-                stream = await self._tcp.connect_tcp(
-                    str(address), port, min(timeout or _CONNECT_S, _CONNECT_S), local_address, socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                return await Stream.connect(str(address), port, timeout_s=_CONNECT_S)
+            except OSError as error:
                 last = error
-            else:
-                return WideStream(stream)
-        raise last
+        raise httpcore.ConnectError("no address of the host answers") from last
 
     async def _checked(self, host: str) -> list[IPAddress]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ class SystemResolver:
         Raises:
             OSError: The name is not known, or the name server does not answer.
         """
+        with contextlib.suppress(ValueError):
+            # An address is its own answer, and needs no thread.
+            return [ip_address(host)]
         answers = await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
         return [ip_address(text) for text in dict.fromkeys(answers)]
 
