@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 
 import dramatiq
@@ -13,7 +12,7 @@ from actors import queues
 from actors.services import Services
 from actors.worker import WorkerMiddleware
 from pipelines.engine.broker import Broker
-from pipelines.engine.stage import stage as make_stage
+from pipelines.engine.stage import Stages
 from providers import logs
 from providers.container import container_name
 from providers.embedded import NotRunningError, resolve
@@ -50,4 +49,4 @@ def services() -> Services:
     return worker.services
 
 
-stage = functools.partial(make_stage, broker=broker, runtime=services)
+stage = Stages(broker, services)

@@ -1,4 +1,4 @@
-"""The queues, and how many messages of each a worker process has in hand at once."""
+"""The queues, and how many jobs a worker process has in hand at each of them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ QUEUES = (*(stage.value for stage in StageName), CONTROL)
 
 
 def limits(generations: int) -> dict[str, int]:
-    """Messages in hand by queue: what waits may be many, what computes no more than keeps the cores busy."""
+    """Jobs in hand by queue: what waits may be many, what computes no more than keeps the cores busy."""
     cores = os.cpu_count() or 1
     return {
         StageName.FETCH: 16,
-        StageName.RESIZE: 2 * cores,
+        StageName.RESIZE: 8 * cores,
         StageName.GENERATE: generations,
-        StageName.WATERMARK: 2 * cores,
+        StageName.WATERMARK: 8 * cores,
         StageName.UPLOAD: 16,
         StageName.NOTIFY: 16,
         CONTROL: 2,

@@ -99,7 +99,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
         ),
         middleware=(
             Correlation(),
-            Claiming(claims),
+            Claiming(claims, patience_s=settings.lease_s),
             Counting(metrics, generators.in_flight),
             Settlement(records, lease_s=settings.lease_s),
             Stopping(),

@@ -84,7 +84,9 @@ class WorkerMiddleware(Middleware):
         log.info("worker_started", threads=worker.worker_threads, queues=sorted(chosen or queues.QUEUES))
 
     def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
-        """Take no more tasks; after the grace period hand back what is still running."""
+        """Take no more tasks and begin no more stages; after the grace period hand back what is still running."""
+        if isinstance(broker, Broker):
+            broker.places.close()
         for thread in self._threads:
             if thread.name == "ingest":
                 thread.stop()

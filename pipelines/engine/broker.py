@@ -13,6 +13,7 @@ from dramatiq.common import current_millis, dq_name
 from dramatiq.middleware import Middleware
 
 from pipelines.engine.consumer import WAIT_S, Consumer
+from pipelines.engine.places import Places
 from providers.redis_clients import sync_client
 from schemas import keys
 from schemas.errors import Unavailable
@@ -85,6 +86,8 @@ class Broker(RedisBroker):
             middleware: All middleware.
         """
         self.limits = dict(limits)
+        #: Where the messages in hand are.
+        self.places = Places(limits)
         #: Ids of messages that Redis has forgotten already, until their consumer forgets them too.
         self.acknowledged: set[str] = set()
         self._waiting = sync_client(url, max_connections=4 * len(limits) + 4, socket_timeout_s=WAIT_S + 5)
@@ -105,8 +108,10 @@ class Broker(RedisBroker):
         return Consumer
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
-        """A consumer of a queue that takes no more than the queue's limit."""
-        return Consumer(self, queue_name, self.limits.get(queue_name, prefetch), timeout)
+        """A consumer of a queue that takes no more than the queue has places."""
+        if queue_name in self.limits:
+            self.places.open(queue_name)
+        return Consumer(self, queue_name, prefetch, timeout)
 
     def wait_for_message(self, queue_name: str, timeout_s: int) -> None:
         """Return when the queue has a message, or after `timeout_s` seconds."""
@@ -192,5 +197,10 @@ def message_options(stage: str, job: Job) -> dict[str, Any]:
     return {
         "task_id": job.task_id,
         "token": job.token,
-        "job_message_id": f"{job.task_id}:{job.token}:{stage}:{job.attempt}.{job.delivery}",
+        "job_message_id": message_id(stage, job),
     }
+
+
+def message_id(stage: str, job: Job) -> str:
+    """Which delivery of which attempt of the stage it is."""
+    return f"{job.task_id}:{job.token}:{stage}:{job.attempt}.{job.delivery}"

@@ -12,8 +12,9 @@ from schemas import keys
 from schemas.errors import Unavailable
 from schemas.progress import Progress, channel
 
-# A message may be claimed once. An older token than the newest one seen, or one whose job was ended, may not at all.
-# What the stage says as it begins goes out in the same step.
+# A message may be claimed once; whoever has it may say so again, since the reply may have been lost. An older token
+# than the newest one seen, or one whose job was ended, may not at all. What the stage says as it begins goes out in the
+# same step.
 _CLAIM = (
     PUBLISH
     + """
@@ -21,10 +22,13 @@ local seen = redis.call('HMGET', KEYS[1], 'token', 'ended')
 local token = tonumber(ARGV[1])
 if token < tonumber(seen[1] or '0') then return 'stale' end
 if ARGV[3] == '0' and token <= tonumber(seen[2] or '-1') then return 'ended' end
-if redis.call('HSETNX', KEYS[1], 'claimed:' .. ARGV[2], 1) == 0 then return 'duplicate' end
+local claimed = 'claimed:' .. ARGV[2]
+if redis.call('HSETNX', KEYS[1], claimed, ARGV[5]) == 0 and redis.call('HGET', KEYS[1], claimed) ~= ARGV[5] then
+  return 'duplicate'
+end
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-if ARGV[5] then publish(KEYS[2], KEYS[3], ARGV[5], ARGV[6], '0') end
+if ARGV[6] then publish(KEYS[2], KEYS[3], ARGV[6], ARGV[7], '0') end
 return 'claimed'
 """
 )
@@ -54,16 +58,25 @@ class Claims:
         self._client = client
         self._claim = client.register_script(_CLAIM)
 
-    async def claim(
-        self, task_id: str, token: int, message_id: str, *, after_end: bool = False, event: Progress | None = None
+    async def claim(  # noqa: PLR0913  what, whose, by whom, and what is said
+        self,
+        task_id: str,
+        token: int,
+        message_id: str,
+        *,
+        claimant: str,
+        after_end: bool = False,
+        event: Progress | None = None,
     ) -> Claim:
         """Claim a message, and if it is claimed publish `event`. `after_end`: also for a job that has ended.
+
+        Claiming again as the same `claimant` is safe.
 
         Raises:
             ClaimsUnavailable: Redis can't be reached.
         """
         script_keys = [keys.job(task_id)]
-        arguments: list[str | int] = [token, message_id, int(after_end), keys.JOB_TTL_S]
+        arguments: list[str | int] = [token, message_id, int(after_end), keys.JOB_TTL_S, claimant]
         if event is not None:
             script_keys += [keys.progress(task_id), channel(task_id)]
             arguments += [as_text(event), self._progress_ttl_s]

@@ -6,7 +6,6 @@ which wakes every waiting consumer and takes nothing; what is taken is still tak
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +28,13 @@ DELAY_POLL_S = 0.5
 
 
 class Consumer(_RedisConsumer):
-    """Takes messages of one queue, never more at a time than the queue's limit."""
+    """Takes messages of one queue, never more at a time than the queue has places."""
 
     broker: Broker
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._delayed = self.queue_name.endswith(".DQ")
-        self._freed = threading.Event()
         self._etas: dict[str, int] = {}
 
     def __next__(self) -> MessageProxy | None:
@@ -70,18 +68,19 @@ class Consumer(_RedisConsumer):
         """
         try:
             super().requeue(messages)
+            for message in messages:
+                self.broker.places.leave(message.options["redis_message_id"])
         except redis.exceptions.RedisError as error:
             raise ConnectionClosed(error) from None
 
     def _forget(self, message: MessageProxy) -> None:
         self.broker.acknowledged.discard(message.options["redis_message_id"])
         self._etas.pop(message.message_id, None)
-        self._freed.set()
+        self.broker.places.leave(message.options["redis_message_id"])
 
     def _take(self) -> MessageProxy | None:
         if not self.message_cache:
-            self._freed.clear()
-            free = self.prefetch - self.outstanding_message_count
+            free = self._free()
             if free > 0:
                 self.message_cache = self.broker.do_fetch(self.queue_name, free)
         # A message whose data is gone was finished by somebody else.
@@ -91,14 +90,21 @@ class Consumer(_RedisConsumer):
         message: MessageProxy = super().__next__()
         if self._delayed:
             self._etas[message.message_id] = message.options.get("eta", 0)
+        else:
+            self.broker.places.enter(message.options["redis_message_id"], self.queue_name)
         return message
+
+    def _free(self) -> int:
+        if self._delayed:
+            return int(self.prefetch - self.outstanding_message_count)
+        return self.broker.places.room(self.queue_name)
 
     def _wait(self) -> None:
         if self._delayed:
             # The thread behind this consumer hands on what is due each time this returns.
             due = min(self._etas.values(), default=0) - current_millis()
             time.sleep(min(DELAY_POLL_S, max(due / 1000, 0.005)) if self._etas else DELAY_POLL_S)
-        elif self.outstanding_message_count >= self.prefetch:
-            self._freed.wait(WAIT_S)
+        elif self._free() <= 0:
+            self.broker.places.wait_for_room(self.queue_name, WAIT_S)
         else:
             self.broker.wait_for_message(self.queue_name, WAIT_S)

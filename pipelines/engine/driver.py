@@ -67,24 +67,28 @@ def drive(broker: Broker, row: JobRow) -> None:
     pipeline(messages, broker=broker).run()
 
 
-def hand_on(broker: Broker, message: Message[Any], job: Job) -> None:
-    """Enqueue the stage after `message`'s, if there is one, with `job`; `message` is acknowledged with it.
+def following(message: Message[Any]) -> Message[Any] | None:
+    """The message of the stage after `message`'s, if there is one; it brings no job yet."""
+    target = message.options.get("pipe_target")
+    return None if target is None else Message(**target)
+
+
+def hand_on(broker: Broker, at: Message[Any], job: Job, *, after: Message[Any]) -> None:
+    """Enqueue the stage after `at`'s, if there is one, with `job`; the message `after` is acknowledged with it.
 
     Trying again is safe.
 
     Raises:
         redis.exceptions.RedisError: The queue can't be reached.
     """
-    target = message.options.get("pipe_target")
-    if target is not None:
-        following: Message[Any] = Message(**target)
-        job = job.model_copy(update={"attempt": 0, "delivery": 0})
-        broker.enqueue(_bring(following, job), after=message)
+    message = following(at)
+    if message is not None:
+        broker.enqueue(_bring(message, job.model_copy(update={"attempt": 0, "delivery": 0})), after=after)
 
 
-def put_back(broker: Broker, message: Message[Any], job: Job, delay_s: float) -> None:
-    """Enqueue the same stage once more, after `delay_s` seconds, and acknowledge `message`. Trying again is safe."""
-    broker.enqueue(_bring(message, job), delay=round(delay_s * 1000) or None, after=message)
+def put_back(broker: Broker, at: Message[Any], job: Job, delay_s: float, *, after: Message[Any]) -> None:
+    """Enqueue `at`'s stage once more, after `delay_s` seconds, and acknowledge `after`. Trying again is safe."""
+    broker.enqueue(_bring(at, job), delay=round(delay_s * 1000) or None, after=after)
 
 
 def tell(broker: Broker, job: Job) -> None:

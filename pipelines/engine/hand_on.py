@@ -12,23 +12,24 @@ from dramatiq import Message
 
 from pipelines.engine.broker import Broker
 from pipelines.engine.driver import hand_on, put_back, tell
-from pipelines.engine.registry import Stop, Work
+from pipelines.engine.registry import GIVES_UP, Work
 from pipelines.engine.steps import Again, Forward, Step, Tell
 
 log = structlog.get_logger(__name__)
 
 #: Seconds between tries while the queue can't be reached.
 RETRY_S = 0.5
-#: Who lost the job or leaves need not try on. Who ended it still owes the telling.
-GIVES_UP = frozenset({Stop.LOST, Stop.SHUTDOWN})
 
 
-def carry_out(broker: Broker, message: Message[Any], step: Step, work: Work, *, patience_s: float) -> None:
-    """Enqueue what follows; where Redis is away, try on for `patience_s` seconds, or until the job is lost.
+def carry_out(  # noqa: PLR0913  what was done, where, and what is to follow
+    broker: Broker, message: Message[Any], at: Message[Any], step: Step, work: Work, *, patience_s: float
+) -> None:
+    """Enqueue what follows the stage of `at`; where Redis is away, try on for `patience_s` seconds.
 
-    After that nobody renews the job's lease any more, and it is driven again when it runs out.
+    It ends before if the job is lost. After that nobody renews the job's lease any more, and it is driven again when
+    that runs out.
     """
-    action = _action(broker, message, step)
+    action = _action(broker, message, at, step)
     if action is None:
         return
     deadline = time.monotonic() + patience_s
@@ -44,12 +45,12 @@ def carry_out(broker: Broker, message: Message[Any], step: Step, work: Work, *, 
             return
 
 
-def _action(broker: Broker, message: Message[Any], step: Step) -> Callable[[], None] | None:
+def _action(broker: Broker, message: Message[Any], at: Message[Any], step: Step) -> Callable[[], None] | None:
     match step:
         case Forward(job):
-            return lambda: hand_on(broker, message, job)
+            return lambda: hand_on(broker, at, job, after=message)
         case Again(job, delay_s):
-            return lambda: put_back(broker, message, job, delay_s)
+            return lambda: put_back(broker, at, job, delay_s, after=message)
         case Tell(job):
             return lambda: tell(broker, job)
         case _:

@@ -17,17 +17,19 @@ PATIENCE_S = 10.0
 RETRY_S = 0.5
 
 
-async def insist(write: Callable[[], Awaitable[T]], *, patience_s: float = PATIENCE_S) -> T:
+async def insist(
+    write: Callable[[], Awaitable[T]], *, patience_s: float = PATIENCE_S, unless: Callable[[], bool] = bool
+) -> T:
     """The result of `write`, which may be repeated, tried again while its service is away.
 
     Raises:
-        Unavailable: It was away for longer than `patience_s` seconds.
+        Unavailable: It was away for longer than `patience_s` seconds, or `unless` says that it is wanted no longer.
     """
     deadline = time.monotonic() + patience_s
     while True:
         try:
             return await write()
         except Unavailable:
-            if time.monotonic() > deadline:
+            if unless() or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(RETRY_S)

@@ -23,12 +23,17 @@ class Stop(StrEnum):
     OVERDUE = "overdue"
 
 
+#: Who lost the job or leaves need not try on. Who ended it still owes the telling.
+GIVES_UP = frozenset({Stop.LOST, Stop.SHUTDOWN})
+
+
 @dataclass
 class Work:
-    """One stage of one job in progress.
+    """One job in progress.
 
     Attributes:
-        since: When it started, seconds of the monotonic clock.
+        stage: The one that is being worked on.
+        since: When that started, seconds of the monotonic clock.
         stop: Why it was told to stop, if it was.
     """
 
@@ -39,6 +44,11 @@ class Work:
     stop: Stop | None = None
     _task: asyncio.Task[object] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def enter(self, stage: StageName) -> None:
+        """Another stage begins; its time does too."""
+        self.since = time.monotonic()
+        self.stage = stage
 
     def attach(self) -> None:
         """Say that the running coroutine does the work; if it was stopped before it began, it is stopped now."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.engine.broker import Broker
     from pipelines.engine.consumer import Consumer
 
+LIMIT = 4  # the fixture's
 JOB = Job(product=Product.TRYON, task_id="t1", session_id="s1", owner_id="u1", channel="b2c", request_id="r1")
 
 
@@ -76,7 +77,8 @@ def test_a_worker_never_has_more_in_hand_than_the_queues_limit(broker: Broker) -
 def test_a_delayed_message_waits_in_the_delay_queue_with_its_time(broker: Broker) -> None:
     before = time.time() * 1000
     broker.enqueue(job_message("generate", JOB))
-    put_back(broker, take(broker.consume("generate")), JOB.model_copy(update={"attempt": 1}), 2.0)
+    message = take(broker.consume("generate"))
+    put_back(broker, message, JOB.model_copy(update={"attempt": 1}), 2.0, after=message)
     assert broker.client.llen("dramatiq:generate") == 0
     message = take(broker.consume("generate.DQ"))
     assert 1_900 <= message.options["eta"] - before <= 3_000
@@ -90,8 +92,8 @@ def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
     message = take(broker.consume("fetch"))
     further = JOB.model_copy(update={"input_scratch": ("t1/a",), "attempt": 2, "delivery": 1})
 
-    hand_on(broker, message, further)
-    hand_on(broker, message, further)
+    hand_on(broker, message, further, after=message)
+    hand_on(broker, message, further, after=message)
 
     found = take(broker.consume("resize"))
     assert Job.model_validate(found.args[0]) == further.model_copy(update={"attempt": 0, "delivery": 0})
@@ -100,21 +102,21 @@ def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
 
 def test_a_message_is_acknowledged_in_the_step_that_enqueues_what_follows(broker: Broker) -> None:
     following: Message[Any] = Message(queue_name="resize", actor_name="resize", args=(), kwargs={}, options={})
-    for number in range(2):
+    for number in range(LIMIT + 1):
         first = job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"}))
         first.options["pipe_target"] = following.asdict()
         broker.enqueue(first)
-    broker.limits["fetch"] = 1
     consumer = broker.consume("fetch")
-    message = take(consumer)
+    message, *_ = [take(consumer) for _ in range(LIMIT)]
 
-    hand_on(broker, message, JOB)
+    hand_on(broker, message, JOB, after=message)
 
-    assert broker.client.hkeys("dramatiq:fetch.msgs") == [b"t1:1:fetch:0.0"]
-    assert not broker.client.exists(f"dramatiq:__acks__.{broker.broker_id}.fetch")
+    held = {f"t{number}:1:fetch:0.0".encode() for number in range(1, LIMIT)}
+    assert broker.client.smembers(f"dramatiq:__acks__.{broker.broker_id}.fetch") == held
+    assert set(broker.client.hkeys("dramatiq:fetch.msgs")) == held | {f"t{LIMIT}:1:fetch:0.0".encode()}
     consumer.ack(message)
     assert not broker.acknowledged
-    assert take(consumer).options["job_message_id"] == "t1:1:fetch:0.0"
+    assert take(consumer).options["job_message_id"] == f"t{LIMIT}:1:fetch:0.0"
 
 
 def test_a_message_counts_as_queued_only_while_nobody_holds_it(broker: Broker) -> None:
