@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-
 from schemas.common import StageName
 
 CONTROL = "control"
@@ -15,18 +12,12 @@ QUEUES = (*(stage.value for stage in StageName), CONTROL)
 
 def limits(generations: int) -> dict[str, int]:
     """Jobs in hand by queue: what waits may be many, what computes no more than keeps the cores busy."""
-    cores = os.cpu_count() or 1
     return {
         StageName.FETCH: 16,
-        StageName.RESIZE: 8 * cores,
+        StageName.RESIZE: 32,
         StageName.GENERATE: generations,
-        StageName.WATERMARK: 8 * cores,
-        StageName.UPLOAD: 16,
-        StageName.NOTIFY: 16,
+        StageName.WATERMARK: 32,
+        StageName.UPLOAD: 64,
+        StageName.NOTIFY: 64,
         CONTROL: 2,
     }
-
-
-def threads(limits: dict[str, int], queues: Iterable[str] | None) -> int:
-    """Threads a worker of these queues needs, so that whatever it has in hand is being worked on."""
-    return sum(limit for queue, limit in limits.items() if queues is None or queue in queues) or 1

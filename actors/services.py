@@ -25,6 +25,7 @@ from providers.records import Records
 from providers.redis_clients import async_client
 from providers.scratch.base import Scratch
 from providers.scratch.folder import FolderScratch
+from providers.scratch.held import HeldScratch
 from providers.scratch.redis import RedisScratch
 from providers.signing import signing_key
 from providers.storage.base import Storage
@@ -45,7 +46,7 @@ class Services:
     bell: Bell
     claims: Claims
     metrics: Metrics
-    scratch: Scratch
+    scratch: HeldScratch
     storage: Storage
     fetcher: Fetcher
     result_fetcher: Fetcher
@@ -61,6 +62,7 @@ class Services:
     async def aclose(self) -> None:
         """Give back every connection."""
         await self.metrics.aclose()
+        await self.progress.aclose()
         await self.generators.aclose()
         await self.fetcher.aclose()
         await self.result_fetcher.aclose()
@@ -75,11 +77,11 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
     """The services of one process; nothing connects before it is used."""
     client = async_client(redis_url, max_connections=64)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
-    scratch = make_scratch(settings, client)
+    scratch = HeldScratch(make_scratch(settings, client))
     storage = make_storage(settings)
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
-    claims = Claims(client, progress_ttl_s=settings.progress_ttl_s)
+    claims = Claims(client)
     metrics = Metrics(client)
     generators = Generators(settings, client)
     return Services(
@@ -99,7 +101,7 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
         ),
         middleware=(
             Correlation(),
-            Claiming(claims, patience_s=settings.lease_s),
+            Claiming(claims, progress, patience_s=settings.lease_s),
             Counting(metrics, generators.in_flight),
             Settlement(records, lease_s=settings.lease_s),
             Stopping(),

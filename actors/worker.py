@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import uuid
 
 import dramatiq
@@ -37,6 +36,10 @@ log = structlog.get_logger(__name__)
 
 #: Seconds between looks for interrupts of each waiting thread: we use none, and a thousand threads would look.
 INTERRUPT_CHECK_S = 3600.0
+#: Threads that take messages: they only put jobs onto the event loop, or wait for a sweep.
+THREADS = 4
+#: Seconds that work which was told to stop has for handing back its job.
+HAND_BACK_S = 10.0
 #: Seconds between looks for what dead consumers left.
 RETURN_INTERVAL_S = 5.0
 
@@ -69,7 +72,7 @@ class WorkerMiddleware(Middleware):
         if not isinstance(broker, Broker):
             raise TypeError("the worker needs Darkroom's own broker")
         chosen = worker.consumer_whitelist
-        worker.worker_threads = queues.threads(broker.limits, chosen)
+        worker.worker_threads = THREADS
         loop = EventLoopThread(get_logger(__name__, type(self)), interrupt_check_ival=INTERRUPT_CHECK_S)
         loop.start(timeout=5.0)
         set_event_loop_thread(loop)
@@ -81,30 +84,34 @@ class WorkerMiddleware(Middleware):
             self._threads.append(LoopThread("courier", self._deliver))
         for thread in self._threads:
             thread.start()
-        log.info("worker_started", threads=worker.worker_threads, queues=sorted(chosen or queues.QUEUES))
+        log.info("worker_started", queues=sorted(chosen or queues.QUEUES))
 
-    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
+    def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # type: ignore[override]  # noqa: ARG002  Dramatiq's hook
         """Take no more tasks and begin no more stages; after the grace period hand back what is still running."""
-        if isinstance(broker, Broker):
-            broker.places.close()
         for thread in self._threads:
             if thread.name == "ingest":
                 thread.stop()
-        timer = threading.Timer(self._settings.shutdown_grace_s, self._hand_back)
-        timer.daemon = True
-        timer.start()
+        broker.places.close()
+        if not broker.places.wait_until_empty(self._settings.shutdown_grace_s):
+            self._hand_back(broker)
 
-    def after_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:  # noqa: ARG002  Dramatiq's hook
+    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # type: ignore[override]  # noqa: ARG002  Dramatiq's hook
         """Stop the threads and give back the connections."""
+        # What a thread still had may have begun after that.
+        if not broker.places.wait_until_empty(0):
+            self._hand_back(broker)
         for thread in self._threads:
             thread.stop()
         if loop := get_event_loop_thread():
             loop.run_coroutine(self.services.aclose())
         _stop_event_loop()
 
-    def _hand_back(self) -> None:
+    def _hand_back(self, broker: Broker) -> None:
         for work in self._registry.snapshot():
             work.halt(Stop.SHUTDOWN)
+        if not broker.places.wait_until_empty(HAND_BACK_S):
+            # Their leases bring them back.
+            log.warning("jobs_not_handed_back", jobs=len(self._registry.snapshot()))
 
     async def _make_services(self, broker: Broker) -> Services:
         return make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)

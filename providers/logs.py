@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import threading
 from typing import Any, Literal, TextIO
 
 import orjson
@@ -20,7 +22,9 @@ _EXCEPTIONS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 def configure(
     *, level: str = "info", style: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None
 ) -> None:
-    """Send structlog's and the standard library's records the same way, to `stream` (standard error).
+    """Send structlog's and the standard library's records to `stream` (standard error), in the same form.
+
+    Ours don't pass through the standard library, which costs three times as much.
 
     Args:
         level: The least level that is logged.
@@ -31,7 +35,7 @@ def configure(
     console = style == "console" or (style == "auto" and out.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
@@ -53,15 +57,30 @@ def configure(
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *render],
+        logger_factory=_Lines(out),
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
         cache_logger_on_first_use=True,
     )
+
+
+class _Lines:
+    """Writes lines, each in one piece, whichever thread they come from."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, *_: Any) -> _Lines:
+        return self
+
+    def msg(self, line: str) -> None:
+        # Work goes on when nobody reads its log any more.
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def _dumps(value: Any, **_: Any) -> str:

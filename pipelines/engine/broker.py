@@ -23,8 +23,7 @@ from schemas.job import Job
 HEARTBEAT_TIMEOUT_MS = 15_000
 
 # A message of a job is enqueued once, however often its sender tries: the reply to the first attempt may have been
-# lost. Where the job's newest message is, is written down for the janitor. The message that led to it is acknowledged
-# in the same step: there is no moment with neither, and none with both.
+# lost. Where the job's newest message is, is written down for the janitor.
 _ENQUEUE_ONCE = """
 if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 1 then
   redis.call('RPUSH', KEYS[1], ARGV[1])
@@ -32,9 +31,6 @@ end
 if tonumber(ARGV[4]) >= tonumber(redis.call('HGET', KEYS[3], 'at_token') or '0') then
   redis.call('HSET', KEYS[3], 'at', ARGV[3] .. '|' .. ARGV[1], 'at_token', ARGV[4])
   redis.call('EXPIRE', KEYS[3], ARGV[5])
-end
-if ARGV[6] and redis.call('SREM', KEYS[4], ARGV[6]) == 1 then
-  redis.call('HDEL', KEYS[5], ARGV[6])
 end
 """
 
@@ -82,14 +78,12 @@ class Broker(RedisBroker):
 
         Args:
             url: The Redis to use.
-            limits: The most messages of each queue that one worker process has in hand at once.
+            limits: The most jobs that one worker process has in hand at each queue.
             middleware: All middleware.
         """
         self.limits = dict(limits)
-        #: Where the messages in hand are.
+        #: Where the jobs in hand are.
         self.places = Places(limits)
-        #: Ids of messages that Redis has forgotten already, until their consumer forgets them too.
-        self.acknowledged: set[str] = set()
         self._waiting = sync_client(url, max_connections=4 * len(limits) + 4, socket_timeout_s=WAIT_S + 5)
         super().__init__(
             client=sync_client(url, max_connections=32, socket_timeout_s=5.0),
@@ -118,12 +112,8 @@ class Broker(RedisBroker):
         queue = f"{self.namespace}:{queue_name}"
         self._waiting.blmove(queue, queue, timeout_s, "LEFT", "LEFT")
 
-    def enqueue(
-        self, message: Message[Any], *, delay: int | None = None, after: Message[Any] | None = None
-    ) -> Message[Any]:
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Enqueue a message, a job's message only once; `delay` in milliseconds.
-
-        The message `after` which a job's message comes, one that this process has in hand, is acknowledged with it.
 
         Raises:
             redis.exceptions.RedisError: It may or may not be enqueued; trying again is safe for a job's message.
@@ -141,13 +131,7 @@ class Broker(RedisBroker):
         arguments = [
             options["redis_message_id"], message.encode(), queue_name, message.options["token"], keys.JOB_TTL_S,
         ]  # fmt: skip
-        if after is not None:
-            acks = f"{self.namespace}:__acks__.{self.broker_id}.{after.queue_name}"
-            script_keys += [acks, f"{self.namespace}:{after.queue_name}.msgs"]
-            arguments.append(after.options["redis_message_id"])
         self._enqueue_once(keys=script_keys, args=arguments)
-        if after is not None:
-            self.acknowledged.add(after.options["redis_message_id"])
         return message
 
     def is_queued(self, task_id: str, token: int) -> bool:

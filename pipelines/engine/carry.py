@@ -15,7 +15,7 @@ from dramatiq import Message
 
 from pipelines.engine.broker import message_id
 from pipelines.engine.driver import following
-from pipelines.engine.places import Places
+from pipelines.engine.places import Place
 from pipelines.engine.registry import Work
 from pipelines.engine.steps import Delivery, Forward, Next, StageMiddleware, Step, Tell
 from schemas.common import StageName
@@ -31,17 +31,17 @@ async def carry(  # noqa: PLR0913  what is carried, by whom, through what
     *,
     stages: Mapping[StageName, StageFunction],
     middleware: Sequence[StageMiddleware],
-    places: Places,
+    place: Place,
 ) -> tuple[Message[Any], Step]:
     """Work on the job's stage and on all that follow it here.
 
     Args:
-        message: What was taken from a queue; it holds the place.
+        message: What was taken from a queue.
         job: What it brought.
         work: Where this process keeps track of the job.
         stages: All stages.
         middleware: What surrounds every stage, outermost first.
-        places: Where there is room.
+        place: The job's place among those of this process.
 
     Returns:
         The message of the last stage that was worked on, and what is to follow that.
@@ -50,11 +50,10 @@ async def carry(  # noqa: PLR0913  what is carried, by whom, through what
     at = message
     while True:
         stage = StageName(at.actor_name)
-        step = await surrounded(Delivery(stage, job, message_id(stage, job), work, stages[stage]))
+        carried = at is not message
+        step = await surrounded(Delivery(stage, job, message_id(stage, job), work, stages[stage], carried))
         after = following(at)
-        if not isinstance(step, Forward) or after is None:
-            return at, step
-        if not places.move(message.options["redis_message_id"], after.queue_name):
+        if not isinstance(step, Forward) or after is None or not place.move(after.queue_name):
             return at, step
         at, job = after, step.job.model_copy(update={"attempt": 0, "delivery": 0})
         work.enter(StageName(at.actor_name))

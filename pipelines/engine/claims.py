@@ -7,17 +7,12 @@ from enum import StrEnum
 import redis.asyncio
 import redis.exceptions
 
-from providers.progress import PUBLISH, as_text
 from schemas import keys
 from schemas.errors import Unavailable
-from schemas.progress import Progress, channel
 
 # A message may be claimed once; whoever has it may say so again, since the reply may have been lost. An older token
-# than the newest one seen, or one whose job was ended, may not at all. What the stage says as it begins goes out in the
-# same step.
-_CLAIM = (
-    PUBLISH
-    + """
+# than the newest one seen, or one whose job was ended, may not at all.
+_CLAIM = """
 local seen = redis.call('HMGET', KEYS[1], 'token', 'ended')
 local token = tonumber(ARGV[1])
 if token < tonumber(seen[1] or '0') then return 'stale' end
@@ -28,10 +23,8 @@ if redis.call('HSETNX', KEYS[1], claimed, ARGV[5]) == 0 and redis.call('HGET', K
 end
 redis.call('HSET', KEYS[1], 'token', ARGV[1])
 redis.call('EXPIRE', KEYS[1], ARGV[4])
-if ARGV[6] then publish(KEYS[2], KEYS[3], ARGV[6], ARGV[7], '0') end
 return 'claimed'
 """
-)
 
 
 class Claim(StrEnum):
@@ -52,36 +45,24 @@ class ClaimsUnavailable(Unavailable):
 class Claims:
     """Claims of messages, in Redis. The database fences what costs money or settles; this saves the work."""
 
-    def __init__(self, client: redis.asyncio.Redis, *, progress_ttl_s: int = keys.JOB_TTL_S) -> None:
-        """Use `client`; the latest event of a task can be read for `progress_ttl_s` seconds."""
-        self._progress_ttl_s = progress_ttl_s
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        """Use `client`, which stays its owner's to close."""
         self._client = client
         self._claim = client.register_script(_CLAIM)
 
-    async def claim(  # noqa: PLR0913  what, whose, by whom, and what is said
-        self,
-        task_id: str,
-        token: int,
-        message_id: str,
-        *,
-        claimant: str,
-        after_end: bool = False,
-        event: Progress | None = None,
+    async def claim(
+        self, task_id: str, token: int, message_id: str, *, claimant: str, after_end: bool = False
     ) -> Claim:
-        """Claim a message, and if it is claimed publish `event`. `after_end`: also for a job that has ended.
+        """Claim a message. `after_end`: also for a job that has ended.
 
         Claiming again as the same `claimant` is safe.
 
         Raises:
             ClaimsUnavailable: Redis can't be reached.
         """
-        script_keys = [keys.job(task_id)]
         arguments: list[str | int] = [token, message_id, int(after_end), keys.JOB_TTL_S, claimant]
-        if event is not None:
-            script_keys += [keys.progress(task_id), channel(task_id)]
-            arguments += [as_text(event), self._progress_ttl_s]
         try:
-            found = await self._claim(keys=script_keys, args=arguments)
+            found = await self._claim(keys=[keys.job(task_id)], args=arguments)
         except redis.exceptions.RedisError as error:
             raise ClaimsUnavailable(f"claiming a message: {type(error).__name__}") from error
         return Claim(found.decode())

@@ -47,11 +47,8 @@ class Consumer(_RedisConsumer):
         return message
 
     def ack(self, message: MessageProxy) -> None:
-        """Forget a finished message; its place is free."""
-        if message.options["redis_message_id"] in self.broker.acknowledged:
-            self.queued_message_ids.discard(message.message_id)
-        else:
-            super().ack(message)
+        """Forget a message that was seen to; its place is free if no job has it."""
+        super().ack(message)
         self._forget(message)
 
     def nack(self, message: MessageProxy) -> None:
@@ -69,14 +66,13 @@ class Consumer(_RedisConsumer):
         try:
             super().requeue(messages)
             for message in messages:
-                self.broker.places.leave(message.options["redis_message_id"])
+                self.broker.places.forget(message.options["redis_message_id"])
         except redis.exceptions.RedisError as error:
             raise ConnectionClosed(error) from None
 
     def _forget(self, message: MessageProxy) -> None:
-        self.broker.acknowledged.discard(message.options["redis_message_id"])
         self._etas.pop(message.message_id, None)
-        self.broker.places.leave(message.options["redis_message_id"])
+        self.broker.places.forget(message.options["redis_message_id"])
 
     def _take(self) -> MessageProxy | None:
         if not self.message_cache:

@@ -73,22 +73,20 @@ def following(message: Message[Any]) -> Message[Any] | None:
     return None if target is None else Message(**target)
 
 
-def hand_on(broker: Broker, at: Message[Any], job: Job, *, after: Message[Any]) -> None:
-    """Enqueue the stage after `at`'s, if there is one, with `job`; the message `after` is acknowledged with it.
-
-    Trying again is safe.
+def hand_on(broker: Broker, at: Message[Any], job: Job) -> None:
+    """Enqueue the stage after `at`'s, if there is one, with `job`. Trying again is safe.
 
     Raises:
         redis.exceptions.RedisError: The queue can't be reached.
     """
     message = following(at)
     if message is not None:
-        broker.enqueue(_bring(message, job.model_copy(update={"attempt": 0, "delivery": 0})), after=after)
+        broker.enqueue(_bring(message, job.model_copy(update={"attempt": 0, "delivery": 0})))
 
 
-def put_back(broker: Broker, at: Message[Any], job: Job, delay_s: float, *, after: Message[Any]) -> None:
-    """Enqueue `at`'s stage once more, after `delay_s` seconds, and acknowledge `after`. Trying again is safe."""
-    broker.enqueue(_bring(at, job), delay=round(delay_s * 1000) or None, after=after)
+def put_back(broker: Broker, at: Message[Any], job: Job, delay_s: float) -> None:
+    """Enqueue `at`'s stage once more, after `delay_s` seconds. Trying again is safe."""
+    broker.enqueue(_bring(at, job), delay=round(delay_s * 1000) or None)
 
 
 def tell(broker: Broker, job: Job) -> None:

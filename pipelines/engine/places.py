@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+
+#: Jobs in hand that may keep this process busy before it takes another message. Enough that downloads and uploads
+#: overlap; with more, all of them get on slower, and what was begun should be finished first.
+BUSY = 48
 
 
 class Places:
-    """So many places at each queue; a message in hand takes one, wherever it has been carried. For any thread."""
+    """So many places at each queue. A message that was taken has one, then the job that it brought. For any thread.
+
+    No message is taken while `BUSY` jobs are worked on, not counting those that rest: they wait for a provider.
+    """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
-        """Have `limits` places by queue; a queue is only carried to once it is open."""
+        """Have `limits` places by queue; nothing is carried to a queue before it is open."""
         self._limits = dict(limits)
         self._open: set[str] = set()
-        self._at: dict[str, str] = {}
+        self._closed = False
+        self._messages: dict[str, str] = {}
         self._taken: Counter[str] = Counter()
+        self._resting = 0
         self._changed = threading.Condition()
 
     def open(self, queue: str) -> None:
@@ -24,9 +35,9 @@ class Places:
             self._open.add(queue)
 
     def close(self) -> None:
-        """This process is leaving: nothing is carried further."""
+        """This process is leaving: no message is taken and no job carried further."""
         with self._changed:
-            self._open.clear()
+            self._closed = True
 
     def room(self, queue: str) -> int:
         """How many messages of the queue may be taken now."""
@@ -36,36 +47,107 @@ class Places:
     def enter(self, message_id: str, queue: str) -> None:
         """A message of the queue was taken."""
         with self._changed:
-            self._at[message_id] = queue
+            self._messages[message_id] = queue
             self._taken[queue] += 1
 
-    def move(self, message_id: str, queue: str) -> bool:
-        """Carry a message in hand to another queue's place; false if there is none, or nobody here works on it."""
+    def forget(self, message_id: str) -> None:
+        """A message was seen to or given back: its place is free, unless a job has it by now."""
         with self._changed:
-            before = self._at.get(message_id)
-            if before is None or queue not in self._open or self._room(queue) <= 0:
-                return False
-            self._at[message_id] = queue
-            self._taken[queue] += 1
-            self._free(before)
-            return True
+            queue = self._messages.pop(message_id, None)
+            if queue is not None:
+                self._free(queue)
 
-    def leave(self, message_id: str) -> None:
-        """A message is no longer in hand, if it was."""
+    def take_over(self, message_id: str) -> Place:
+        """The place of a message that was taken, for the job that it brought.
+
+        Raises:
+            KeyError: The message has none.
+        """
         with self._changed:
-            before = self._at.pop(message_id, None)
-            if before is not None:
-                self._free(before)
+            return Place(self, self._messages.pop(message_id))
 
     def wait_for_room(self, queue: str, timeout_s: float) -> None:
         """Return when the queue has room, or after `timeout_s` seconds."""
         with self._changed:
             self._changed.wait_for(lambda: self._room(queue) > 0, timeout_s)
 
+    def wait_until_empty(self, timeout_s: float) -> bool:
+        """Return when nothing is in hand any more, or after `timeout_s` seconds; whether nothing is."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._taken.total(), timeout_s)
+
+    def move(self, before: str, queue: str) -> bool:
+        """Give up a place at one queue for one at another; false if there is none, or nobody here works on it."""
+        with self._changed:
+            if self._closed or queue not in self._open or self._taken[queue] >= self._limits[queue]:
+                return False
+            self._taken[queue] += 1
+            self._free(before)
+            return True
+
+    def leave(self, queue: str) -> None:
+        """Give up a place."""
+        with self._changed:
+            self._free(queue)
+
+    def rest(self, jobs: int) -> None:
+        """So many jobs more rest; fewer where negative."""
+        with self._changed:
+            self._resting += jobs
+            if jobs > 0:
+                self._changed.notify_all()
+
     def _room(self, queue: str) -> int:
-        return self._limits.get(queue, 0) - self._taken[queue]
+        if self._closed:
+            return 0
+        return min(self._limits.get(queue, 0) - self._taken[queue], BUSY + self._resting - self._taken.total())
 
     def _free(self, queue: str) -> None:
         self._taken[queue] -= 1
-        if self._room(queue) == 1:
-            self._changed.notify_all()
+        self._changed.notify_all()
+
+
+class Place:
+    """One job's place."""
+
+    def __init__(self, places: Places, queue: str) -> None:
+        """A place at `queue`, taken already."""
+        self._places = places
+        self._queue = queue
+
+    def move(self, queue: str) -> bool:
+        """Go on to another queue; false if there is no room, or nobody here works on it."""
+        moved = self._places.move(self._queue, queue)
+        if moved:
+            self._queue = queue
+        return moved
+
+    def leave(self) -> None:
+        """The job is no longer in hand."""
+        self._places.leave(self._queue)
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """What runs in the block, in its tasks too, works on this job."""
+        token = _current.set(self._places)
+        try:
+            yield
+        finally:
+            _current.reset(token)
+
+
+_current: ContextVar[Places | None] = ContextVar("places", default=None)
+
+
+@contextlib.contextmanager
+def at_rest() -> Iterator[None]:
+    """The job waits in the block for somebody else: meanwhile this process may take another one."""
+    places = _current.get()
+    if places is None:
+        yield
+        return
+    places.rest(1)
+    try:
+        yield
+    finally:
+        places.rest(-1)

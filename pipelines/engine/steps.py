@@ -17,6 +17,7 @@ class Delivery:
 
     Attributes:
         run: The stage itself, bound to what it needs.
+        carried: Whether the stage before it was worked on here, so that no message was taken for it.
     """
 
     stage: StageName
@@ -24,6 +25,7 @@ class Delivery:
     message_id: str
     work: Work
     run: Callable[[Job], Awaitable[Job]]
+    carried: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ async def fetch_inputs(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
     async def copy(index: int, url: str) -> str:
         data = await fetcher.fetch(url, subject=f"Input {index + 1}")
         name = f"{job.task_id}/{job.token}-input-{index}"
-        await scratch.write(name, data)
+        await scratch.write(name, data, lasting=False)
         return name
 
     async with _first_error() as tasks:
@@ -41,7 +41,7 @@ async def fetch_results(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
             return picture
         data = await fetcher.fetch(picture.source_url, subject="The generated picture")
         name = f"{job.task_id}/{job.token}-made-{index}"
-        await scratch.write(name, data)
+        await scratch.write(name, data, lasting=False)
         return picture.model_copy(update={"scratch": name, "source_url": None})
 
     async with _first_error() as tasks:

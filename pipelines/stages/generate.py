@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from pipelines.engine.insist import insist
+from pipelines.engine.places import at_rest
 from pipelines.engine.policy import Retry, decide
 from pipelines.products import PRODUCTS
 from pipelines.stages.batch import BatchProgress
@@ -81,10 +82,11 @@ class Generate:
         journal = await self._journal(job)
         inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
         batch = BatchProgress(job, self._records, self._progress, done=len(journal.get("pictures", {})))
-        made = await asyncio.gather(
-            *(self._picture(job, index, inputs, journal, batch) for index in range(len(job.pictures))),
-            return_exceptions=True,
-        )
+        with at_rest():
+            made = await asyncio.gather(
+                *(self._picture(job, index, inputs, journal, batch) for index in range(len(job.pictures))),
+                return_exceptions=True,
+            )
         done = [item for item in made if not isinstance(item, BaseException)]
         self._judge([item for item in made if isinstance(item, BaseException)], job, some_worked=bool(done))
         job = job.model_copy(update=_sum(done))

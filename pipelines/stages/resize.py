@@ -20,7 +20,10 @@ async def resize_inputs(job: Job, *, scratch: Scratch, pixels: Pixels, max_px: i
         data = await read_scratch(scratch, name)
         small = await pixels.run(normalize, data, max_px=max_px, max_pixels=max_pixels, subject=f"Input {index + 1}")
         names.append(f"{job.task_id}/{job.token}-small-{index}")
-        await scratch.write(names[-1], small)
+        await scratch.write(names[-1], small, lasting=False)
+    # Nothing may be awaited from here on: whoever is stopped between the two would have neither.
+    for name in job.input_scratch:
+        scratch.forget(name)
     return job.model_copy(update={"input_scratch": tuple(names)})
 
 

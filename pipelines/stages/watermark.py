@@ -24,7 +24,7 @@ async def finish_pictures(  # noqa: PLR0913  what the picture is to say
             finish, data, credit=credit, product=job.product.value, max_pixels=max_pixels, watermark_text=text
         )
         name = f"{job.task_id}/{job.token}-final-{index}"
-        await scratch.write(name, finished.data)
+        await scratch.write(name, finished.data, lasting=False)
         pictures.append(_finished(picture, name, finished.width, finished.height, len(finished.data)))
     return job.model_copy(update={"pictures": tuple(pictures)})
 

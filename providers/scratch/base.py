@@ -8,8 +8,10 @@ from typing import Protocol
 class Scratch(Protocol):
     """Holds a job's bytes under `{task_id}/{name}` until the job ends."""
 
-    async def write(self, name: str, data: bytes) -> None:
+    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
         """Keep `data` under `name`, replacing what is there; it is complete or absent, never partial.
+
+        What is not `lasting` may be lost with this process: its job starts over then.
 
         Raises:
             Unavailable: The store can't be reached or is full.
@@ -22,6 +24,9 @@ class Scratch(Protocol):
             Unavailable: The store can't be reached.
             KeyError: There is nothing under that name (any more).
         """
+
+    def forget(self, name: str) -> None:
+        """Say that `name` is not needed any more: it may go now, and goes at the latest with its task."""
 
     async def delete_task(self, task_id: str) -> None:
         """Forget everything of a task. Forgetting what is not there is success."""

@@ -30,7 +30,7 @@ class FolderScratch:
         """Use `root`, which is made when it is first written to."""
         self._root = root
 
-    async def write(self, name: str, data: bytes) -> None:
+    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:  # noqa: ARG002  all of it lasts
         """See `Scratch.write`."""
         checked_name(name)
         path = self._root / name
@@ -46,9 +46,16 @@ class FolderScratch:
             return self._read(name)
         return await asyncio.to_thread(self._read, name)
 
+    def forget(self, name: str) -> None:
+        """See `Scratch.forget`."""
+        checked_name(name)
+        with contextlib.suppress(OSError):  # what can't be removed now goes with its task
+            (self._root / name).unlink()
+
     async def delete_task(self, task_id: str) -> None:
         """See `Scratch.delete_task`."""
-        await asyncio.to_thread(self._delete, checked_task_id(task_id))
+        if (self._root / checked_task_id(task_id)).exists():
+            await asyncio.to_thread(self._delete, task_id)
 
     async def purge(self, older_than_s: float) -> int:
         """See `Scratch.purge`."""

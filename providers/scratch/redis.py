@@ -33,7 +33,7 @@ class RedisScratch:
         self._redis: Any = client
         self._ttl_s = ttl_s
 
-    async def write(self, name: str, data: bytes) -> None:
+    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:  # noqa: ARG002  all of it lasts
         """See `Scratch.write`."""
         task_id, rest = checked_name(name)
         async with _unavailable():
@@ -52,6 +52,9 @@ class RedisScratch:
         if data is None:
             raise KeyError(name)
         return data
+
+    def forget(self, name: str) -> None:
+        """See `Scratch.forget`: it goes with its task, which costs no round trip."""
 
     async def delete_task(self, task_id: str) -> None:
         """See `Scratch.delete_task`."""

@@ -78,7 +78,7 @@ def test_a_delayed_message_waits_in_the_delay_queue_with_its_time(broker: Broker
     before = time.time() * 1000
     broker.enqueue(job_message("generate", JOB))
     message = take(broker.consume("generate"))
-    put_back(broker, message, JOB.model_copy(update={"attempt": 1}), 2.0, after=message)
+    put_back(broker, message, JOB.model_copy(update={"attempt": 1}), 2.0)
     assert broker.client.llen("dramatiq:generate") == 0
     message = take(broker.consume("generate.DQ"))
     assert 1_900 <= message.options["eta"] - before <= 3_000
@@ -92,30 +92,26 @@ def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
     message = take(broker.consume("fetch"))
     further = JOB.model_copy(update={"input_scratch": ("t1/a",), "attempt": 2, "delivery": 1})
 
-    hand_on(broker, message, further, after=message)
-    hand_on(broker, message, further, after=message)
+    hand_on(broker, message, further)
+    hand_on(broker, message, further)
 
     found = take(broker.consume("resize"))
     assert Job.model_validate(found.args[0]) == further.model_copy(update={"attempt": 0, "delivery": 0})
     assert broker.client.llen("dramatiq:resize") == 0
 
 
-def test_a_message_is_acknowledged_in_the_step_that_enqueues_what_follows(broker: Broker) -> None:
-    following: Message[Any] = Message(queue_name="resize", actor_name="resize", args=(), kwargs={}, options={})
+def test_an_acknowledged_message_frees_its_place_unless_a_job_has_it(broker: Broker) -> None:
     for number in range(LIMIT + 1):
-        first = job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"}))
-        first.options["pipe_target"] = following.asdict()
-        broker.enqueue(first)
+        broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
     consumer = broker.consume("fetch")
     message, *_ = [take(consumer) for _ in range(LIMIT)]
-
-    hand_on(broker, message, JOB, after=message)
-
-    held = {f"t{number}:1:fetch:0.0".encode() for number in range(1, LIMIT)}
-    assert broker.client.smembers(f"dramatiq:__acks__.{broker.broker_id}.fetch") == held
-    assert set(broker.client.hkeys("dramatiq:fetch.msgs")) == held | {f"t{LIMIT}:1:fetch:0.0".encode()}
+    place = broker.places.take_over(message.options["redis_message_id"])
     consumer.ack(message)
-    assert not broker.acknowledged
+    assert next(consumer) is None
+    assert broker.client.hlen("dramatiq:fetch.msgs") == LIMIT
+
+    place.leave()
+
     assert take(consumer).options["job_message_id"] == f"t{LIMIT}:1:fetch:0.0"
 
 

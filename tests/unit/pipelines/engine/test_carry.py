@@ -9,7 +9,7 @@ from dramatiq import Message, pipeline
 
 from pipelines.engine.broker import job_message
 from pipelines.engine.carry import carry
-from pipelines.engine.places import Places
+from pipelines.engine.places import Place, Places
 from pipelines.engine.registry import Registry
 from pipelines.engine.steps import Again, Delivery, Forward, Next, Step, Tell
 from schemas.common import Product, StageName
@@ -34,8 +34,12 @@ def places(*queues: StageName, limit: int = 1) -> Places:
     made = Places(dict.fromkeys(queues, limit))
     for queue in queues:
         made.open(queue)
-    made.enter("m1", ORDER[0])
     return made
+
+
+def taken(where: Places) -> Place:
+    where.enter("m1", ORDER[0])
+    return where.take_over("m1")
 
 
 def stages(**answers: Job | Exception) -> dict[StageName, Callable[[Job], Awaitable[Job]]]:
@@ -56,7 +60,7 @@ def stages(**answers: Job | Exception) -> dict[StageName, Callable[[Job], Awaita
 async def carried(where: Places, middleware: tuple[Any, ...] = (), **answers: Job | Exception) -> tuple[str, Step, Any]:
     with Registry().track(JOB.task_id, JOB.token, ORDER[0]) as work:
         at, step = await carry(
-            in_hand(), JOB, work, stages=stages(**answers), middleware=middleware, places=where
+            in_hand(), JOB, work, stages=stages(**answers), middleware=middleware, place=taken(where)
         )  # fmt: skip
         return at.actor_name, step, work
 
@@ -83,7 +87,7 @@ async def test_a_job_is_handed_on_where_the_next_stage_is_worked_on_elsewhere() 
 
 async def test_a_job_is_handed_on_where_all_places_of_the_next_stage_are_taken() -> None:
     where = places(*ORDER)
-    where.enter("another", StageName.RESIZE)
+    where.enter("m2", StageName.RESIZE)
 
     at, _, _ = await carried(where)
 

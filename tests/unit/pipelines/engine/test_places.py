@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from pipelines.engine.places import Places
+from pipelines.engine.places import Place, Places
 
 
 def opened(**limits: int) -> Places:
@@ -12,25 +12,28 @@ def opened(**limits: int) -> Places:
     return places
 
 
-def test_a_message_that_is_carried_on_frees_its_place_and_takes_one_there() -> None:
+def taken(places: Places, message_id: str, queue: str) -> Place:
+    places.enter(message_id, queue)
+    return places.take_over(message_id)
+
+
+def test_a_job_that_is_carried_on_frees_its_place_and_takes_one_there() -> None:
     places = opened(fetch=2, resize=1)
-    places.enter("m1", "fetch")
+    place = taken(places, "m1", "fetch")
     assert places.room("fetch") == 1
 
-    assert places.move("m1", "resize")
+    assert place.move("resize")
 
     assert (places.room("fetch"), places.room("resize")) == (2, 0)
-    places.leave("m1")
+    place.leave()
     assert places.room("resize") == 1
 
 
 def test_nothing_is_carried_to_a_queue_that_is_full() -> None:
     places = opened(fetch=2, resize=1)
-    places.enter("m1", "fetch")
-    places.enter("m2", "fetch")
-    assert places.move("m1", "resize")
+    assert taken(places, "m1", "fetch").move("resize")
 
-    assert not places.move("m2", "resize")
+    assert not taken(places, "m2", "fetch").move("resize")
 
     assert places.room("fetch") == 1
 
@@ -38,29 +41,32 @@ def test_nothing_is_carried_to_a_queue_that_is_full() -> None:
 def test_nothing_is_carried_to_a_queue_that_is_worked_on_elsewhere_or_once_the_process_leaves() -> None:
     places = Places({"fetch": 1, "resize": 1})
     places.open("fetch")
-    places.enter("m1", "fetch")
-    assert not places.move("m1", "resize")
+    place = taken(places, "m1", "fetch")
+    assert not place.move("resize")
     places.open("resize")
 
     places.close()
 
-    assert not places.move("m1", "resize")
+    assert not place.move("resize")
+    assert places.room("resize") == 0
 
 
-def test_a_message_that_left_already_frees_nothing_twice_and_is_carried_nowhere() -> None:
-    places = opened(fetch=1, resize=1)
+def test_a_message_that_was_seen_to_frees_its_place_once_and_not_that_of_its_job() -> None:
+    places = opened(fetch=2)
     places.enter("m1", "fetch")
-    places.leave("m1")
-    places.leave("m1")
+    place = taken(places, "m2", "fetch")
 
-    assert not places.move("m1", "resize")
+    for message in ("m1", "m1", "m2"):
+        places.forget(message)
 
-    assert (places.room("fetch"), places.room("resize")) == (1, 1)
+    assert places.room("fetch") == 1
+    place.leave()
+    assert places.room("fetch") == 2
 
 
-def test_whoever_waits_for_room_is_woken_when_a_message_is_carried_on() -> None:
+def test_whoever_waits_for_room_is_woken_when_a_job_is_carried_on() -> None:
     places = opened(fetch=1, resize=1)
-    places.enter("m1", "fetch")
+    place = taken(places, "m1", "fetch")
     woken = threading.Event()
 
     def wait() -> None:
@@ -71,7 +77,20 @@ def test_whoever_waits_for_room_is_woken_when_a_message_is_carried_on() -> None:
     thread.start()
     assert not woken.is_set()
 
-    places.move("m1", "resize")
+    place.move("resize")
 
     assert woken.wait(10)
+    thread.join()
+
+
+def test_a_process_that_leaves_knows_when_nothing_is_in_hand() -> None:
+    places = opened(fetch=2, resize=1)
+    place = taken(places, "m1", "fetch")
+    places.close()
+    assert not places.wait_until_empty(0)
+    thread = threading.Timer(0.05, place.leave)
+    thread.start()
+
+    assert places.wait_until_empty(10)
+
     thread.join()
