@@ -38,11 +38,12 @@ def decode(data: bytes, *, max_pixels: int, subject: str, max_px: int = _UNLIMIT
 
 def _open(data: bytes, kind: Format, max_pixels: int, max_px: int) -> Any:
     image = _load(data, kind)
-    if image.width * image.height > max_pixels:
+    width, height = image.width, image.height
+    if width * height > max_pixels:
         raise libvips().Error("the decoder sees more pixels than the header states")
-    if shrinking := _shrinking(kind, max(image.width, image.height) / max_px):
+    if shrinking := _shrinking(kind, max(width, height) / max_px):
         image = _load(data, kind, **shrinking)
-    if max(image.width, image.height) > max_px or image.get_typeof(_ORIENTATION):
+    if max(width, height) > max_px or image.get_typeof(_ORIENTATION):
         # Each step costs more than the pixels of a small picture.
         image = image.thumbnail_image(max_px, height=max_px, size="down")
     return image
@@ -72,10 +73,11 @@ def _shrinking(kind: Format, ratio: float) -> dict[str, float]:
 
 def _rgb(image: Any) -> Image.Image:
     profile = image.get(_PROFILE) if image.get_typeof(_PROFILE) else None
-    if image.interpretation == "cmyk":
+    colours = image.interpretation
+    if colours == "cmyk":
         image, profile = image.icc_transform("srgb", embedded=True, input_profile="cmyk"), None
-    if image.interpretation != "srgb" or image.format != "uchar":
-        image = image.colourspace("b-w" if image.interpretation in ("b-w", "grey16") else "srgb").cast("uchar")
+    elif colours != "srgb" or image.format != "uchar":
+        image = image.colourspace("b-w" if colours in ("b-w", "grey16") else "srgb").cast("uchar")
     if image.hasalpha():
         image = image.flatten(background=255)
     pixels = _pixels(image)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from pipelines.engine.places import Place, Places
+from pipelines.engine.places import BUSY, Place, Places, at_rest
 
 
 def opened(**limits: int) -> Places:
@@ -93,4 +93,38 @@ def test_a_process_that_leaves_knows_when_nothing_is_in_hand() -> None:
 
     assert places.wait_until_empty(10)
 
+    thread.join()
+
+
+def test_a_busy_process_takes_nothing_more_until_some_of_its_jobs_rest() -> None:
+    places = opened(fetch=BUSY, generate=BUSY)
+    jobs = [taken(places, f"m{number}", "fetch") for number in range(BUSY)]
+    assert all(job.move("generate") for job in jobs)
+    assert places.room("fetch") == 0
+
+    with jobs[0].here(), at_rest(), at_rest():
+        assert places.room("fetch") == 2
+
+    assert places.room("fetch") == 0
+    jobs[0].leave()
+    assert places.room("fetch") == 1
+
+
+def test_whoever_waits_for_room_is_woken_when_a_job_rests() -> None:
+    places = opened(fetch=BUSY, generate=1)
+    for number in range(BUSY):
+        places.enter(f"m{number}", "fetch")
+    woken = threading.Event()
+
+    def wait() -> None:
+        places.wait_for_room("generate", 60)
+        woken.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert not woken.is_set()
+
+    places.rest(1)
+
+    assert woken.wait(10)
     thread.join()
