@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 
+from schemas.common import StageName
+
 #: Jobs in hand that may keep this process busy before it takes another message. Enough that downloads and uploads
 #: overlap; with more, all of them get on slower, and what was begun should be finished first.
 BUSY = 48
+
+_STAGES = frozenset(StageName)
 
 
 class Places:
     """So many places at each queue. A message that was taken has one, then the job that it brought. For any thread.
 
-    No message is taken while `BUSY` jobs are worked on, not counting those that rest: they wait for a provider.
+    No stage's message is taken while `BUSY` jobs are worked on, not counting those that rest: they wait for a provider.
     """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
@@ -100,7 +104,8 @@ class Places:
     def _room(self, queue: str) -> int:
         if self._closed:
             return 0
-        return min(self._limits.get(queue, 0) - self._taken[queue], BUSY + self._resting - self._taken.total())
+        room = self._limits.get(queue, 0) - self._taken[queue]
+        return min(room, BUSY + self._resting - self._taken.total()) if queue in _STAGES else room
 
     def _free(self, queue: str) -> None:
         self._taken[queue] -= 1

@@ -97,10 +97,10 @@ def test_a_process_that_leaves_knows_when_nothing_is_in_hand() -> None:
 
 
 def test_a_busy_process_takes_nothing_more_until_some_of_its_jobs_rest() -> None:
-    places = opened(fetch=BUSY, generate=BUSY)
+    places = opened(fetch=BUSY, generate=BUSY, control=1)
     jobs = [taken(places, f"m{number}", "fetch") for number in range(BUSY)]
     assert all(job.move("generate") for job in jobs)
-    assert places.room("fetch") == 0
+    assert (places.room("fetch"), places.room("control")) == (0, 1)
 
     with jobs[0].here(), at_rest(), at_rest():
         assert places.room("fetch") == 2
