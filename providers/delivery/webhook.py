@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from http import HTTPStatus
 
-import httpcore
-import httpx
 import orjson
+from aiohttp import ClientError, ClientSession
 
 from providers.delivery.base import OnSending
 from providers.delivery.webhook_secrets import sign, valid_secrets
-from providers.fetch.network import AddressRefusedError, CheckedNetwork
+from providers.fetch.network import AddressRefusedError
 from providers.fetch.policy import FetchPolicy
 from providers.fetch.resolve import Resolve, SystemResolver
+from providers.fetch.session import open_session, unparsed
 from providers.fetch.target import parse_target
 from providers.images.faults import retry_after_s
 from providers.records.deliveries import Deliveries
@@ -28,9 +29,7 @@ from schemas.errors import Invalid, RateLimited, Transient
 
 #: Seconds for the whole call; Standard Webhooks ask receivers to answer within 15 to 30.
 TIMEOUT_S = 15.0
-_MAX_CONNECTIONS = 64
-_IDLE_S = 15.0
-_NETWORK_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError)
+_HEADERS = {"Content-Type": "application/json", "User-Agent": "Darkroom"}
 
 
 class WebhookChannel:
@@ -60,8 +59,8 @@ class WebhookChannel:
         self._keys = tuple(keys)
         self._policy = FetchPolicy(allowed_networks=allowed_networks, timeout_s=timeout_s)
         self._system = SystemResolver()
-        self._network = CheckedNetwork(self._policy.networks, resolve or self._system)
-        self._connections: httpcore.AsyncConnectionPool | None = None
+        self._resolve = resolve or self._system
+        self._session: ClientSession | None = None
 
     async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  may be repeated
         """See `Channel.deliver`."""
@@ -71,8 +70,6 @@ class WebhookChannel:
         message_id = f"msg_{delivery.task_id}_{delivery.run}"
         body, timestamp = orjson.dumps(delivery.message), int(time.time())
         headers = {
-            "content-type": "application/json",
-            "user-agent": "Darkroom",
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": sign(valid_secrets(self._keys, webhook), message_id, timestamp, body),
@@ -85,37 +82,27 @@ class WebhookChannel:
     async def aclose(self) -> None:
         """Give back connections and threads."""
         self._system.close()
-        if self._connections is not None:
-            await self._connections.aclose()
+        if self._session is not None:
+            await self._session.close()
 
     async def _post(self, address: str, headers: dict[str, str], body: bytes) -> tuple[int, float | None]:
         url = parse_target(address, self._policy, subject="The webhook")
         if url.scheme != "https" and not self._policy.allowed_networks:
             raise Invalid("the webhook's address is not https", code="webhook_insecure")
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        lines = [("Host", url.netloc.decode("ascii")), *headers.items(), ("content-length", str(len(body)))]
+        if self._session is None:
+            # Made here so that it belongs to the loop that delivers.
+            self._session = open_session(self._policy.networks, self._resolve, headers=_HEADERS)
+        asking = self._session.post(unparsed(url), data=body, headers=headers, allow_redirects=False)
         try:
             async with asyncio.timeout(self._policy.timeout_s):
-                async with self._pool().stream("POST", target, headers=lines, content=body) as answer:
-                    said = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in answer.headers}
-                    return answer.status, retry_after_s(said)
+                with closing(await asking) as answer:
+                    return answer.status, retry_after_s({key.lower(): value for key, value in answer.headers.items()})
         except AddressRefusedError as error:
             raise Invalid("the webhook is on a server that is not public", code="address_not_public") from error
         except TimeoutError as error:
             raise Transient("the webhook did not answer in time", code="webhook_too_slow") from error
-        except _NETWORK_ERRORS as error:
+        except (ClientError, OSError) as error:
             raise Transient(f"no answer of the webhook: {type(error).__name__}", code="webhook_unreachable") from error
-
-    def _pool(self) -> httpcore.AsyncConnectionPool:
-        """The pool, made on first use so that it belongs to the loop that delivers."""
-        if self._connections is None:
-            self._connections = httpcore.AsyncConnectionPool(
-                ssl_context=httpx.create_ssl_context(),
-                max_connections=_MAX_CONNECTIONS,
-                keepalive_expiry=_IDLE_S,
-                network_backend=self._network,
-            )
-        return self._connections
 
 
 def _judge(status: int, retry_after: float | None) -> None:

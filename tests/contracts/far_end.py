@@ -7,6 +7,7 @@ import contextlib
 import email
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,9 +64,13 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
 
 
 def say(writer: asyncio.StreamWriter, status: int, body: Any = None, **headers: str) -> None:
-    """Answer with JSON, or with bytes as they are."""
+    """Answer with JSON, or with bytes as they are; 204 has no body."""
     data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-    lines = {"content-type": "application/json", "content-length": str(len(data))}
+    if status == HTTPStatus.NO_CONTENT:
+        data = b""
+    lines = {"content-type": "application/json"}
+    if status != HTTPStatus.NO_CONTENT:
+        lines["content-length"] = str(len(data))
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     writer.write(f"HTTP/1.1 {status} Said\r\n{head}\r\n".encode() + data)

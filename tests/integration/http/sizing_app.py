@@ -27,24 +27,27 @@ class Named:
         req.context.request_id = "req_test"
 
 
-class PoseLifespan:
-    """Loads the model at start, off the event loop, and gives it back at the end."""
+class Lifespan:
+    """Loads the model at start, off the event loop, and gives everything back at the end."""
 
-    def __init__(self, pose: PosePool) -> None:
+    def __init__(self, pose: PosePool | None, fetcher: Fetcher) -> None:
         self._pose = pose
+        self._fetcher = fetcher
 
     async def process_startup(self, _scope: Any, _event: Any) -> None:
-        await self._pose.start()
+        if self._pose:
+            await self._pose.start()
 
     async def process_shutdown(self, _scope: Any, _event: Any) -> None:
-        await self._pose.aclose()
+        if self._pose:
+            await self._pose.aclose()
+        await self._fetcher.aclose()
 
 
 def build(pose: PosePool | None, charts: Mapping[str, Chart] = BUILT_IN) -> falcon.asgi.App[Any, Any]:
     """The service with this pool."""
-    lifespan = [PoseLifespan(pose)] if pose else []
-    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=[Named(), *lifespan])
-    problems.install(app)
     fetcher = Fetcher(FetchPolicy(allowed_networks=("127.0.0.0/8",)))
+    app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=[Named(), Lifespan(pose, fetcher)])
+    problems.install(app)
     app.add_route("/estimate-body", EstimateBody(pose, fetcher, charts, max_picture_bytes=MAX_PICTURE_BYTES))
     return app

@@ -9,13 +9,28 @@ import pytest
 from schemas.errors import InputRefused, RateLimited, Transient
 from tests.integration.providers.fetch.picture_server import PictureServer, answer, fetching, picture
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+#: 512 bytes.
+JUST_BEGUN = b"\xff\xd8\xff" + bytes(509)
+
 
 async def test_a_picture_is_fetched_whatever_type_is_claimed(server: PictureServer) -> None:
     server.routes["/a?token=x%2Fy"] = answer(picture(), "200 OK", "Content-Type: text/html")
     async with fetching() as fetcher:
         assert await fetcher.fetch(server.url("/a?token=x%2Fy")) == picture()
-    assert f"Host: 127.0.0.1:{server.port}" in server.requests[0]
-    assert "Accept-Encoding: identity" in server.requests[0]
+    assert server.requests[0].split("\r\n") == [
+        "GET /a?token=x%2Fy HTTP/1.1", f"Host: 127.0.0.1:{server.port}",
+        "Accept: image/jpeg, image/png, image/webp", "Accept-Encoding: identity", "Connection: close",
+        "User-Agent: Darkroom", "", "",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/a?", "//b//?x=a+b&y=%2f?#", "/%zz|'?%C3%A9=%c3%a9&&=", "/..%2f;a=b?sig=AbC%3D%3d"])
+async def test_a_signed_link_arrives_byte_for_byte(server: PictureServer, path: str) -> None:
+    sent = path.partition("#")[0]
+    server.routes[sent] = answer(picture())
+    async with fetching() as fetcher:
+        assert await fetcher.fetch(server.url(path)) == picture()
 
 
 async def test_hundreds_of_fetches_run_side_by_side(server: PictureServer) -> None:
@@ -120,6 +135,10 @@ async def test_a_pixel_bomb_is_refused_by_its_header(server: PictureServer) -> N
         (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", Transient),
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"a" * 200_000, Transient),
         (b"\x00" * 1000 + b"\r\n\r\n", Transient),
+        (CHUNKED + b"200\r\n" + JUST_BEGUN, Transient),
+        (CHUNKED + b"200\r\n" + JUST_BEGUN + b"\r\nnot a length\r\n", Transient),
+        (CHUNKED + b"200\r\n" + JUST_BEGUN + b"\r\n0\r\n" + b"X: y\r\n" * 20_000, Transient),
+        (b"", Transient),
     ],
 )
 async def test_each_kind_of_bad_answer_is_a_typed_error(
@@ -135,6 +154,8 @@ async def test_each_kind_of_bad_answer_is_a_typed_error(
         with pytest.raises(error) as caught:
             await fetcher.fetch(server.url("/secret"), subject="Input 5")
     assert type(caught.value) is error
+    # Whether to ask again is not decided here.
+    assert len(server.requests) == 1
     assert "secret" not in str(caught.value)
     assert str(server.port) not in str(caught.value)
 

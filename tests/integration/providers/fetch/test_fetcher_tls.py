@@ -1,4 +1,6 @@
+import asyncio
 import datetime as dt
+import socket
 import ssl
 from pathlib import Path
 
@@ -43,6 +45,30 @@ async def test_the_checked_address_must_prove_the_name_that_was_asked_for(tls: s
         with pytest.raises(Transient, match="did not answer"):
             await fetcher.fetch(f"https://evil.example:{server.port}/")
     assert asked == ["pictures.example", "evil.example"]
+
+
+def _answer_and_ignore_the_goodbye(listener: socket.socket, tls: ssl.SSLContext) -> None:
+    """Return when the connection is cut.
+
+    Raises:
+        TimeoutError: It was not, within 3 s.
+    """
+    accepted, _ = listener.accept()
+    encrypted = tls.wrap_socket(accepted, server_side=True)
+    encrypted.recv(65_536)
+    encrypted.sendall(answer(picture()))
+    with socket.socket(fileno=encrypted.detach()) as raw:
+        raw.settimeout(3.0)
+        while raw.recv(65_536):
+            pass
+
+
+async def test_a_server_that_does_not_say_goodbye_is_not_waited_for(tls: ssl.SSLContext) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving_one = asyncio.create_task(asyncio.to_thread(_answer_and_ignore_the_goodbye, listener, tls))
+        async with fetching(["127.0.0.1"]) as fetcher:
+            assert await fetcher.fetch(f"https://pictures.example:{listener.getsockname()[1]}/") == picture()
+            await serving_one
 
 
 async def test_a_redirect_never_leads_from_https_to_http(tls: ssl.SSLContext) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from providers.scratch.base import Scratch
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderScratch:
@@ -31,7 +33,7 @@ class TestHeldScratchOfJobsInHand(ScratchContract):
         with held.in_hand("t1"), held.in_hand("t2"), held.in_hand("t10"):
             yield held
 
-    async def test_a_purge_takes_what_is_old_and_counts_tasks(self, scratch: HeldScratch) -> None:
+    async def test_a_purge_takes_what_is_old_and_counts_tasks(self, scratch: Scratch) -> None:
         """Of the store behind; what is in hand is no older than its job."""
         await scratch.write("t1/a", b"1")
         assert await scratch.purge(older_than_s=-2) == 1
