@@ -26,7 +26,7 @@ class Scale:
     photo_mp: float = 12
     overhead_tasks: int = 500
     ingest_tasks: int = 20_000
-    in_flight: tuple[tuple[int, float], ...] = ((1000, 60.0), (3000, 60.0))
+    in_flight: tuple[tuple[int, float], ...] = ((1000, 20.0), (3000, 60.0))
     growth: tuple[int, ...] = (30, 300, 3000)
     growth_mp: float = 1
     flood: int = 2000

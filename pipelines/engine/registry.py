@@ -33,6 +33,7 @@ class Work:
 
     Attributes:
         stage: The one that is being worked on.
+        seconds: What each stage took that was done.
         since: When that started, seconds of the monotonic clock.
         stop: Why it was told to stop, if it was.
     """
@@ -42,6 +43,7 @@ class Work:
     stage: StageName
     since: float = field(default_factory=time.monotonic)
     stop: Stop | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
     _task: asyncio.Task[object] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 

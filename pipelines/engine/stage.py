@@ -100,6 +100,10 @@ class Stages:
                 at, step = await carry(
                     message, job, work, stages=self._functions, middleware=now.middleware, place=place
                 )
+                log.info(
+                    "job_carried", task_id=job.task_id, session_id=job.session_id, request_id=job.request_id,
+                    token=job.token, seconds=work.seconds,
+                )  # fmt: skip
                 await carry_out(self._broker, now.scratch, at, step, work, patience_s=now.lease_s)
         except Exception:
             # Nobody renews the lease now, and the job is driven again when it runs out.
