@@ -24,6 +24,7 @@ from pipelines.engine.keeper import Keeper
 from pipelines.engine.registry import Registry, Stop
 from pipelines.engine.threads import LoopThread, pause
 from providers.delivery.bell import Bell
+from providers.malloc import keep_freed_memory
 from providers.metrics import Metrics
 from providers.records import Records
 from providers.records.connect import connect
@@ -71,6 +72,7 @@ class WorkerMiddleware(Middleware):
     def _boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         if not isinstance(broker, Broker):
             raise TypeError("the worker needs Darkroom's own broker")
+        keep_freed_memory()
         chosen = worker.consumer_whitelist
         worker.worker_threads = THREADS
         loop = EventLoopThread(get_logger(__name__, type(self)), interrupt_check_ival=INTERRUPT_CHECK_S)

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 #: only stand before whoever comes next.
 BACKLOG = 16
 #: Seconds between looks when nobody wakes the dispatcher, and while the backlog is full.
-IDLE_S, FULL_S = 1, 0.02
+IDLE_S, FULL_S = 1, 0.05
 
 
 class Dispatcher:

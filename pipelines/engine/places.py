@@ -12,7 +12,7 @@ from schemas.common import StageName
 
 #: Jobs in hand that may keep this process busy before it takes another message. Enough that downloads and uploads
 #: overlap; with more, all of them get on slower, and what was begun should be finished first.
-BUSY = 48
+BUSY = 24
 
 _STAGES = frozenset(StageName)
 

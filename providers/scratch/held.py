@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from providers.scratch.base import Scratch
 
 #: The most that is held, bytes; what comes on top goes to the store behind.
-MAX_BYTES = 64_000_000
+MAX_BYTES = 128_000_000
 
 
 class HeldScratch:
