@@ -39,8 +39,8 @@ log = structlog.get_logger(__name__)
 INTERRUPT_CHECK_S = 3600.0
 #: Threads that take messages: they only put jobs onto the event loop, or wait for a sweep.
 THREADS = 4
-#: Seconds that work which was told to stop has for handing back its job.
-HAND_BACK_S = 10.0
+#: Seconds that work which was told to stop has for handing back its job; supervisors leave five beyond the grace.
+HAND_BACK_S = 4.0
 #: Seconds between looks for what dead consumers left.
 RETURN_INTERVAL_S = 5.0
 
