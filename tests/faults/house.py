@@ -199,6 +199,18 @@ class House:
             f"select {columns} from darkroom_jobs where task_id = any(%s)", ([task.task_id for task in tasks],)
         ).fetchall()
 
+    def push_until(self, tasks: list[Task], stage: str, prompt: str = "", timeout_s: float = 30.0) -> None:
+        """Push the tasks and wait until one of them says that it is in `stage`, however short that is."""
+        with self.redis.pubsub(ignore_subscribe_messages=True) as said:
+            said.subscribe(*(f"task_updates:{task.task_id}" for task in tasks))
+            self.push(tasks, prompt)
+            deadline = time.monotonic() + timeout_s
+            while True:
+                assert time.monotonic() < deadline, f"nothing was in the {stage} stage within {timeout_s} s"
+                message = said.get_message(timeout=0.5)
+                if message and json.loads(message["data"]).get("stage") == stage:
+                    return
+
     def wait_for_stage(self, tasks: list[Task], stage: str, timeout_s: float = 30.0) -> None:
         """Wait until one of the tasks says that it is in `stage`."""
         keys = [f"darkroom:progress:{task.task_id}" for task in tasks]

@@ -22,8 +22,7 @@ def test_sixty_sessions_survive_a_kill_in_every_stage(house: House) -> None:
     stages = ["fetch", "resize", "generate", "watermark", "upload"]
     for number, stage in enumerate(stages):
         share = tasks[number * 12 : number * 12 + 12]
-        house.push(share)
-        house.wait_for_stage(share, stage)
+        house.push_until(share, stage)
         house.workers[-1].kill()
         house.start_worker()
     killed = time.monotonic()

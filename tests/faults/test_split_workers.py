@@ -39,8 +39,8 @@ def test_jobs_pass_between_workers_with_all_that_belongs_to_them(house: House) -
 def test_jobs_outlive_the_worker_that_had_their_bytes_in_memory(house: House) -> None:
     """Given jobs in the hands of the only worker for pixels, when it is killed, then the next one starts them over."""
     pixels = split(house)
-    tasks = house.run(12)
-    house.wait_for_stage(tasks, "resize")
+    tasks = house.new_tasks(12)
+    house.push_until(tasks, "resize")
     pixels.kill()
 
     house.start_worker(*PIXELS)

@@ -27,8 +27,8 @@ def supabase(house: House) -> Iterator[LocalSupabase]:
 def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(house: House, supabase: LocalSupabase, stage: str) -> None:
     """Given 40 sessions in flight, when Supabase is killed and comes back, then all are completed and paid once."""
     worker = house.start_worker()
-    tasks = house.run(40)
-    house.wait_for_stage(tasks, stage)
+    tasks = house.new_tasks(40)
+    house.push_until(tasks, stage)
     supabase.kill()
     wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="somebody noticing")
     supabase.start()
