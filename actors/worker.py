@@ -35,7 +35,7 @@ from settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: Seconds between looks for interrupts of each waiting thread: we use none, and a thousand threads would look.
+#: Seconds between looks for interrupts of a thread that waits for the event loop: we use none.
 INTERRUPT_CHECK_S = 3600.0
 #: Threads that take messages: they only put jobs onto the event loop, or wait for a sweep.
 THREADS = 4
