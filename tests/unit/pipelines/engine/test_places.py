@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from pipelines.engine.places import BUSY, Place, Places, at_rest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def opened(**limits: int) -> Places:
@@ -15,6 +19,24 @@ def opened(**limits: int) -> Places:
 def taken(places: Places, message_id: str, queue: str) -> Place:
     places.enter(message_id, queue)
     return places.take_over(message_id)
+
+
+def assert_wakes(places: Places, queue: str, change: Callable[[], object]) -> None:
+    """Whoever waits for room at the queue goes on with the change, and not before."""
+    woken = threading.Event()
+
+    def wait() -> None:
+        places.wait_for_room(queue, 60)
+        woken.set()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    assert not woken.is_set()
+
+    change()
+
+    assert woken.wait(10)
+    thread.join()
 
 
 def test_a_job_that_is_carried_on_frees_its_place_and_takes_one_there() -> None:
@@ -67,20 +89,8 @@ def test_a_message_that_was_seen_to_frees_its_place_once_and_not_that_of_its_job
 def test_whoever_waits_for_room_is_woken_when_a_job_is_carried_on() -> None:
     places = opened(fetch=1, resize=1)
     place = taken(places, "m1", "fetch")
-    woken = threading.Event()
 
-    def wait() -> None:
-        places.wait_for_room("fetch", 60)
-        woken.set()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert not woken.is_set()
-
-    place.move("resize")
-
-    assert woken.wait(10)
-    thread.join()
+    assert_wakes(places, "fetch", lambda: place.move("resize"))
 
 
 def test_a_process_that_leaves_knows_when_nothing_is_in_hand() -> None:
@@ -114,17 +124,5 @@ def test_whoever_waits_for_room_is_woken_when_a_job_rests() -> None:
     places = opened(fetch=BUSY, generate=1)
     for number in range(BUSY):
         places.enter(f"m{number}", "fetch")
-    woken = threading.Event()
 
-    def wait() -> None:
-        places.wait_for_room("generate", 60)
-        woken.set()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    assert not woken.is_set()
-
-    places.rest(1)
-
-    assert woken.wait(10)
-    thread.join()
+    assert_wakes(places, "generate", lambda: places.rest(1))
