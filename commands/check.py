@@ -16,7 +16,7 @@ from rich.table import Table
 from commands.outcome import Outcome
 from pipelines.products import PRODUCTS
 from providers.embedded import attach
-from providers.records.migrate import migrations
+from providers.records.migrate import migrations, pending
 from providers.redis_clients import sync_client
 
 if TYPE_CHECKING:
@@ -70,12 +70,10 @@ def _database(settings: Settings) -> str:
     if url is None:
         return "Supabase" if settings.supabase_url else EMBEDDED
     with psycopg.connect(url, connect_timeout=5) as connection:
-        known = connection.execute("SELECT to_regclass('darkroom_migrations') IS NOT NULL").fetchone()
-        rows = connection.execute("SELECT name FROM darkroom_migrations").fetchall() if known and known[0] else []
-    missing = {item.name for item in migrations()} - {name for (name,) in rows}
+        missing = pending(connection)
     if missing:
-        raise ValueError(f"not applied: {', '.join(sorted(missing))}; run `python manage.py migrate`")
-    return f"answers, {len(rows)} migrations applied"
+        raise ValueError(f"not applied: {', '.join(missing)}; run `python manage.py migrate`")
+    return f"answers, {len(migrations())} migrations applied"
 
 
 def _supabase(settings: Settings) -> list[Row]:

@@ -1,4 +1,4 @@
-"""`manage.py migrate`: applies the SQL in `schemas/migrations` once each, in order, and makes Supabase's buckets."""
+"""`manage.py migrate`: applies the SQL of `schemas`, and makes Supabase's buckets."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ import structlog
 from commands.connections import addresses, records
 from providers import logs
 from providers.embedded import NotRunningError
-from providers.records.migrate import migrations
+from providers.records.migrate import pending
 from providers.redis_clients import sync_client
 from schemas.errors import DarkroomError
 from settings import SettingsError, load
@@ -108,9 +108,8 @@ def _migrations(settings: Settings) -> None:
         asyncio.run(_count(settings))
         return
     with psycopg.connect(url, connect_timeout=5) as connection:
-        known = connection.execute("select to_regclass('darkroom_migrations') is not null").fetchone()
-        rows = connection.execute("select name from darkroom_migrations").fetchall() if known and known[0] else []
-    if missing := {item.name for item in migrations()} - {name for (name,) in rows}:
+        missing = pending(connection)
+    if missing:
         raise NotReadyError(f"{len(missing)} migrations are not applied yet: run `python manage.py migrate`")
 
 

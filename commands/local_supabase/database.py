@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from providers.records.migrate import migrate, migrations
+from providers.records.migrate import migrate
 
 SETUP = Path(__file__).with_name("setup.sql")
 AUTHENTICATOR = "authenticator"
@@ -19,10 +19,7 @@ def prepare(database_url: str) -> None:
         # Roles belong to the whole server: two databases of one server must not make them at once.
         connection.execute("select pg_advisory_xact_lock(hashtext('local_supabase'))")
         connection.execute(SETUP.read_bytes())
-    migrate(database_url)
-    with psycopg.connect(database_url) as connection:
-        # Migrations that were applied before there were roles could give them no rights.
-        connection.execute(migrations()[-1].text.encode())
+    migrate(database_url)  # also gives the roles their rights where the tables were there before the roles
 
 
 def as_authenticator(database_url: str) -> str:

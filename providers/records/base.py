@@ -20,7 +20,7 @@ class DatabaseRefused(Invalid):
 
 
 class Rpc(Protocol):
-    """Calls one SQL function of `schemas/migrations`, as one transaction."""
+    """Calls one SQL function of `schemas/functions`, as one transaction."""
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """Call `function` with named arguments and return its result as JSON values.

@@ -82,7 +82,7 @@ def test_the_page_makes_a_product(
         "pipelines/products/postcard.py",
         *["pipelines/products/__init__.py"] * 2,
         "actors/generators.py",
-        "schemas/migrations/0098_postcard.sql",
+        "schemas/tables/postcard.sql",
     ]
     run(copy, f"from providers.records.migrate import migrate; migrate({own_database!r})")
     found = run(copy, "from pipelines.products import PRODUCTS; print(*PRODUCTS)")

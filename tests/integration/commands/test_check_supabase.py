@@ -89,7 +89,7 @@ async def test_a_project_that_no_migration_has_seen_is_told_what_to_run(
     found = await rows(local_supabase.url, local_supabase.service_role_key)
     altered.execute("alter function moved_check rename to darkroom_check")
     assert found["supabase key"].ok
-    assert "run `python manage.py migrate` (0005_check.sql)" in found["supabase functions"].detail
+    assert "run `python manage.py migrate` (functions/check.sql)" in found["supabase functions"].detail
 
 
 async def test_an_address_where_nobody_is_or_somebody_else_is_is_told() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,8 @@ from psycopg import sql
 from commands.local_supabase import LocalSupabase
 from commands.local_supabase.database import SETUP, prepare
 from providers.records import PostgresRpc, Records, Rpc
-from providers.records.migrate import migrate, migrations, script
+from providers.records.base import DatabaseRefused
+from providers.records.migrate import SCHEMAS, migrate, migrations, script
 from providers.records.supabase import SupabaseRpc
 from schemas.records import Settlement, Verdict
 from tests.contracts.records import RecordsContract, complete, start
@@ -200,10 +202,51 @@ def test_the_credit_functions_that_we_make_are_closed_too(embedded: Embedded) ->
     assert open_tables == []
 
 
-def test_a_migration_that_is_changed_after_it_was_applied_is_noticed(field_url: str) -> None:
-    assert [item.name for item in migrations()] == sorted(item.name for item in migrations())
-    assert migrations()[-1].name == "0099_rights.sql"
-    assert migrate(field_url) == []
+def test_a_table_file_that_is_changed_after_it_was_applied_is_noticed(field_url: str) -> None:
+    first = next(item for item in migrations() if item.once)
+    with psycopg.connect(field_url, autocommit=True) as opened:
+        opened.execute("update darkroom_migrations set sha256 = 'other' where name = %s", [first.name])
+        with pytest.raises(DatabaseRefused, match=f"changed after it was applied: {first.name}"):
+            migrate(field_url)
+        opened.execute("update darkroom_migrations set sha256 = %s where name = %s", [first.sha256, first.name])
+
+
+def test_a_database_of_the_numbered_migrations_is_brought_up_to_date(field_url: str) -> None:
+    with psycopg.connect(field_url, autocommit=True) as opened:
+        opened.execute("delete from darkroom_migrations")
+        opened.execute(
+            "insert into darkroom_migrations (name, sha256)"
+            " values ('0004_lifecycle.sql', 'x'), ('0099_rights.sql', 'y')"
+        )
+        opened.execute(
+            "create or replace function darkroom_counts() returns jsonb language sql as $$ select '{}'::jsonb $$"
+        )
+        # What a database grants to every new function, as Supabase does.
+        opened.execute("grant execute on function darkroom_counts() to public, anon")
+        assert set(migrate(field_url)) == {item.name for item in migrations()}
+        counts = opened.execute("select darkroom_counts() ? 'oldest_waiting_s'").fetchone()
+        assert counts == (True,)
+        may = opened.execute("select has_function_privilege('anon', 'darkroom_counts()', 'execute')").fetchone()
+    assert may == (False,)
+
+
+def test_a_function_that_is_new_is_closed_to_public_keys(field_url: str, tmp_path: Path) -> None:
+    schemas = tmp_path / "schemas"
+    shutil.copytree(SCHEMAS, schemas)
+    (schemas / "functions" / "later.sql").write_text(
+        "create or replace function darkroom_later() returns integer language sql security definer as $$ select 1 $$;"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("providers.records.migrate.SCHEMAS", schemas)
+        assert migrate(field_url) == ["functions/later.sql"]
+    with psycopg.connect(field_url, autocommit=True) as opened:
+        for role, may in (("anon", False), ("authenticated", False), ("service_role", True)):
+            found = opened.execute(
+                "select has_function_privilege(%s, 'darkroom_later()', 'execute')", [role]
+            ).fetchone()
+            assert found == (may,), role
+        opened.execute("drop function darkroom_later()")
+        opened.execute("delete from darkroom_migrations where name = 'functions/later.sql'")
 
 
 class FieldContract(RecordsContract):

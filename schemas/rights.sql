@@ -1,5 +1,6 @@
 -- Only the service role runs Darkroom's functions and nobody else reads its tables. What everybody may do by default is
--- taken back, also where a database grants it by name to roles that hold a public key. Always the last migration.
+-- taken back, also where a database grants it by name to roles that hold a public key. Applied last, at every
+-- migrate, so that no new function stays open.
 do $$
 declare
   v_object text;

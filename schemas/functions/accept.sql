@@ -1,0 +1,139 @@
+-- From a producer's list into `darkroom_jobs`, and from there into the stages' queues.
+
+-- Takes many tasks into the waiting room. Returns `{task_id: verdict}`: accepted, duplicate (known already),
+-- unknown_session (no such session of this owner), ended (the session is over already).
+create or replace function darkroom_accept(p_tasks jsonb) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table record;
+  v_sessions jsonb := '{}';
+  v_found jsonb;
+  v_verdicts jsonb;
+  v_turn bigint;
+begin
+  for v_table in
+    select t.product, t.channel, t.table_name, t.owner_column, array_agg(j.session_id) as ids
+      from jsonb_to_recordset(p_tasks) as j(product text, channel text, session_id text)
+      join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
+     where darkroom_is_id(t.table_name, j.session_id)
+     group by 1, 2, 3, 4
+  loop
+    execute format(
+      'select coalesce(jsonb_object_agg(%L || s.id::text, jsonb_build_array(s.%I::text, lower(s.status::text))), ''{}'')'
+      ' from %I s where s.id = any (%L::%s[])',
+      v_table.product || ':' || v_table.channel || ':', v_table.owner_column, v_table.table_name, v_table.ids,
+      darkroom_column_type(v_table.table_name, 'id')) into v_found;
+    v_sessions := v_sessions || v_found;
+  end loop;
+
+  select min(turn) into v_turn from darkroom_jobs where state = 'waiting';
+  v_turn := coalesce(v_turn, 0) - 1;
+
+  with task as (
+    select j.*, t.table_name,
+           v_sessions -> (j.product || ':' || j.channel || ':' || lower(j.session_id)) as lowered,
+           v_sessions -> (j.product || ':' || j.channel || ':' || j.session_id) as session
+      from rows from (jsonb_to_recordset(p_tasks) as (
+             task_id text, product text, session_id text, owner_id text, user_id text, channel text, request_id text,
+             payload jsonb)) with ordinality as j(
+             task_id, product, session_id, owner_id, user_id, channel, request_id, payload, ord)
+      left join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
+  ), judged as (
+    select task.*,
+           case when table_name is null then 'accepted'
+                when coalesce(session, lowered) is null then 'unknown_session'
+                when coalesce(session, lowered) ->> 0 is distinct from owner_id
+                     and lower(coalesce(session, lowered) ->> 0) is distinct from lower(owner_id) then 'unknown_session'
+                when coalesce(session, lowered) ->> 1 in ('queued', 'pending', 'processing') then 'accepted'
+                else 'ended' end as verdict
+      from task
+  ), last_turn as (
+    select o.owner_id, greatest(v_turn, (select max(w.turn) from darkroom_jobs w
+                                          where w.owner_id = o.owner_id and w.state = 'waiting')) as turn
+      from (select distinct owner_id from judged) o
+  ), taken as (
+    insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, price, turn)
+    select judged.task_id, product, darkroom_canonical_id(table_name, session_id), judged.owner_id, user_id, channel,
+           request_id, payload,
+           -- What a producer of ours charged; a replay charges it again.
+           coalesce((select l.amount from darkroom_ledger l
+                      where l.product = judged.product and l.run = 1 and l.kind = 'charge'
+                        and l.session_id = darkroom_canonical_id(table_name, judged.session_id)), 0),
+           last_turn.turn + row_number() over (partition by judged.owner_id order by ord)
+      from judged join last_turn on last_turn.owner_id = judged.owner_id
+     where verdict = 'accepted'
+     order by ord
+    on conflict do nothing
+    returning task_id
+  )
+  select coalesce(jsonb_object_agg(judged.task_id,
+           case when verdict = 'accepted' and taken.task_id is null then 'duplicate' else verdict end), '{}')
+    into v_verdicts
+    from judged left join taken on taken.task_id = judged.task_id;
+
+  -- A task that is known already is a duplicate whatever became of its session.
+  select v_verdicts || coalesce(jsonb_object_agg(j.task_id, 'duplicate'), '{}') into v_verdicts
+    from darkroom_jobs j
+   where v_verdicts ->> j.task_id = 'ended'
+     and j.task_id = any (array(select jsonb_object_keys(v_verdicts)));
+  return v_verdicts;
+end $$;
+
+-- Picks waiting jobs in turn, as many as may still be in flight, and starts them: job and session move together.
+-- Returns the started jobs. A job whose session was ended elsewhere meanwhile is closed without a refund: whoever
+-- ended the session settled it.
+create or replace function darkroom_dispatch(p_limit integer, p_max_in_flight integer, p_lease_s float8) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_free integer;
+  v_ids text[];
+  v_table record;
+  v_alive text[];
+  v_gone text[];
+  v_jobs jsonb;
+begin
+  -- One dispatcher at a time, so that the bound holds across workers.
+  perform pg_advisory_xact_lock(hashtext('darkroom_dispatch'));
+  v_free := least(p_limit, p_max_in_flight - (select count(*) from darkroom_jobs where state = 'running')::integer);
+  if v_free <= 0 then
+    return '[]';
+  end if;
+  select array_agg(task_id) into v_ids from (
+    select task_id from darkroom_jobs
+     where state = 'waiting' and (not_before is null or not_before <= now())
+     order by turn, seq limit v_free for update skip locked) picked;
+  if v_ids is null then
+    return '[]';
+  end if;
+
+  for v_table in
+    select t.table_name, array_agg(j.session_id) as sessions, array_agg(j.task_id) as tasks
+      from darkroom_jobs j join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
+     where j.task_id = any (v_ids) group by 1
+  loop
+    execute format(
+      'with moved as (update %1$I set status = %2$L, error_message = null%5$s'
+      '  where id = any (%3$L::%4$s[]) and lower(status::text) in (''queued'', ''pending'', ''processing'')'
+      '  returning id::text)'
+      ' select coalesce(array_agg(id), ''{}'') from moved',
+      v_table.table_name, darkroom_label(v_table.table_name, 'status', 'processing'), v_table.sessions,
+      darkroom_column_type(v_table.table_name, 'id'),
+      case when v_table.table_name = 'image_generation_jobs' then ', started_at = now()' else '' end) into v_alive;
+    select v_gone || coalesce(array_agg(j.task_id), '{}') into v_gone
+      from darkroom_jobs j
+     where j.task_id = any (v_table.tasks) and not (lower(j.session_id) = any (select lower(a) from unnest(v_alive) a));
+  end loop;
+
+  update darkroom_jobs
+     set state = 'cancelled', finished_at = now(), notified_at = now(), lease_until = null,
+         failure = jsonb_build_object('code', 'session_ended', 'message', 'The session ended before the task started.')
+   where task_id = any (v_gone);
+  with started as (
+    update darkroom_jobs
+       set state = 'running', token = token + 1, recoveries = 0, dispatched_at = now(),
+           lease_until = now() + make_interval(secs => p_lease_s)
+     where task_id = any (v_ids) and not (task_id = any (coalesce(v_gone, '{}')))
+     returning *)
+  select coalesce(jsonb_agg(to_jsonb(started) order by turn, seq), '[]') into v_jobs from started;
+  return v_jobs;
+end $$;

@@ -1,0 +1,50 @@
+-- Payloads that could not be used.
+
+-- Keeps payloads that could not be used, with the reason, and ends the sessions they still name. Returns credits refunded.
+create or replace function darkroom_bury(p_letters jsonb) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_letter record;
+  v_refunded integer := 0;
+begin
+  for v_letter in
+    select * from jsonb_to_recordset(p_letters) as l(
+      list text, code text, reason text, payload text, encoding text, complete boolean, product text, channel text,
+      task_id text, session_id text, request_id text, message text)
+  loop
+    insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete, task_id, session_id)
+    values (v_letter.list, v_letter.code, v_letter.reason, v_letter.payload, v_letter.encoding, v_letter.complete,
+            v_letter.task_id, v_letter.session_id);
+    if v_letter.session_id is not null then
+      v_refunded := v_refunded + (darkroom_fail_session(
+        v_letter.product, v_letter.channel, v_letter.session_id, v_letter.message, v_letter.request_id)
+        ->> 'refunded')::integer;
+    end if;
+  end loop;
+  return v_refunded;
+end $$;
+
+-- Dead letters, newest first; one of them where an id is given.
+create or replace function darkroom_letters(p_id bigint, p_limit integer) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
+    select * from darkroom_dead_letters where p_id is null or id = p_id order by id desc limit p_limit) l
+$$;
+
+create or replace function darkroom_drop_letter(p_id bigint) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+  delete from darkroom_dead_letters where id = p_id;
+  return found;
+end $$;
+
+-- Forgets dead letters older than `p_older_s`; returns how many.
+create or replace function darkroom_purge_letters(p_older_s float8) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_dropped integer;
+begin
+  delete from darkroom_dead_letters where created_at < now() - make_interval(secs => p_older_s);
+  get diagnostics v_dropped = row_count;
+  return v_dropped;
+end $$;

@@ -1,0 +1,113 @@
+-- Orders over HTTP: charge, session and request in one transaction.
+
+-- Takes an order: remembers it, charges it and creates its session, or none of these. Returns `{outcome}`: created,
+-- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer`,
+-- no_credits with the `balance`, unknown_id where an id names nothing in this database.
+create or replace function darkroom_produce(p_request jsonb, p_session jsonb, p_price integer) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_new darkroom_requests;
+  v_old darkroom_requests;
+  v_table darkroom_session_tables;
+begin
+  v_new := jsonb_populate_record(null::darkroom_requests, p_request || '{"ended": false}');
+  v_new.created_at := now();
+  loop
+    insert into darkroom_requests select v_new.* on conflict (client, idempotency_key) do nothing;
+    exit when found;
+    select * into v_old from darkroom_requests
+     where client = v_new.client and idempotency_key = v_new.idempotency_key;
+    if found then
+      return jsonb_build_object('answer', v_old.answer, 'outcome',
+        case when v_old.fingerprint = v_new.fingerprint then 'replayed' else 'conflict' end);
+    end if;
+  end loop;
+
+  if not darkroom_charge(v_new.product, v_new.channel, v_new.session_id, v_new.owner_id, v_new.user_id,
+                         v_new.request_id, 1, p_price, 'Generation') then
+    delete from darkroom_requests where task_id = v_new.task_id;
+    return jsonb_build_object('outcome', 'no_credits', 'balance', darkroom_balance(
+      v_new.channel, case when v_new.channel = 'b2b' then v_new.owner_id
+                          else coalesce(v_new.user_id, v_new.owner_id) end));
+  end if;
+
+  select * into v_table from darkroom_session_tables where product = v_new.product and channel = v_new.channel;
+  if v_table.table_name is not null then
+    perform darkroom_insert(v_table.table_name, p_session || jsonb_build_object(
+      'id', v_new.session_id, v_table.owner_column, v_new.owner_id,
+      'status', darkroom_label(v_table.table_name, 'status', 'queued')));
+  end if;
+
+  if random() < 0.01 then
+    delete from darkroom_requests where task_id in (
+      select r.task_id from darkroom_requests r
+       where r.created_at < now() - interval '1 day'
+         and (r.ended or exists (select from darkroom_jobs j where j.task_id = r.task_id))
+       order by r.created_at limit 1000 for update skip locked);
+  end if;
+  return jsonb_build_object('outcome', 'created');
+exception
+  when invalid_text_representation or foreign_key_violation then
+    return jsonb_build_object('outcome', 'unknown_id');
+end $$;
+
+-- Undoes an order whose task could not be pushed: the session fails and the charge is given back. Returns ended, or
+-- accepted if the task arrived after all and runs. Its idempotency key is free again.
+create or replace function darkroom_unproduce(p_task_id text, p_message text) returns text
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_request darkroom_requests;
+  v_moved boolean;
+begin
+  select * into v_request from darkroom_requests where task_id = p_task_id for update;
+  if v_request.ended then
+    return 'ended';
+  end if;
+  if v_request.task_id is null or exists (select from darkroom_jobs where task_id = p_task_id) then
+    return 'accepted';
+  end if;
+  if exists (select from darkroom_session_tables
+              where product = v_request.product and channel = v_request.channel) then
+    v_moved := darkroom_move_session(
+      v_request.product, v_request.channel, v_request.session_id, array['queued', 'pending'], 'failed',
+      jsonb_build_object('error_message', p_message, 'completed_at', now()));
+  else
+    -- The job row is the only state: with it in place, a push that arrives late is known already and not run.
+    insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, state,
+                               failure, finished_at, notified_at)
+    values (p_task_id, v_request.product, v_request.session_id, v_request.owner_id, v_request.user_id,
+            v_request.channel, v_request.request_id, v_request.payload, 'failed',
+            jsonb_build_object('code', 'queue_unavailable', 'message', p_message), now(), now())
+    on conflict do nothing;
+    v_moved := found;
+    if not v_moved then
+      return 'accepted';
+    end if;
+  end if;
+  update darkroom_requests set ended = true, idempotency_key = null where task_id = p_task_id;
+  if v_moved then
+    perform darkroom_refund(v_request.product, v_request.channel, v_request.session_id, v_request.owner_id,
+                            v_request.user_id, v_request.request_id, 1, p_message);
+  end if;
+  return 'ended';
+end $$;
+
+-- Undoes orders older than `p_older_s` whose task never arrived: their process died before it pushed. Returns how many.
+create or replace function darkroom_unproduce_lost(p_older_s float8, p_message text) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_task_id text;
+  v_ended integer := 0;
+begin
+  for v_task_id in
+    select task_id from darkroom_requests r
+     where created_at < now() - make_interval(secs => p_older_s) and not ended
+       and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
+     order by created_at limit 500 for update skip locked
+  loop
+    if darkroom_unproduce(v_task_id, p_message) = 'ended' then
+      v_ended := v_ended + 1;
+    end if;
+  end loop;
+  return v_ended;
+end $$;

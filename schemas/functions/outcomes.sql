@@ -1,0 +1,125 @@
+-- The end of a job. Each function is one transaction: it moves the job and its session together and settles the
+-- credits with them, and does nothing the second time.
+
+-- Completes a job: result, session row, picture rows and state change together. Returns completed, fenced (another
+-- worker owns it or it ended) or ended (the session was ended elsewhere: nothing is stored, nothing refunded).
+-- Completing again with the same token is completed.
+create or replace function darkroom_complete(
+  p_task_id text, p_token bigint, p_outcome jsonb, p_session jsonb, p_images jsonb, p_lease_s float8
+) returns text
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+  v_image jsonb;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id for update;
+  if v_job.state = 'completed' and v_job.token = p_token then
+    return 'completed';
+  end if;
+  if v_job.state is distinct from 'running' or v_job.token <> p_token then
+    return 'fenced';
+  end if;
+  if not darkroom_move_session(v_job.product, v_job.channel, v_job.session_id,
+                               array['queued', 'pending', 'processing'], 'completed',
+                               p_session || jsonb_build_object('completed_at', now(), 'error_message', null)) then
+    update darkroom_jobs
+       set state = 'cancelled', finished_at = now(), lease_until = now() + make_interval(secs => p_lease_s),
+           failure = jsonb_build_object('code', 'session_ended', 'message', 'Cancelled')
+     where task_id = p_task_id;
+    return 'ended';
+  end if;
+  for v_image in select * from jsonb_array_elements(coalesce(p_images, '[]')) loop
+    perform darkroom_insert('images', v_image);
+  end loop;
+  update darkroom_jobs
+     set state = 'completed', outcome = p_outcome, failure = null, finished_at = now(), recoveries = 0,
+         lease_until = now() + make_interval(secs => p_lease_s)
+   where task_id = p_task_id;
+  return 'completed';
+end $$;
+
+-- Ends a job that is waiting or running, its session with it, and refunds what was charged. With a token only its owner
+-- can; without one anybody may (the sweep, a cancellation). Returns `{moved, refunded}`; only the call that moved it
+-- refunds. A session that was ended elsewhere is not refunded again.
+create or replace function darkroom_fail(
+  p_task_id text, p_token bigint, p_state text, p_message text, p_failure jsonb, p_lease_s float8
+) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+  v_refunded integer := 0;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id for update;
+  if v_job.state is null or v_job.state not in ('waiting', 'running') or v_job.token <> coalesce(p_token, v_job.token) then
+    return jsonb_build_object('moved', false, 'refunded', 0);
+  end if;
+  if darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
+                           'failed', jsonb_build_object('error_message', p_message, 'completed_at', now())) then
+    v_refunded := darkroom_refund(v_job.product, v_job.channel, v_job.session_id, v_job.owner_id, v_job.user_id,
+                                  v_job.request_id, v_job.run, p_message);
+  end if;
+  update darkroom_jobs
+     set state = p_state, failure = p_failure, finished_at = now(), recoveries = 0,
+         lease_until = now() + make_interval(secs => p_lease_s)
+   where task_id = p_task_id;
+  return jsonb_build_object('moved', true, 'refunded', v_refunded);
+end $$;
+
+-- Ends a session that no job of ours works on: a payload that could not be used, a task that never arrived.
+create or replace function darkroom_fail_session(
+  p_product text, p_channel text, p_session_id text, p_message text, p_request_id text
+) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table darkroom_session_tables;
+  v_owner text;
+begin
+  select * into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
+  if v_table.table_name is null or not darkroom_is_id(v_table.table_name, p_session_id)
+     or exists (select from darkroom_jobs where product = p_product
+                   and session_id = darkroom_canonical_id(v_table.table_name, p_session_id)) then
+    return jsonb_build_object('moved', false, 'refunded', 0);
+  end if;
+  execute format('select %I::text from %I where id = %L for update', v_table.owner_column, v_table.table_name,
+                 p_session_id) into v_owner;
+  if v_owner is null
+     or not darkroom_move_session(p_product, p_channel, p_session_id, array['queued', 'pending', 'processing'], 'failed',
+                                  jsonb_build_object('error_message', p_message, 'completed_at', now())) then
+    return jsonb_build_object('moved', false, 'refunded', 0);
+  end if;
+  return jsonb_build_object('moved', true, 'refunded',
+    darkroom_refund(p_product, p_channel, p_session_id, v_owner, null, p_request_id, 1, p_message));
+end $$;
+
+-- Runs a failed or cancelled job again: a new run, charged again. Returns replayed, not_ended (the session is not failed:
+-- it completed elsewhere, or lives again) or no_credits.
+create or replace function darkroom_replay(p_task_id text) returns text
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+  v_price integer;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id for update;
+  if v_job.state is null or v_job.state not in ('failed', 'cancelled') then
+    return 'not_ended';
+  end if;
+  v_price := greatest(v_job.price, darkroom_session_price(v_job.product, v_job.channel, v_job.session_id));
+  begin
+    if not darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['failed'], 'queued',
+                                 jsonb_build_object('error_message', null, 'completed_at', null)) then
+      return 'not_ended';
+    end if;
+    if not darkroom_charge(v_job.product, v_job.channel, v_job.session_id, v_job.owner_id, v_job.user_id,
+                           v_job.request_id, v_job.run + 1, v_price, 'Replay') then
+      raise sqlstate 'DR402';
+    end if;
+  exception when sqlstate 'DR402' then  -- takes the move back with it
+    return 'no_credits';
+  end;
+  update darkroom_jobs
+     set state = 'waiting', run = run + 1, token = token + 1, recoveries = 0, lease_until = null, journal = '{}',
+         provider_job_id = null, outcome = null, failure = null, notified_at = null, finished_at = null,
+         turn = coalesce((select min(turn) from darkroom_jobs where state = 'waiting'), 0)
+   where task_id = p_task_id;
+  return 'replayed';
+end $$;

@@ -1,0 +1,51 @@
+-- What a worker writes while it runs a job. Every function takes the fencing token: with an old one nothing changes.
+
+-- Writes into the journal under the token; false if another worker owns the job or it ended.
+create or replace function darkroom_journal(
+  p_task_id text, p_token bigint, p_path jsonb, p_value jsonb, p_provider_job_id text, p_spent_usd float8
+) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_path text[] := array(select jsonb_array_elements_text(p_path));
+begin
+  update darkroom_jobs
+     set journal = jsonb_set(
+           case when cardinality(v_path) > 1 and not journal ? v_path[1]
+                then jsonb_set(journal, v_path[1:1], '{}') else journal end, v_path, p_value),
+         provider_job_id = coalesce(p_provider_job_id, provider_job_id),
+         spent_usd = spent_usd + coalesce(p_spent_usd, 0)
+   where task_id = p_task_id and token = p_token and state = 'running';
+  return found;
+end $$;
+
+-- Tells the session that its job waits for a rate limit (`p_message`), or that it goes on (null).
+create or replace function darkroom_hold(p_task_id text, p_token bigint, p_message text) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
+  return found and darkroom_move_session(
+    v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
+    case when p_message is null then 'processing' else 'queued' end, jsonb_build_object('error_message', p_message));
+end $$;
+
+-- Puts a running job back into the waiting room for `p_delay_s` seconds, its journal kept. False if it is not ours.
+create or replace function darkroom_postpone(
+  p_task_id text, p_token bigint, p_delay_s float8, p_message text
+) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
+  if not found then
+    return false;
+  end if;
+  perform darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
+                                'queued', jsonb_build_object('error_message', p_message));
+  update darkroom_jobs
+     set state = 'waiting', not_before = now() + make_interval(secs => p_delay_s), lease_until = null
+   where task_id = p_task_id;
+  return true;
+end $$;

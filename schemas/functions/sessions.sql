@@ -1,0 +1,173 @@
+-- The products' own session rows: moved together with their job, read over HTTP.
+
+-- Moves one session to `p_to` if its status is one of `p_from`, setting the columns of `p_set` with it. True if it is
+-- there now: with a `p_from` that does not hold `p_to`, for the one call that moved it. Subscribers see every update as
+-- a change, so a row that has all these values already is not written again. A product without a session table always
+-- moves: its job row is the only state there is.
+create or replace function darkroom_move_session(
+  p_product text, p_channel text, p_session_id text, p_from text[], p_to text, p_set jsonb
+) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table text;
+  v_assignments text;
+  v_changes text;
+  v_moved boolean;
+begin
+  select table_name into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
+  if v_table is null then
+    return true;
+  end if;
+  if not darkroom_is_id(v_table, p_session_id) then
+    return false;
+  end if;
+  -- Untyped literals take the column's type, so that one statement fits text, uuid and enum columns alike.
+  select string_agg(format('%I = %L', key, value), ', '), string_agg(format('%I::text is distinct from %L', key, value), ' or ')
+    into v_assignments, v_changes
+    from jsonb_each_text(jsonb_build_object('status', darkroom_label(v_table, 'status', p_to)) || coalesce(p_set, '{}'));
+  execute format('select true from %I where id = %L and lower(status::text) = any (%L::text[]) for update',
+                 v_table, p_session_id, p_from) into v_moved;
+  if v_moved then
+    execute format('update %I set %s where id = %L and (%s)', v_table, v_assignments, p_session_id, v_changes);
+  end if;
+  return coalesce(v_moved, false);
+end $$;
+
+-- What a session's producer charged before it pushed the task.
+create or replace function darkroom_session_price(p_product text, p_channel text, p_session_id text) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table text;
+  v_price integer;
+begin
+  select table_name into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
+  if v_table is null or darkroom_column_type(v_table, 'credits_used') is null then
+    return 0;
+  end if;
+  execute format('select coalesce(credits_used, 0) from %I where id = %L', v_table, p_session_id) into v_price;
+  return coalesce(v_price, 0);
+end $$;
+
+-- Shows how far a batch is, for products whose session has a `progress` column.
+create or replace function darkroom_session_progress(p_task_id text, p_token bigint, p_progress integer) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_job darkroom_jobs;
+begin
+  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
+  return found and darkroom_move_session(
+    v_job.product, v_job.channel, v_job.session_id, array['processing'], 'processing',
+    jsonb_build_object('progress', p_progress));
+end $$;
+
+-- The condition that selects sessions of one table, from `{owner, session_id, status}`; null if none can match.
+create or replace function darkroom_session_filter(p_table darkroom_session_tables, p_query jsonb) returns text
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_filter text := 'true';
+begin
+  if p_query ->> 'owner_id' is not null then
+    if not darkroom_fits(p_table.table_name, p_table.owner_column, p_query ->> 'owner_id') then
+      return null;
+    end if;
+    v_filter := v_filter || format(' and %I = %L', p_table.owner_column, p_query ->> 'owner_id');
+  end if;
+  if p_query ->> 'session_id' is not null then
+    if not darkroom_is_id(p_table.table_name, p_query ->> 'session_id') then
+      return null;
+    end if;
+    v_filter := v_filter || format(' and id = %L', p_query ->> 'session_id');
+  end if;
+  if p_query ->> 'status' is not null then
+    v_filter := v_filter || format(' and lower(status::text) = any (%L::text[])',
+      case when p_query ->> 'status' = 'queued' then array['queued', 'pending'] else array[p_query ->> 'status'] end);
+  end if;
+  return v_filter;
+end $$;
+
+-- Try-on sessions, newest first: those of `{channel, owner_id, session_id, status}`, after `{after_at, after_id}`, at
+-- most `limit`. The order is stable: two sessions of one moment are ordered by id.
+create or replace function darkroom_sessions(p_query jsonb) returns jsonb
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table darkroom_session_tables;
+  v_filter text;
+  v_at text;
+  v_found jsonb;
+  v_all jsonb := '[]';
+begin
+  for v_table in
+    select * from darkroom_session_tables
+     where product = 'tryon' and channel = coalesce(p_query ->> 'channel', channel)
+  loop
+    v_filter := darkroom_session_filter(v_table, p_query);
+    continue when v_filter is null;
+    v_at := case when darkroom_column_type(v_table.table_name, 'created_at') is null
+                 then '''epoch''::timestamptz' else 'created_at' end;
+    if p_query ->> 'after_id' is not null then
+      v_filter := v_filter || format(' and (%s, id::text) < (%L::timestamptz, %L)', v_at, p_query ->> 'after_at',
+                                     p_query ->> 'after_id');
+    end if;
+    execute format(
+      'select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object(''channel'', %L, ''at'', %s)), ''[]'')'
+      ' from (select * from %I where %s order by %s desc, id::text desc limit %L) s',
+      v_table.channel, v_at, v_table.table_name, v_filter, v_at, coalesce((p_query ->> 'limit')::integer, 1))
+      into v_found;
+    v_all := v_all || v_found;
+  end loop;
+  return (select coalesce(jsonb_agg(row order by (row ->> 'at')::timestamptz desc, row ->> 'id' desc), '[]')
+            from (select row from jsonb_array_elements(v_all) row
+                   order by (row ->> 'at')::timestamptz desc, row ->> 'id' desc
+                   limit coalesce((p_query ->> 'limit')::integer, 1)) page);
+end $$;
+
+-- How many try-on sessions of `{channel, owner_id}` there are, by what became of them.
+create or replace function darkroom_session_stats(p_query jsonb) returns jsonb
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table darkroom_session_tables;
+  v_filter text;
+  v_count record;
+  v_total bigint := 0;
+  v_completed bigint := 0;
+  v_failed bigint := 0;
+begin
+  for v_table in
+    select * from darkroom_session_tables
+     where product = 'tryon' and channel = coalesce(p_query ->> 'channel', channel)
+  loop
+    v_filter := darkroom_session_filter(v_table, p_query);
+    continue when v_filter is null;
+    execute format(
+      'select count(*) as total, count(*) filter (where lower(status::text) = ''completed'') as completed,'
+      ' count(*) filter (where lower(status::text) = ''failed'') as failed from %I where %s',
+      v_table.table_name, v_filter) into v_count;
+    v_total := v_total + v_count.total;
+    v_completed := v_completed + v_count.completed;
+    v_failed := v_failed + v_count.failed;
+  end loop;
+  return jsonb_build_object('total', v_total, 'completed', v_completed, 'failed', v_failed,
+                            'active', v_total - v_completed - v_failed);
+end $$;
+
+-- Sessions that have been alive for longer than `p_older_s` although no job of ours knows them.
+create or replace function darkroom_orphans(p_older_s float8, p_limit integer) returns jsonb
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table darkroom_session_tables;
+  v_found jsonb;
+  v_all jsonb := '[]';
+begin
+  for v_table in select * from darkroom_session_tables loop
+    continue when darkroom_column_type(v_table.table_name, 'created_at') is null;
+    execute format(
+      'select coalesce(jsonb_agg(jsonb_build_object(''product'', %L, ''channel'', %L, ''session_id'', s.id::text)), ''[]'')'
+      ' from (select id from %I where lower(status::text) in (''queued'', ''pending'', ''processing'')'
+      '         and created_at < now() - make_interval(secs => %L)'
+      '         and not exists (select from darkroom_jobs j where j.product = %L and j.session_id = id::text)'
+      '        order by created_at limit %L) s',
+      v_table.product, v_table.channel, v_table.table_name, p_older_s, v_table.product, p_limit) into v_found;
+    v_all := v_all || v_found;
+  end loop;
+  return v_all;
+end $$;

@@ -1,0 +1,47 @@
+-- Chat, audit log and phone numbers for `avatar`, where they are missing: a table that exists is left as it is, and keeps its own policies. A table that is made
+-- here is closed with row-level security, for the owner of Darkroom's functions only.
+
+do $$
+begin
+  if to_regclass('public.messages') is null then
+    create table messages (
+      id text primary key default gen_random_uuid()::text,
+      user_id text not null,
+      avatar_id text,
+      channel text not null,
+      role text not null,
+      content text not null,
+      created_at timestamptz not null default now()
+    );
+    alter table messages enable row level security;
+  end if;
+end $$;
+
+do $$
+begin
+  if to_regclass('public.audit_log') is null then
+    create table audit_log (
+      id text primary key default gen_random_uuid()::text,
+      user_id text,
+      event_type text not null,
+      event_category text,
+      action text,
+      resource_type text,
+      event_data jsonb,
+      result text,
+      created_at timestamptz not null default now()
+    );
+    alter table audit_log enable row level security;
+  end if;
+end $$;
+
+do $$
+begin
+  if to_regclass('public.user_preferences') is null then
+    create table user_preferences (
+      user_id text primary key,
+      whatsapp_phone text
+    );
+    alter table user_preferences enable row level security;
+  end if;
+end $$;

@@ -1,0 +1,40 @@
+-- The batches and pictures of `images`, where they are missing: a table that exists is left as it is, and keeps its own policies. A table that is made
+-- here is closed with row-level security, for the owner of Darkroom's functions only.
+
+do $$
+begin
+  if to_regclass('public.image_generation_jobs') is null then
+    create table image_generation_jobs (
+      id text primary key default gen_random_uuid()::text,
+      workspace_id text not null,
+      user_id text,
+      product_id text,
+      task_id text,
+      style_id text,
+      status text not null default 'pending',
+      progress integer not null default 0,
+      created_at timestamptz not null default now()
+    );
+    alter table image_generation_jobs enable row level security;
+  end if;
+end $$;
+
+do $$
+begin
+  if to_regclass('public.images') is null then
+    create table images (
+      id text primary key default gen_random_uuid()::text,
+      workspace_id text not null,
+      generation_job_id text,
+      filename text,
+      original_url text,
+      processed_url text,
+      file_size integer,
+      width integer,
+      height integer,
+      format text,
+      created_at timestamptz not null default now()
+    );
+    alter table images enable row level security;
+  end if;
+end $$;
