@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from rich.json import JSON
 from rich.markup import escape
 from rich.table import Table
 
 from commands.connections import records, redis_client
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, Outcome, json_text
 from schemas.records import DeadLetter, Replay
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ async def dead_show(settings: Settings, letter_id: int) -> Outcome:
     """One dead letter with its payload as it came."""
     async with records(settings) as found:
         data = (await _letter(found, letter_id)).model_dump(mode="json")
-    return Outcome(data, JSON.from_data(data))
+    return Outcome(data, json_text(data))
 
 
 async def dead_replay(settings: Settings, what: str) -> Outcome:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from commands.outcome import Outcome
 from commands.pose_model import pose_model
@@ -75,7 +76,7 @@ def _read(photo: Path) -> bytes:
 def _refused(status: HTTPStatus, code: str, detail: str, **members: Any) -> Outcome:
     problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, "code": code}
     given = {name: value for name, value in members.items() if value is not None}
-    return Outcome({**problem, **given}, f"[red]{code}[/red] {detail}", ok=False)
+    return Outcome({**problem, **given}, Text.assemble((code, "red"), f" {detail}"), ok=False)
 
 
 def _faults(error: ValidationError) -> str:

@@ -58,7 +58,5 @@ async def make_buckets(url: str, key: str) -> list[str]:
 
 def print_script() -> Outcome:
     """All migrations as one text, for a database's own SQL editor."""
-    from rich.text import Text  # noqa: PLC0415  SQL is full of square brackets, which Rich would read as markup
-
     sql = script()
-    return Outcome({"sql": sql}, Text(sql))
+    return Outcome({"sql": sql}, sql)

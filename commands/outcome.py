@@ -23,13 +23,19 @@ class Outcome:
 
     Attributes:
         data: The object that `--json` prints.
-        view: What a person sees: anything Rich can print.
+        view: What a person sees. A string is printed as it is, never wrapped, coloured or read as markup: it may be
+            redirected into a file. Anything else is laid out by Rich for the width of the terminal.
         ok: Whether all is as it should be; false is exit code 1.
     """
 
     data: dict[str, Any]
     view: RenderableType
     ok: bool = True
+
+
+def json_text(data: Any) -> str:
+    """Return `data` as indented JSON for a person or a pipe."""
+    return json.dumps(data, indent=2, ensure_ascii=False, default=str)
 
 
 def report(command: Callable[[], Outcome], *, as_json: bool) -> int:
@@ -43,6 +49,8 @@ def report(command: Callable[[], Outcome], *, as_json: bool) -> int:
         return _refuse(str(error), as_json=as_json)
     if as_json:
         print(json.dumps(outcome.data, default=str), flush=True)  # noqa: T201  what the command is for
+    elif isinstance(outcome.view, str):
+        print(outcome.view, flush=True)  # noqa: T201  what the command is for
     else:
         from rich.console import Console  # noqa: PLC0415  a tenth of a second that --json does without
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from rich.json import JSON
-
-from commands.outcome import Outcome
+from commands.outcome import Outcome, json_text
 from schemas.progress import Progress
 from schemas.tasks import TASK_LISTS, TASK_TYPES
 
@@ -15,4 +13,4 @@ def schema() -> Outcome:
         **{TASK_LISTS[product]: kind.model_json_schema() for product, kind in TASK_TYPES.items()},
         "task_updates:{task_id}": Progress.model_json_schema(mode="serialization"),
     }
-    return Outcome(data, JSON.from_data(data))
+    return Outcome(data, json_text(data))

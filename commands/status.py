@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.json import JSON
 from rich.markup import escape
 from rich.table import Table
 
 from commands.connections import records, redis_client
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, Outcome, json_text
 from providers.progress import ProgressLog
 from schemas.common import JobState
 
@@ -39,7 +38,7 @@ async def status_of(settings: Settings, task_id: str) -> Outcome:
     # What was asked for and what came of it is the user's: links and prompts stay out of terminals and their logs.
     data = row.model_dump(mode="json", exclude={"payload", "journal", "outcome"}, exclude_none=True)
     data["progress"] = latest.model_dump(mode="json", exclude={"result_urls"}, exclude_none=True) if latest else None
-    return Outcome(data, JSON.from_data(data))
+    return Outcome(data, json_text(data))
 
 
 def chosen_state(word: str | None) -> JobState | None:

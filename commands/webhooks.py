@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from commands.connections import records
 from commands.outcome import CommandError, Outcome
 from providers.delivery.webhook_secrets import parse_keys, secret
@@ -53,7 +51,7 @@ async def webhook_show(settings: Settings, owner_id: str) -> Outcome:
     webhook = await _changed(settings, owner_id, None)
     state = "its receiver said that it is gone: set it again" if webhook.disabled_at else "in use"
     data = webhook.model_dump(mode="json")
-    return Outcome(data, f"{escape(webhook.url)} ({state}), secret number {webhook.version}")
+    return Outcome(data, f"{webhook.url} ({state}), secret number {webhook.version}")
 
 
 async def webhook_drop(settings: Settings, owner_id: str) -> Outcome:
@@ -76,4 +74,4 @@ def _with_secret(settings: Settings, webhook: Webhook, sentence: str) -> Outcome
     keys = parse_keys(settings.webhook_keys.get_secret_value() if settings.webhook_keys else None, links)
     words = secret(keys[0], webhook.owner_id, webhook.version)
     data = webhook.model_dump(mode="json") | {"secret": words}
-    return Outcome(data, f"{sentence} {escape(webhook.url)}\nThe secret, for the receiver only: {words}")
+    return Outcome(data, f"{sentence} {webhook.url}\nThe secret, for the receiver only: {words}")

@@ -1,66 +1,22 @@
 from __future__ import annotations
 
-import asyncio
-import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from providers.records.connect import connect
 from schemas.common import Product
-from schemas.records import DeadLetter, NewTask
+from schemas.records import DeadLetter
 from schemas.tasks import TASK_LISTS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     import psycopg
     import redis
 
-    from providers.records import Records
-    from tests.integration.commands.conftest import Cli
+    from tests.integration.commands.conftest import Cli, UseRecords
 
 pytestmark = pytest.mark.usefixtures("flush_redis")
 
 LIST = TASK_LISTS[Product.TRYON]
-
-
-@pytest.fixture
-def use_records(database_url: str) -> Callable[[Callable[[Records], Awaitable[Any]]], Any]:
-    def use(work: Callable[[Records], Awaitable[Any]]) -> Any:
-        async def run() -> Any:
-            records = connect(database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1)
-            try:
-                return await work(records)
-            finally:
-                await records.aclose()
-
-        return asyncio.run(run())
-
-    return use
-
-
-@pytest.fixture
-def task_id(session: dict[str, str], use_records: Any) -> str:
-    """A task that waits."""
-    task = NewTask(
-        task_id=str(uuid.uuid4()),
-        product=Product.TRYON,
-        session_id=session["session_id"],
-        owner_id=session["user_id"],
-        user_id=session["user_id"],
-        channel="b2c",
-        request_id="req_1",
-        payload={
-            "task_id": "t",
-            "channel": "b2c",
-            "user_id": session["user_id"],
-            "session_id": session["session_id"],
-            "image_urls": ["http://a.test/1"],
-        },
-    )
-    use_records(lambda records: records.accept([task]))
-    return task.task_id
 
 
 def balance(database: psycopg.Connection, session: dict[str, str]) -> int:
@@ -134,7 +90,7 @@ def test_a_sweep_ends_and_refunds_a_session_that_no_job_knows(
 
 
 @pytest.fixture
-def letter_id(use_records: Any, cli: Cli) -> int:
+def letter_id(use_records: UseRecords, cli: Cli) -> int:
     letter = DeadLetter(list=LIST, code="not_json", reason="not JSON", payload="{")
     use_records(lambda records: records.bury([letter]))
     return int(cli("dead", "list")[1]["letters"][0]["id"])
@@ -156,7 +112,7 @@ def test_a_dead_letter_is_dropped(cli: Cli, letter_id: int) -> None:
     assert cli("dead", "drop", str(letter_id))[0] == 1
 
 
-def test_a_letter_that_was_not_kept_whole_is_not_pushed(cli: Cli, use_records: Any) -> None:
+def test_a_letter_that_was_not_kept_whole_is_not_pushed(cli: Cli, use_records: UseRecords) -> None:
     letter = DeadLetter(list=LIST, code="too_large", reason="too large", payload="{", complete=False)
     use_records(lambda records: records.bury([letter]))
     found = cli("dead", "list")[1]["letters"][0]["id"]
