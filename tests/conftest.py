@@ -76,5 +76,6 @@ def database_url(embedded: Embedded, template_database: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
-        yield embedded.postgres.url_of(name)
+    yield embedded.postgres.url_of(name)
+    with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:  # a test may have restarted the server
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

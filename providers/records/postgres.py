@@ -9,9 +9,9 @@ import orjson
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
+from providers.records.connections import Connections
 from providers.records.missing import function_missing
 
 set_json_dumps(orjson.dumps)
@@ -30,27 +30,9 @@ class PostgresRpc:
         Args:
             dsn: `postgresql://…`.
             max_connections: The most connections of this pool.
-            timeout_s: Seconds to wait for a connection, and for each statement.
+            timeout_s: Seconds that a call may take, including the wait for a connection.
         """
-        self._timeout_s = timeout_s
-        self._pool = AsyncConnectionPool(
-            dsn,
-            min_size=1,
-            max_size=max_connections,
-            timeout=timeout_s,
-            open=False,
-            kwargs={
-                "autocommit": True,
-                "application_name": "darkroom",
-                "connect_timeout": max(2, round(timeout_s)),
-                "options": f"-c statement_timeout={round(timeout_s * 1000)}",
-                "keepalives_idle": 10,
-                "keepalives_interval": 5,
-                "keepalives_count": 3,
-                # How long sent bytes may stay unacknowledged before a dead server is noticed, milliseconds.
-                "tcp_user_timeout": round(timeout_s * 1000),
-            },
-        )
+        self._connections = Connections(dsn, max_connections=max_connections, timeout_s=timeout_s)
 
     async def call(self, function: str, **arguments: Any) -> Any:
         """See `Rpc.call`."""
@@ -59,23 +41,20 @@ class PostgresRpc:
             name: Jsonb(value) if isinstance(value, dict | list | tuple) else value for name, value in arguments.items()
         }
         try:
-            await self._pool.open()
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement, values)
-                row = await cursor.fetchone()
+            row = await self._connections.fetch_one(statement, values)
         except psycopg.errors.UndefinedFunction as error:
             # Ours may be there and miss one of the database's own.
             ours = function in (error.diag.message_primary or "")
             raise (function_missing(function) if ours else _refused(function, error)) from error
         except _REFUSALS as error:
             raise _refused(function, error) from error
-        except (psycopg.Error, PoolTimeout, OSError) as error:
+        except (psycopg.Error, TimeoutError, OSError) as error:
             raise DatabaseUnavailable(f"{function}: {type(error).__name__}", function=function) from error
         return row[0] if row else None
 
     async def aclose(self) -> None:
         """Close the pool's connections."""
-        await self._pool.close()
+        await self._connections.aclose()
 
 
 @functools.cache
