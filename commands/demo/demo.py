@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -67,8 +66,7 @@ def demo(
     console = Console(stderr=True)
     folder = settings.data_dir.resolve() / "demo"
     pictures = Pictures(folder / "drawings", photo=photo, outfit=outfit)
-    for old in ("results", "inputs"):
-        shutil.rmtree(folder / old, ignore_errors=True)
+    remove_old(folder, keep=(photo, outfit))
     with ExitStack() as stack:
         console.print(
             "Starting a Valkey, a PostgreSQL, a worker, a scheduler and the HTTP service, drawing the photos…"
@@ -97,6 +95,15 @@ def demo(
         results = collect(connection, tasks, watch, folder)
     page = gallery.write(folder, results, seconds)
     return _outcome(results, page, logs, seconds)
+
+
+def remove_old(folder: Path, *, keep: Sequence[Path | None]) -> None:
+    """Remove the pictures of an earlier demo from `folder`, except those to `keep`: they are inputs of this one."""
+    kept = {path.resolve() for path in keep if path}
+    for name in ("results", "inputs"):
+        for file in (folder / name).glob("*"):
+            if file.resolve() not in kept:
+                file.unlink()
 
 
 def _own(stack: ExitStack, settings: Settings) -> tuple[Settings, Embedded]:

@@ -35,7 +35,7 @@ def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], watch: Watc
         gallery: The folder to download into.
     """
     folder = gallery / "results"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with httpx.Client(timeout=DOWNLOAD_S, mounts=DIRECT) as client:
         return [_result(database, client, task, watch.stages_s(number), folder) for number, task in enumerate(tasks)]
 

@@ -46,6 +46,7 @@ def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> 
 
 def _task(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTask:
     inputs, (task_id, session_id) = _inputs(look, pictures), (str(uuid.uuid4()) for _ in range(2))
+    prompt = _prompt(look, pictures)
     payload = {
         "task_id": task_id,
         "channel": look.channel,
@@ -53,18 +54,19 @@ def _task(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTa
         "store_id": owner if look.channel == "b2b" else None,
         "session_id": session_id,
         "image_urls": [host.share(item.file) for item in inputs],
-        "prompt": f"{look.prompt} {look.marker}".strip(),
+        "prompt": f"{prompt} {look.marker}".strip(),
         "request_id": f"req_{uuid.uuid4().hex}",
         "version": 1,
         "created_at": datetime.now(UTC).isoformat(),
     }
     return DemoTask(
-        Product.TRYON, task_id, session_id, _title(look), look.channel, payload, inputs, look.prompt, PRICE, look.fails
-    )
+        Product.TRYON, task_id, session_id, _title(look, pictures), look.channel, payload, inputs, prompt, PRICE,
+        look.fails,
+    )  # fmt: skip
 
 
 def _order(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTask:
-    inputs = _inputs(look, pictures)
+    inputs, prompt = _inputs(look, pictures), _prompt(look, pictures)
     person, outfit, *accessories = [host.share(item.file) for item in inputs]
     body = {
         "channel": look.channel,
@@ -72,23 +74,29 @@ def _order(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoT
         "model_image_url": person,
         "outfit_image_url": outfit,
         "accessories": [{"type": name, "url": url} for name, url in zip(look.accessories, accessories, strict=True)],
-        "prompt": look.prompt,
+        "prompt": prompt,
     }
     return DemoTask(
-        Product.TRYON, "", "", _title(look), look.channel, body, inputs, look.prompt, PRICE, look.fails, ordered=True
-    )
+        Product.TRYON, "", "", _title(look, pictures), look.channel, body, inputs, prompt, PRICE, look.fails,
+        ordered=True,
+    )  # fmt: skip
 
 
 def _inputs(look: Look, pictures: Pictures) -> tuple[Input, ...]:
+    outfit = pictures.worn(look.outfit)
     return (
-        Input("person", pictures.person(look.person)),
-        Input(look.outfit, pictures.worn(look.outfit)),
+        Input("person", pictures.file(pictures.person(look.person))),
+        Input(outfit, pictures.file(outfit)),
         *(Input(name, pictures.file(name)) for name in look.accessories),
     )
 
 
-def _title(look: Look) -> str:
-    return ", ".join((look.person, look.outfit, *look.accessories))
+def _title(look: Look, pictures: Pictures) -> str:
+    return ", ".join((pictures.person(look.person), pictures.worn(look.outfit), *look.accessories))
+
+
+def _prompt(look: Look, pictures: Pictures) -> str:
+    return look.prompt.format(outfit=pictures.worn(look.outfit).capitalize())
 
 
 def _charge(database: psycopg.Connection, task: DemoTask, owner: str) -> None:
