@@ -66,8 +66,14 @@ class Settings(BaseSettings):
     openai_api_key: SecretStr | None = Field(None, description="OpenAI key")
     openai_base_url: str | None = Field(None, description="OpenAI address, for a proxy")
     openai_max_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries after a transient failure")
-    openai_model: str = Field("gpt-image-1.5", description="OpenAI image model")
-    openai_quality: str = Field("medium", description="OpenAI image quality")
+    openai_model: str = Field("gpt-image-2.6-flare", description="OpenAI image model")
+    openai_quality: str = Field(
+        "medium", description="OpenAI image quality: low, medium, high, auto; from gpt-image-2.5 on xhigh and max"
+    )
+    openai_complexity: Literal["low", "medium", "high"] | None = Field(
+        None, description="how much a gpt-image-2.6 model plans, its own choice if unset"
+    )
+    openai_size: str | None = Field(None, description="size of OpenAI's pictures, `WxH`, instead of 1024x1536")
     replicate_api_token: SecretStr | None = Field(None, description="Replicate token")
     replicate_base_url: str | None = Field(None, description="Replicate address, for a proxy")
     replicate_model: str = Field("black-forest-labs/flux-1.1-pro", description="Replicate image model")

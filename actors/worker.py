@@ -78,7 +78,9 @@ class WorkerMiddleware(Middleware):
         loop = EventLoopThread(get_logger(__name__, type(self)), interrupt_check_ival=INTERRUPT_CHECK_S)
         loop.start(timeout=5.0)
         set_event_loop_thread(loop)
-        self.services = loop.run_coroutine(self._make_services(broker))
+        self.services = loop.run_coroutine(
+            self._make_services(broker, watch_models=chosen is None or StageName.GENERATE in chosen)
+        )
         self._threads = [LoopThread("keeper", self._keep), LoopThread("janitor", lambda stop: self._tidy(broker, stop))]
         if chosen is None or queues.INGEST in chosen:
             self._threads.append(LoopThread("ingest", lambda stop: self._ingest(broker, stop)))
@@ -115,8 +117,11 @@ class WorkerMiddleware(Middleware):
             # Their leases bring them back.
             log.warning("jobs_not_handed_back", jobs=len(self._registry.snapshot()))
 
-    async def _make_services(self, broker: Broker) -> Services:
-        return make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)
+    async def _make_services(self, broker: Broker, *, watch_models: bool) -> Services:
+        services = make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)
+        if watch_models:
+            services.generators.watch_models()
+        return services
 
     def _connect(self, max_connections: int) -> Records:
         return connect(

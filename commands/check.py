@@ -16,6 +16,7 @@ from rich.table import Table
 from commands.outcome import Outcome
 from pipelines.products import PRODUCTS
 from providers.embedded import attach
+from providers.images.retirement import Level
 from providers.records.migrate import migrations, pending
 from providers.redis_clients import sync_client
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from commands.check_supabase import Row
+    from providers.images.retirement import Finding
     from settings import Settings
 
 HIDDEN = "(set, hidden)"
@@ -46,6 +48,10 @@ def check(settings: Settings) -> Outcome:
         except (redis.RedisError, psycopg.Error, OSError, ValueError) as error:
             found[name] = f"{type(error).__name__}: {_one_line(error)}"
             faults.append(f"{name}: {found[name]}")
+    for name, model in _models(settings).items():
+        found[f"model of {name}"] = model.sentence if model.level is Level.OK else f"{model.level}: {model.sentence}"
+        if model.level is Level.FAULT:
+            faults.append(f"model of {name}: {model.sentence}")
     for row in _supabase(settings):
         found[row.name] = row.detail
         if not row.ok:
@@ -74,6 +80,15 @@ def _database(settings: Settings) -> str:
     if missing:
         raise ValueError(f"not applied: {', '.join(missing)}; run `python manage.py migrate`")
     return f"answers, {len(migrations())} migrations applied"
+
+
+def _models(settings: Settings) -> dict[str, Finding]:
+    if settings.ai_mock_mode:
+        return {}
+    from commands.check_models import check_models  # noqa: PLC0415  loads the providers' SDKs, for their users only
+
+    chosen = {*settings.tryon_providers, *settings.avatar_providers, *settings.images_providers}
+    return asyncio.run(check_models(settings, chosen))
 
 
 def _supabase(settings: Settings) -> list[Row]:

@@ -14,6 +14,8 @@
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |
 | `dramatiq:*` | | the broker's queues, as Dramatiq lays them out | until acknowledged |
 | `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics.py`) | |
+| `darkroom:models` | hash | what providers said about their models (`providers/images/model_watch.py`) | |
+| `darkroom:models:asking:{provider}` | string | a worker asks about the model right now | a minute |
 | `darkroom:http` | channel | tells HTTP processes which tasks to watch | |
 
 The image router's and the HTTP service's limits are described beside their code (`darkroom:limit:*`).
@@ -24,6 +26,7 @@ from __future__ import annotations
 CONSUMERS = "darkroom:consumers"
 WAKE = "darkroom:wake"
 CANCEL_CHANNEL = "darkroom:cancel"
+MODELS = "darkroom:models"
 BROKER_NAMESPACE = "dramatiq"
 #: Every worker process by its last sign of life, milliseconds; Dramatiq keeps it.
 HEARTBEATS = f"{BROKER_NAMESPACE}:__heartbeats__"
@@ -39,6 +42,11 @@ def taking(consumer: str, task_list: str) -> str:
 def job(task_id: str) -> str:
     """Who may work on a job, and which of its messages were claimed."""
     return f"darkroom:job:{task_id}"
+
+
+def asking_model(provider: str) -> str:
+    """Held by the worker that asks a provider about its model."""
+    return f"{MODELS}:asking:{provider}"
 
 
 def progress(task_id: str) -> str:

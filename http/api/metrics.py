@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from typing import ClassVar
+from urllib.parse import urlencode
 
 import redis.asyncio
 import redis.exceptions
 from falcon.asgi import Request, Response
 
 from api.operations import Media, Operation, Scope
+from providers.images import model_watch
+from providers.images.retirement import today
 from providers.metrics import Metrics
 from providers.records import Records
 from schemas import keys
@@ -40,8 +43,10 @@ class MetricsResource:
     async def on_get(self, _: Request, resp: Response) -> None:
         """The text."""
         try:
-            depths, counts = await asyncio.gather(self._depths(), self._records.counts())
-            resp.data = await self._metrics.render(depths | _jobs(counts))
+            depths, counts, models = await asyncio.gather(
+                self._depths(), self._records.counts(), model_watch.answers(self._client)
+            )
+            resp.data = await self._metrics.render(depths | _jobs(counts) | _models(models))
         except redis.exceptions.RedisError as error:
             raise Unavailable(f"reading metrics: {type(error).__name__}", code="metrics_unavailable") from error
         resp.content_type = CONTENT_TYPE
@@ -76,3 +81,15 @@ def _jobs(counts: Mapping[str, float]) -> dict[str, tuple[str, Mapping[str, floa
             {"": counts.get("oldest_waiting_s", 0.0)},
         ),
     }
+
+
+def _models(answers: Mapping[str, model_watch.Answer]) -> dict[str, tuple[str, Mapping[str, float]]]:
+    offered, days = model_watch.gauges(answers, today())
+    return {
+        "darkroom_model_offered": ("Whether the provider offers the model in use: 1 or 0.", _labelled(offered)),
+        "darkroom_model_days_left": ("Days until the model in use ends, where that is announced.", _labelled(days)),
+    }
+
+
+def _labelled(values: Mapping[tuple[str, str], float]) -> dict[str, float]:
+    return {urlencode({"provider": provider, "model": model}): value for (provider, model), value in values.items()}

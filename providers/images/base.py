@@ -16,6 +16,40 @@ OnStarted = Callable[[str], Awaitable[None]]
 KEEP_WORK = "keep work"
 
 
+class SizeRule(Frozen):
+    """What the size of a picture must fulfil where any size may be asked for.
+
+    Attributes:
+        step: Both sides are multiples of this, pixels.
+        longest: The longest side, pixels.
+        ratio: The longer side is at most this many times the shorter one.
+        least_pixels, most_pixels: Bounds of width times height.
+    """
+
+    step: int
+    longest: int
+    ratio: float
+    least_pixels: int
+    most_pixels: int
+
+    def allows(self, width: int, height: int) -> bool:
+        """Whether a picture of this size can be asked for."""
+        longer, shorter = max(width, height), min(width, height)
+        return (
+            width % self.step == 0
+            and height % self.step == 0
+            and longer <= self.longest
+            and longer <= self.ratio * shorter
+            and self.least_pixels <= width * height <= self.most_pixels
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"sides that are multiples of {self.step} and at most {self.longest}, "
+            f"a ratio of at most {self.ratio:g} to 1, and {self.least_pixels} to {self.most_pixels} pixels"
+        )
+
+
 class Capabilities(Frozen):
     """What a provider can do; nothing else is ever routed to it.
 
@@ -24,6 +58,7 @@ class Capabilities(Frozen):
         generate: Works from a prompt alone.
         max_inputs: The most input pictures of one call.
         sizes: The sizes it offers as `WxH` in pixels; empty if it takes any.
+        size_rule: What a size must fulfil where `sizes` is empty; None if it takes any.
         resumable: Its work has an id that can be asked about after a crash, so that nothing is paid for twice.
         paid: Spends money. A provider that does is out of reach in mock mode.
         estimate_usd: About what one call costs in US dollars; reserved in the daily budgets before it is made.
@@ -33,9 +68,16 @@ class Capabilities(Frozen):
     generate: bool
     max_inputs: int = 0
     sizes: frozenset[str] = frozenset()
+    size_rule: SizeRule | None = None
     resumable: bool = False
     paid: bool = True
     estimate_usd: float = 0.0
+
+    def makes_size(self, width: int, height: int) -> bool:
+        """Whether it makes pictures of this size, pixels."""
+        if self.sizes:
+            return f"{width}x{height}" in self.sizes
+        return self.size_rule is None or self.size_rule.allows(width, height)
 
 
 class ImageRequest(Frozen):

@@ -4,6 +4,7 @@
 |---|---|---|
 | 429 | `RateLimited` | `rate_limited` |
 | 401, 402, 403, 404, used-up quota | `Invalid` | `provider_refused` |
+| the model is not offered, or not any more | `Invalid` | `model_retired` |
 | 503, 529 | `Transient` | `overloaded` |
 | the connection could not be made | `Transient` | `unreachable` |
 | 408, 409, 425, 500 and the like | `Transient` | `server_error` |
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROVIDER_REFUSED = "provider_refused"
+MODEL_RETIRED = "model_retired"
 OVERLOADED = "overloaded"
 UNREACHABLE = "unreachable"
 
@@ -51,7 +53,8 @@ _UNEXPECTED: _Meaning = (Ambiguous, "unexpected_status")
 
 def refuses_to_serve(error: DarkroomError) -> bool:
     """Whether the provider certainly did not do the work and won't now, so that another one may be asked."""
-    return isinstance(error, RateLimited) or error.error_code in {PROVIDER_REFUSED, OVERLOADED, UNREACHABLE}
+    codes = {PROVIDER_REFUSED, MODEL_RETIRED, OVERLOADED, UNREACHABLE}
+    return isinstance(error, RateLimited) or error.error_code in codes
 
 
 def from_status(provider: str, status: int, headers: Mapping[str, str], *, reason: str | None = None) -> DarkroomError:
@@ -71,6 +74,19 @@ def from_status(provider: str, status: int, headers: Mapping[str, str], *, reaso
 def provider_refused(provider: str, said: str) -> Invalid:
     """The provider does not serve us at all: no key, no money left, no such model."""
     return Invalid(said, code=PROVIDER_REFUSED, public_message=_OURS, provider=provider)
+
+
+def model_retired(provider: str, model: str, setting: str, status: int) -> Invalid:
+    """The provider does not offer the model that `setting` names; no call can succeed until that is changed."""
+    return Invalid(
+        f"{provider} does not offer the model {model}; name another one in {setting}",
+        code=MODEL_RETIRED,
+        public_message=_OURS,
+        provider=provider,
+        model=model,
+        setting=setting,
+        http_status=status,
+    )
 
 
 def unreachable(provider: str) -> Transient:

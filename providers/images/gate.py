@@ -67,6 +67,8 @@ class Health(StrEnum):
 
     UP = "up"
     DOWN = "down"
+    #: No call can succeed until the settings change: opens the circuit at once.
+    GONE = "gone"
     UNKNOWN = "unknown"
 
 

@@ -75,7 +75,7 @@ if health == 'up' then
 elseif health == 'unknown' then
   redis.call('HDEL', circuit, 'probe')
 else
-  local failures = redis.call('HINCRBY', circuit, 'failures', 1)
+  local failures = redis.call('HINCRBY', circuit, 'failures', health == 'gone' and enough or 1)
   if failures >= enough then
     redis.call('HSET', circuit, 'until', now + open_for)
     redis.call('HDEL', circuit, 'probe')

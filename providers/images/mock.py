@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Asked for with a mocked 429, seconds; short, so that a demo does not wait for it.
 RETRY_AFTER_S = 1.0
-#: What the providers take: `gpt-image-1.5` edits at most 16 pictures.
+#: What the providers take: OpenAI's models edit at most 16 pictures.
 MAX_INPUTS = 16
 
 

@@ -13,25 +13,29 @@ from providers.images import faults
 from providers.images.answer import MAX_ANSWER_BYTES, decoded
 from providers.images.base import Capabilities, GeneratedImage, ImageRequest, OnStarted
 from providers.images.limited_transport import AnswerTooLarge, LimitedTransport
-from providers.images.openai_answer import Answer
+from providers.images.openai_answer import Answer, Model
+from providers.images.openai_models import MAX_INPUTS, check_options, parsed_size, rules_of, undated
 from providers.images.prices import price_of
+from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
 from schemas.errors import DarkroomError, Invalid, Rejected
 
 if TYPE_CHECKING:
     from providers.images.registry import ProviderConfig
 
-DEFAULT_MODEL = "gpt-image-1.5"
+DEFAULT_MODEL = "gpt-image-2.6-flare"
+MODEL_SETTING = "OPENAI_MODEL"
 BASE_URL = "https://api.openai.com/v1"
-#: https://developers.openai.com/api/docs/guides/images-vision: inputs of one edit, and the sizes of the 1.x models.
-MAX_INPUTS = 16
-_SIZES_1 = frozenset({"1024x1024", "1024x1536", "1536x1024"})
-_FIXED_SIZES = {"gpt-image-1-mini": _SIZES_1, "gpt-image-1.5": _SIZES_1}
 #: Codes of a refusal of the content rather than of the request.
 MODERATION = frozenset({"moderation_blocked", "content_policy_violation", "content_filter", "safety_violation"})
 #: Codes of an account without money, which come as 429 or 400.
+_NO_SUCH_MODEL = "model_not_found"
+#: With 403 the same code means that the model is there, but not for this project.
+_NOT_THERE = frozenset({400, 404, 410})
 _UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 #: Passed on as they are where they are set; a quality that is set wins over the request's.
-_OPTIONS = ("quality", "background", "output_format", "output_compression", "input_fidelity", "moderation")
+_OPTIONS = (
+    "quality", "background", "output_format", "output_compression", "input_fidelity", "moderation", "complexity",
+)  # fmt: skip
 _CONNECT_S = 5.0
 #: One worker process may have a thousand generations in the air.
 _MAX_CONNECTIONS = 1024
@@ -43,24 +47,33 @@ class OpenAIProvider:
     name = "openai"
 
     def __init__(self, config: ProviderConfig) -> None:
-        """Make the client; nothing is sent yet. `config.options` may hold `background`, `output_format`, and so on.
+        """Make the client; nothing is sent yet.
+
+        Options: `quality`, `complexity` and `size` (`WxH`, instead of the request's) are compared with what the model
+        accepts; `background`, `output_format` and so on are passed on.
 
         Raises:
-            Invalid: It is mock mode, there is no key, or no price for the model.
+            Invalid: It is mock mode, there is no key, no price for the model, or the model refuses an option.
         """
         if config.mock_mode:
             raise Invalid("openai spends money: not in mock mode", code="mock_mode")
         if config.api_key is None:
             raise faults.provider_refused(self.name, "openai needs an API key")
-        self._model = config.model or DEFAULT_MODEL
-        self._price = price_of(self._model, config.prices)
-        self._options: dict[str, Any] = {key: config.options[key] for key in _OPTIONS if key in config.options}
+        self.model = config.model or DEFAULT_MODEL
+        self._price = price_of(self.model if self.model in config.prices else undated(self.model), config.prices)
+        rules, wanted = rules_of(self.model), config.options
+        self._size = parsed_size(wanted["size"]) if "size" in wanted else None
+        check_options(self.model, quality=wanted.get("quality"), complexity=wanted.get("complexity"), size=self._size)
+        self._options: dict[str, Any] = {key: wanted[key] for key in _OPTIONS if key in wanted}
         self._options.setdefault("output_format", "jpeg")
+        if not rules.input_fidelity:
+            self._options.pop("input_fidelity", None)
         self.capabilities = Capabilities(
             edit=True,
             generate=True,
             max_inputs=MAX_INPUTS,
-            sizes=_FIXED_SIZES.get(self._model, frozenset()),
+            sizes=frozenset() if self._size else rules.sizes,
+            size_rule=None if self._size else rules.size_rule,
             estimate_usd=self._price.estimate_usd,
         )
         self._client = openai.AsyncOpenAI(
@@ -84,8 +97,27 @@ class OpenAIProvider:
         except TimeoutError:
             raise faults.no_answer(self.name, request.deadline_s) from None
         except openai.OpenAIError as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
         return self._picture(body)
+
+    async def model_status(self) -> ModelStatus | None:
+        """See `TellsModelStatus.model_status`."""
+        timeout = httpx2.Timeout(ASK_TIMEOUT_S, connect=_CONNECT_S, pool=_CONNECT_S)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                body = (await self._client.models.with_raw_response.retrieve(self.model, timeout=timeout)).content
+            model = Model.model_validate_json(body)
+        except openai.NotFoundError as error:
+            # A proxy without this endpoint answers 404 too, but without the code.
+            missing = error.code == _NO_SUCH_MODEL
+            return ModelStatus(model=self.model, setting=MODEL_SETTING, available=False) if missing else None
+        except ValidationError:
+            return None
+        except TimeoutError:
+            raise faults.no_answer(self.name, ASK_TIMEOUT_S) from None
+        except openai.OpenAIError as error:
+            raise self._translated(error) from error
+        return ModelStatus(model=self.model, setting=MODEL_SETTING, available=True, shutdown_date=model.shutdown_date)
 
     async def aclose(self) -> None:
         """See `ImageProvider.aclose`."""
@@ -93,9 +125,9 @@ class OpenAIProvider:
 
     async def _call(self, request: ImageRequest) -> bytes:
         wanted: dict[str, Any] = {
-            "model": self._model,
+            "model": self.model,
             "prompt": request.prompt,
-            "size": f"{request.width}x{request.height}",
+            "size": "{}x{}".format(*(self._size or (request.width, request.height))),
             "quality": request.quality,
             "n": 1,
             "timeout": httpx2.Timeout(None, connect=_CONNECT_S, pool=_CONNECT_S),
@@ -123,7 +155,7 @@ class OpenAIProvider:
         data, url = decoded(self.name, first.b64_json or first.url or "", is_url=not first.b64_json, cost_usd=cost)
         return GeneratedImage(
             provider=self.name,
-            model=self._model,
+            model=self.model,
             data=data,
             url=url,
             input_tokens=tokens.text_in + tokens.image_in if tokens else 0,
@@ -131,36 +163,38 @@ class OpenAIProvider:
             cost_usd=cost,
         )
 
+    def _translated(self, error: openai.OpenAIError) -> DarkroomError:
+        provider = self.name
+        match error:
+            case openai.APIStatusError():
+                return self._refusal(error)
+            case openai.APIConnectionError(
+                __cause__=httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout()
+            ):
+                return faults.unreachable(provider)
+            case openai.APIConnectionError(__cause__=AnswerTooLarge()):
+                return faults.no_picture(provider, "openai's answer is too large", code="answer_too_large")
+            case _:
+                return faults.cut_off(provider)
+
+    def _refusal(self, error: openai.APIStatusError) -> DarkroomError:
+        provider, code = self.name, error.code
+        if code in MODERATION:
+            said = "openai refused the content"
+            return Rejected(
+                said, code="moderation_blocked", provider=provider, http_status=error.status_code, reason=code
+            )
+        if code in _UNPAID:
+            return faults.provider_refused(provider, "openai's account has no money left")
+        if code == _NO_SUCH_MODEL and error.status_code in _NOT_THERE:
+            return faults.model_retired(provider, self.model, MODEL_SETTING, error.status_code)
+        return faults.from_status(provider, error.status_code, error.response.headers, reason=_safe(code))
+
 
 def _http_client() -> httpx2.AsyncClient:
     limits = httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=64)
     transport = LimitedTransport(httpx2.AsyncHTTPTransport(limits=limits), MAX_ANSWER_BYTES)
     return httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
-
-
-def _translated(error: openai.OpenAIError) -> DarkroomError:
-    provider = OpenAIProvider.name
-    match error:
-        case openai.APIStatusError():
-            return _refusal(error)
-        case openai.APIConnectionError(
-            __cause__=httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout()
-        ):
-            return faults.unreachable(provider)
-        case openai.APIConnectionError(__cause__=AnswerTooLarge()):
-            return faults.no_picture(provider, "openai's answer is too large", code="answer_too_large")
-        case _:
-            return faults.cut_off(provider)
-
-
-def _refusal(error: openai.APIStatusError) -> DarkroomError:
-    provider, code = OpenAIProvider.name, error.code
-    if code in MODERATION:
-        said = "openai refused the content"
-        return Rejected(said, code="moderation_blocked", provider=provider, http_status=error.status_code, reason=code)
-    if code in _UNPAID:
-        return faults.provider_refused(provider, "openai's account has no money left")
-    return faults.from_status(provider, error.status_code, error.response.headers, reason=_safe(code))
 
 
 def _safe(code: str | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from pydantic import Field
 
 from providers.images.prices import Tokens
@@ -41,6 +43,13 @@ class Usage(Payload):
             image_in=incoming.image_tokens,
             image_out=outgoing.image_tokens,
         )
+
+
+class Model(Payload):
+    """The answer about a model: its id, and the day on which it ends if that is announced."""
+
+    id: str
+    shutdown_date: date | None = None
 
 
 class Answer(Payload):

@@ -1,10 +1,12 @@
 """What providers charge. The table is data, `prices.json` beside this file, and settings lay their own over it.
 
-Sources: https://openai.com/api/pricing (US dollars per million tokens), https://replicate.com/pricing.
+Each entry names its source and the day on which it was read. OpenAI also has a lower price for cached input tokens, but
+the usage that its image calls report does not tell which tokens were cached, so all are counted at the full price.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +38,8 @@ class Price(Frozen):
         per_image_usd: US dollars per picture.
         per_second_usd: US dollars per second of prediction.
         estimate_usd: About what one picture costs: reserved in budgets, and charged where the provider counts nothing.
+        source: The page that the prices are from.
+        as_of: The day on which the page said so.
     """
 
     text_in: float = Field(0, ge=0)
@@ -45,6 +49,8 @@ class Price(Frozen):
     per_image_usd: float = Field(0, ge=0)
     per_second_usd: float = Field(0, ge=0)
     estimate_usd: float = Field(gt=0)
+    source: str = ""
+    as_of: date | None = None
 
     def of_tokens(self, tokens: Tokens) -> float:
         """US dollars for that many tokens."""

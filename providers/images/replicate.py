@@ -12,7 +12,8 @@ from providers.images import faults
 from providers.images.answer import decoded
 from providers.images.base import KEEP_WORK, Capabilities, GeneratedImage, ImageRequest, OnStarted
 from providers.images.prices import price_of
-from providers.images.replicate_api import BASE_URL, PROVIDER, Prediction, ReplicateApi, Status
+from providers.images.replicate_api import BASE_URL, MODEL_SETTING, PROVIDER, Prediction, ReplicateApi, Status
+from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
 from schemas.errors import DarkroomError, Invalid, Rejected, Transient
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class ReplicateProvider:
             raise Invalid("replicate spends money: not in mock mode", code="mock_mode")
         if config.api_key is None:
             raise faults.provider_refused(self.name, "replicate needs an API token")
-        self._model = config.model or DEFAULT_MODEL
-        self._price = price_of(self._model.partition(":")[0], config.prices)
+        self.model = config.model or DEFAULT_MODEL
+        self._price = price_of(self.model.partition(":")[0], config.prices)
         self._options = config.options
         self.capabilities = Capabilities(
             edit=False, generate=True, resumable=True, estimate_usd=self._price.estimate_usd
@@ -80,6 +81,15 @@ class ReplicateProvider:
         if prediction_id in self._waiting:
             self._waiting[prediction_id].set()
 
+    async def model_status(self) -> ModelStatus:
+        """See `TellsModelStatus.model_status`."""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                available = await self._api.offers(self.model, ASK_TIMEOUT_S)
+        except TimeoutError:
+            raise faults.no_answer(self.name, ASK_TIMEOUT_S) from None
+        return ModelStatus(model=self.model, setting=MODEL_SETTING, available=available)
+
     async def aclose(self) -> None:
         """See `ImageProvider.aclose`."""
         await self._api.aclose()
@@ -103,7 +113,7 @@ class ReplicateProvider:
         headers = {"cancel-after": f"{max(_LEAST_CANCEL_AFTER_S, math.ceil(request.deadline_s))}s"}
         if wait := self._options.get("prefer_wait_s"):
             headers["prefer"] = f"wait={wait}"
-        creation = asyncio.ensure_future(self._api.create(self._model, body, headers, request.deadline_s))
+        creation = asyncio.ensure_future(self._api.create(self.model, body, headers, request.deadline_s))
         try:
             return await asyncio.shield(creation)
         except asyncio.CancelledError:
@@ -159,7 +169,7 @@ class ReplicateProvider:
         if not isinstance(output, str) or not output:
             raise faults.no_picture(self.name, "replicate succeeded without a picture", cost_usd=cost)
         data, url = decoded(self.name, output, is_url=True, cost_usd=cost)
-        return GeneratedImage(provider=self.name, model=self._model, data=data, url=url, cost_usd=cost)
+        return GeneratedImage(provider=self.name, model=self.model, data=data, url=url, cost_usd=cost)
 
 
 def _inputs(request: ImageRequest) -> dict[str, Any]:

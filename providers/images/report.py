@@ -47,6 +47,8 @@ class Reported:
             cost_usd=self.spent_usd(0.0),
         )
         _log.info("provider_call", **call.model_dump())
+        if isinstance(error, DarkroomError) and error.error_code == faults.MODEL_RETIRED:
+            _log.error("model_retired", action=str(error), **error.details)
         if self._on_call:
             await self._on_call(call)
 
@@ -55,6 +57,8 @@ class Reported:
         """What the call showed about the provider."""
         if self.image or isinstance(self.error, (RateLimited, Rejected)):
             return Health.UP
+        if _code(self.error) == faults.MODEL_RETIRED:
+            return Health.GONE
         if isinstance(self.error, Transient) or _code(self.error) == faults.PROVIDER_REFUSED:
             return Health.DOWN
         return Health.UP if isinstance(self.error, Invalid) else Health.UNKNOWN

@@ -214,9 +214,8 @@ async def _made(provider: ImageProvider, generation: Awaitable[GeneratedImage]) 
 
 def _can(provider: ImageProvider, request: ImageRequest) -> bool:
     can = provider.capabilities
-    size = f"{request.width}x{request.height}"
     served = can.edit and len(request.inputs) <= can.max_inputs if request.inputs else can.generate
-    return served and (not can.sizes or size in can.sizes)
+    return served and can.makes_size(request.width, request.height)
 
 
 def _busy(verdict: Verdict, wait_s: float) -> DarkroomError:

@@ -28,11 +28,20 @@ USAGE = {
 
 
 class OpenAIImages:
-    """`POST /v1/images/edits` and `/v1/images/generations`. A call has no id: who loses the answer has lost it."""
+    """`POST /v1/images/edits` and `/v1/images/generations`, `GET /v1/models/{id}`.
+
+    A call has no id: who loses the answer has lost it.
+    """
 
     def __init__(self, books: Books) -> None:
         """Write into `books`."""
         self._books = books
+
+    def model(self, asked: Asked, name: str) -> Said:
+        """The answer about a model: every one is offered, without an end."""
+        if "authorization" not in asked.headers:
+            return _refusal(401, "invalid_api_key", "invalid_request_error")
+        return json(200, {"id": name, "object": "model", "created": 0, "owned_by": "system", "shutdown_date": None})
 
     async def answer(self, asked: Asked, operation: str) -> Said:
         """The answer to one call.

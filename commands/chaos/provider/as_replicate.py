@@ -46,7 +46,7 @@ class Prediction:
 
 
 class ReplicatePredictions:
-    """`/v1/models/{owner}/{name}/predictions`, `/v1/predictions/{id}` and `/{id}/cancel`, `/files/{id}.jpg`."""
+    """`/v1/models/{owner}/{name}/predictions`, `/v1/predictions/{id}` and `/{id}/cancel`, models, `/files/{id}.jpg`."""
 
     def __init__(self, books: Books) -> None:
         """Write into `books`."""
@@ -72,6 +72,12 @@ class ReplicatePredictions:
             raise HangUp
         await asyncio.sleep(_held_open_s(asked, prediction))
         return self._shown(prediction, asked, 201)
+
+    def model(self, asked: Asked, owner: str, name: str) -> Said:
+        """The answer about a model: every one is offered."""
+        if "authorization" not in asked.headers:
+            return _problem(401, "Unauthenticated")
+        return json(200, {"owner": owner, "name": name, "visibility": "public"})
 
     def read(self, asked: Asked, prediction_id: str) -> Said:
         """The prediction as it is now."""

@@ -46,9 +46,27 @@ class Server:
                 return self._replicate.cancel(asked, prediction_id)
             case ("GET", "files", name):
                 return self._replicate.file(name)
-            case ("GET", "admin", "calls"):
+            case ("GET", "v1", "models", *model):
+                return self._answer_about(asked, model)
+            case (_, "admin", *_):
+                return self._answer_its_owner(asked)
+            case _:
+                return json(404, {"detail": "Not found"})
+
+    def _answer_about(self, asked: Asked, model: list[str]) -> Said:
+        match model:
+            case [name]:
+                return self._openai.model(asked, name)
+            case [owner, name]:
+                return self._replicate.model(asked, owner, name)
+            case _:
+                return json(404, {"detail": "Not found"})
+
+    def _answer_its_owner(self, asked: Asked) -> Said:
+        match (asked.method, *asked.path):
+            case ("GET", _, "calls"):
                 return json(200, self._books.report())
-            case ("PUT", "admin", "behaviour"):
+            case ("PUT", _, "behaviour"):
                 self._books.behaviour = Behaviour.model_validate_json(asked.body)
                 return json(200, self._books.behaviour.model_dump())
             case _:

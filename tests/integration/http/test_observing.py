@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,6 +12,8 @@ import redis
 import redis.asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
+from providers.images.model_watch import Answer
+from providers.images.retirement import ModelStatus, today
 from providers.metrics import Metrics
 from schemas import keys
 from tests.integration.http.conftest import Service, give_credits
@@ -76,6 +79,22 @@ async def test_what_was_counted_while_redis_was_away_is_sent_later() -> None:
             await metrics.flush()
         assert list(metrics._counts.values()) == [2]
         await metrics.aclose()
+
+
+async def test_what_providers_said_about_their_models_is_shown(client: httpx.Client, redis_url: str) -> None:
+    def said(model: str, *, available: bool, days: int | None = None) -> str:
+        end = None if days is None else today() + timedelta(days=days)
+        status = ModelStatus(model=model, setting="S", available=available, shutdown_date=end)
+        return Answer(status=status, asked_at=time.time()).model_dump_json()
+
+    async with redis.asyncio.Redis.from_url(redis_url) as connection:
+        await connection.hset(keys.MODELS, "openai", said("gpt-image-1.5", available=True, days=30))
+        await connection.hset(keys.MODELS, "replicate", said("a/b:c", available=False))
+    found = samples(client)
+    assert found[of("darkroom_model_days_left", provider="openai", model="gpt-image-1.5")] in {29, 30}
+    assert found[of("darkroom_model_offered", provider="openai", model="gpt-image-1.5")] == 1
+    assert found[of("darkroom_model_offered", provider="replicate", model="a/b:c")] == 0
+    assert of("darkroom_model_days_left", provider="replicate", model="a/b:c") not in found
 
 
 def test_depths_jobs_requests_and_streams_are_shown(

