@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from commands.reachable import reach_database, reach_redis, reach_supabase
 from pipelines.engine.broker import Broker
 from providers.embedded import resolve
 from providers.records.connect import connect
@@ -54,15 +55,21 @@ async def records(settings: Settings) -> AsyncIterator[Records]:
 
     Raises:
         NotRunningError: As for `addresses`.
+        UnreachableError: The database does not answer.
     """
+    database_url = addresses(settings).database_url
+    if database_url:
+        await reach_database(database_url)
     opened = connect(
-        database_url=addresses(settings).database_url,
+        database_url=database_url,
         supabase_url=settings.supabase_url,
         supabase_key=settings.supabase_service_role_key,
         timeout_s=settings.supabase_timeout_s,
         max_connections=2,
     )
     try:
+        if not database_url:
+            await reach_supabase(opened, str(settings.supabase_url))
         yield opened
     finally:
         await opened.aclose()
@@ -74,8 +81,11 @@ async def redis_client(settings: Settings) -> AsyncIterator[redis.asyncio.Redis]
 
     Raises:
         NotRunningError: As for `addresses`.
+        UnreachableError: Redis does not answer.
     """
-    client = async_client(addresses(settings).redis_url, max_connections=4)
+    redis_url = addresses(settings).redis_url
+    await reach_redis(redis_url)
+    client = async_client(redis_url, max_connections=4)
     try:
         yield client
     finally:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from commands.connections import addresses
 from commands.outcome import CommandError, Outcome
+from commands.reachable import reach_database
 from pipelines.products import PRODUCTS
 from providers.records.migrate import migrate as apply
 from providers.records.migrate import script
@@ -20,6 +21,7 @@ def migrate(settings: Settings) -> Outcome:
 
     Raises:
         CommandError: The database is reached through Supabase's API only, which can't change tables.
+        UnreachableError: PostgreSQL does not answer.
     """
     database_url = addresses(settings).database_url
     if database_url is None:
@@ -27,6 +29,7 @@ def migrate(settings: Settings) -> Outcome:
             "Supabase's API can't create tables: set DATABASE_URL to the project's PostgreSQL address, or run what "
             "`python manage.py migrate --print` prints in its SQL editor."
         )
+    asyncio.run(reach_database(database_url))
     applied = apply(database_url)
     said = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
     return Outcome({"applied": applied}, said)
