@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
@@ -23,6 +25,10 @@ from pydantic_settings import (
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+#: Relative paths of settings start here, wherever a command is run from.
+ROOT = Path(__file__).resolve().parent
+#: Lists whose blank value is a value: it switches the product off.
+SWITCHES = frozenset({"tryon_providers", "avatar_providers", "images_providers"})
 #: A comma-separated list in the environment, a tuple here.
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -36,26 +42,45 @@ class SecretFiles(SecretsSettingsSource):
         return value or None, name, is_complex
 
 
+def _without_blanks(found: dict[str, Any]) -> dict[str, Any]:
+    """A blank variable is like none, except where blank means none at all."""
+    return {name: value for name, value in found.items() if value or name in SWITCHES}
+
+
+class Environment(EnvSettingsSource):
+    """Settings from environment variables."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values by field."""
+        return _without_blanks(super().__call__())
+
+
+class EnvFile(DotEnvSettingsSource):
+    """Settings from `.env`."""
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values by field."""
+        return _without_blanks(super().__call__())
+
+
 class Settings(BaseSettings):
     """Everything that can be set. Each field's description says what it is for; units are in the names."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, env_ignore_empty=True
-    )
+    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  ours leaves out what is blank
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  ours leave out what is blank
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the same
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over `.env`, which wins over the files in `SECRETS_DIR` (`/run/secrets`)."""
         folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
         files = (SecretFiles(settings_cls, folder),) if folder.is_dir() else ()
-        return init_settings, env_settings, dotenv_settings, *files
+        return init_settings, Environment(settings_cls), EnvFile(settings_cls), *files
 
     redis_url: SecretStr | None = Field(None, description="Redis or Valkey: redis://, rediss://, unix://, sentinel://")
     database_url: SecretStr | None = Field(None, description="PostgreSQL for records; wins over Supabase")
@@ -88,9 +113,11 @@ class Settings(BaseSettings):
     webhook_allowed_networks: Words = Field((), description="networks that webhooks may be in although private")
 
     ai_mock_mode: bool = Field(default=True, description="no provider is called and no money spent")
-    tryon_providers: Words = Field(("openai",), description="image providers for try-on, in order")
-    avatar_providers: Words = Field(("replicate",), description="image providers for avatars, in order")
-    images_providers: Words = Field(("openai",), description="image providers for product pictures, in order")
+    tryon_providers: Words = Field(("openai",), description="image providers for try-on, in order; empty: off")
+    avatar_providers: Words = Field(("replicate",), description="image providers for avatars, in order; empty: off")
+    images_providers: Words = Field(
+        ("openai",), description="image providers for product pictures, in order; empty: off"
+    )
     provider_rpm: Words = Field(("openai=300",), description="requests per minute, `provider=number`, all workers")
     provider_concurrency: Words = Field((), description="calls at once, `provider=number`, all workers together")
     provider_daily_usd: Words = Field((), description="daily budget in US dollars, `provider=number`")
@@ -148,7 +175,9 @@ class Settings(BaseSettings):
     pose_model_url: str | None = Field(None, description="where to download the pose landmarker bundle")
     pose_model_sha256: str | None = Field(None, description="checksum of that download")
 
-    data_dir: Path = Field(Path("var"), description="folder for everything that is kept on disk")
+    data_dir: Path = Field(
+        ROOT / "var", description="folder for everything that is kept on disk; a relative one starts at the repository"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="JSON, or colours on a terminal")
 
@@ -161,6 +190,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _from_the_repository(cls, value: Path) -> Path:
+        return ROOT / value
 
     @field_validator("redis_url")
     @classmethod

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import settings
+from settings import ROOT, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / ".env"
+    monkeypatch.setattr(Settings, "model_config", {**Settings.model_config, "env_file": path})
+    for name in ("DATA_DIR", "AVATAR_PROVIDERS", "TRYON_PROVIDERS", "PORT"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+def test_a_relative_data_folder_starts_at_the_repository(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings().data_dir == ROOT / "var"
+    env_file.write_text("DATA_DIR=elsewhere/data\n")
+    assert Settings().data_dir == ROOT / "elsewhere" / "data"
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    assert Settings().data_dir == tmp_path
+
+
+def test_the_env_file_is_the_one_of_the_repository() -> None:
+    assert settings.Settings.model_config["env_file"] == ROOT / ".env"
+
+
+def test_a_blank_list_of_providers_switches_a_product_off(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().avatar_providers == ("replicate",)
+    env_file.write_text("AVATAR_PROVIDERS=\n")
+    assert Settings().avatar_providers == ()
+    monkeypatch.setenv("AVATAR_PROVIDERS", "openai")
+    assert Settings().avatar_providers == ("openai",)
+    monkeypatch.setenv("TRYON_PROVIDERS", " ")
+    assert Settings().tryon_providers == ()
+
+
+def test_any_other_blank_setting_is_like_none(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file.write_text("PORT=9000\n")
+    monkeypatch.setenv("PORT", "")
+    assert Settings().port == 9000
