@@ -118,7 +118,7 @@ class DeadLetter(BaseModel):
         list: The Redis list it was pushed to.
         payload: Its text, or base64 where it was no UTF-8 text.
         complete: False if it was too large to keep whole; it can't be replayed then.
-        message: What the session it names is told.
+        message: What the session it names is told as it fails; None leaves that session alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -102,7 +102,17 @@ class Intake:
         for task_id, verdict in verdicts.items():
             task, payload = tasks[task_id]
             if verdict is Verdict.UNKNOWN_SESSION:
-                letters.append(letter(self._product, payload, code=verdict.value, reason=UNKNOWN_SESSION))
+                # A session of that id may exist and belong to another owner: it is not this payload's to end.
+                letters.append(
+                    letter(
+                        self._product,
+                        payload,
+                        code=verdict.value,
+                        reason=UNKNOWN_SESSION,
+                        fields=_fields(task),
+                        ends_session=False,
+                    )
+                )
             elif verdict is not Verdict.ACCEPTED:
                 log.info("task_skipped", task_id=task_id, request_id=task.request_id, verdict=verdict.value)
         if letters:
@@ -117,13 +127,17 @@ class Intake:
         except DatabaseRefused as error:
             if len(tasks) == 1:
                 # If it is the database that is wrong, keeping the letter fails too and the task stays where it is.
-                ((_, payload),) = tasks.values()
-                letters.append(letter(self._product, payload, code="refused", reason=str(error)))
+                ((task, payload),) = tasks.values()
+                letters.append(letter(self._product, payload, code="refused", reason=str(error), fields=_fields(task)))
                 return {}
         verdicts: dict[str, Verdict] = {}
         for task_id, pair in tasks.items():
             verdicts |= await self._accept({task_id: pair}, letters)
         return verdicts
+
+
+def _fields(task: NewTask) -> dict[str, Any]:
+    return {**task.payload, "request_id": task.request_id}
 
 
 def _bytes(value: Any) -> bytes:

@@ -51,10 +51,25 @@ def parse(product: Product, payload: bytes) -> NewTask:
     return PRODUCTS[product].accept(task)
 
 
-def letter(
-    product: Product, payload: bytes, *, code: str, reason: str, fields: dict[str, Any] | None = None
+def letter(  # noqa: PLR0913  the parts of a letter
+    product: Product,
+    payload: bytes,
+    *,
+    code: str,
+    reason: str,
+    fields: dict[str, Any] | None = None,
+    ends_session: bool = True,
 ) -> DeadLetter:
-    """The dead letter of a payload; it names the session that the payload still names."""
+    """The dead letter of a payload, with the ids that the payload still names.
+
+    Args:
+        product: Whose list the payload was pushed to.
+        payload: As it came.
+        code: What is wrong with it, for programs.
+        reason: The same for operators.
+        fields: What could be read of it.
+        ends_session: Whether the session that it names fails and is refunded.
+    """
     named = fields or {}
     key = _SESSION_KEYS.get(product)
     session_id = named.get(key) if key else None
@@ -72,7 +87,7 @@ def letter(
         task_id=_word(named.get("task_id") or named.get("job_id")),
         session_id=_word(session_id),
         request_id=_word(named.get("request_id")),
-        message=SESSION_MESSAGE,
+        message=SESSION_MESSAGE if ends_session else None,
     )
 
 

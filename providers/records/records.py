@@ -7,6 +7,7 @@ from typing import Any
 
 from providers.records.base import Rpc
 from providers.records.deliveries import Deliveries
+from providers.records.operators import Operators
 from providers.records.sessions import Sessions
 from schemas.common import JobState, Product
 from schemas.job import Failure
@@ -27,6 +28,8 @@ class Records:
         self.deliveries = Deliveries(rpc)
         #: Orders over HTTP and what is read there, through the same connections.
         self.sessions = Sessions(rpc)
+        #: What operators do by hand, through the same connections.
+        self.operators = Operators(rpc)
 
     async def aclose(self) -> None:
         """Give back connections."""
@@ -190,6 +193,11 @@ class Records:
     async def letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
         """The newest dead letters, or the one with that id."""
         found = await self._rpc.call("darkroom_letters", p_id=letter_id, p_limit=limit)
+        return [DeadLetter.model_validate(row) for row in found]
+
+    async def letters_of(self, identifier: str) -> Sequence[DeadLetter]:
+        """The newest dead letters that name a task or session of that id."""
+        found = await self._rpc.call("darkroom_letters_of", p_id=identifier)
         return [DeadLetter.model_validate(row) for row in found]
 
     async def drop_letter(self, letter_id: int) -> bool:

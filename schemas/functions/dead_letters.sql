@@ -15,7 +15,8 @@ begin
     insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete, task_id, session_id)
     values (v_letter.list, v_letter.code, v_letter.reason, v_letter.payload, v_letter.encoding, v_letter.complete,
             v_letter.task_id, v_letter.session_id);
-    if v_letter.session_id is not null then
+    -- Without a message the session is left alone: it belongs to another owner than the payload says.
+    if v_letter.session_id is not null and v_letter.message is not null then
       v_refunded := v_refunded + (darkroom_fail_session(
         v_letter.product, v_letter.channel, v_letter.session_id, v_letter.message, v_letter.request_id)
         ->> 'refunded')::integer;
@@ -29,6 +30,13 @@ create or replace function darkroom_letters(p_id bigint, p_limit integer) return
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
     select * from darkroom_dead_letters where p_id is null or id = p_id order by id desc limit p_limit) l
+$$;
+
+-- The newest dead letters that name a task or session of that id.
+create or replace function darkroom_letters_of(p_id text) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
+    select * from darkroom_dead_letters where task_id = p_id or session_id = p_id order by id desc limit 20) l
 $$;
 
 create or replace function darkroom_drop_letter(p_id bigint) returns boolean

@@ -69,13 +69,21 @@ language sql stable security definer set search_path = public, extensions, pg_te
               else p_id end
 $$;
 
--- Inserts a row given as an object into a table of others, in its columns' own types and an enum's own case.
+-- Inserts a row given as an object into a table of others, in its columns' own types and an enum's own case. Columns
+-- that the other side's ORM fills (`id`, `created_at`, `updated_at`: not null, without a default) are filled here.
 create or replace function darkroom_insert(p_table text, p_row jsonb) returns void
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_columns text;
   v_values text;
 begin
+  select coalesce(jsonb_object_agg(a.attname, case when a.attname = 'id' then gen_random_uuid()::text else now()::text end),
+                  '{}') || p_row
+    into p_row
+    from pg_attribute a
+   where a.attrelid = to_regclass(quote_ident(p_table)) and a.attnotnull and not a.atthasdef and a.attidentity = ''
+     and (a.attname in ('created_at', 'updated_at')
+          or a.attname = 'id' and format_type(a.atttypid, null) in ('uuid', 'text', 'character varying'));
   select string_agg(format('%I', r.key), ', ' order by r.key),
          string_agg(format('%L', coalesce(e.enumlabel::text, r.value)), ', ' order by r.key)
     into v_columns, v_values

@@ -13,6 +13,7 @@ from providers.records import Records
 from providers.records.base import DatabaseRefused
 from schemas.common import JobState, Product
 from schemas.records import Completion, DeadLetter, JobRow, NewTask, Replay, Settlement, Verdict
+from tests.contracts.operators import OperatorContract
 from tests.contracts.records_world import FAILURE, LEASE_S, World, avatar, images, tryon
 
 if TYPE_CHECKING:
@@ -342,7 +343,7 @@ class RefusalContract:
     async def test_a_missing_function_names_the_migration_to_apply(self, records: Records, world: World) -> None:
         world.connection.execute("alter function darkroom_counts rename to darkroom_moved")
         try:
-            with pytest.raises(DatabaseRefused, match=r"`python manage.py migrate` \(0004_lifecycle.sql\)") as refused:
+            with pytest.raises(DatabaseRefused, match=r"manage.py migrate` \(functions/reading.sql\)") as refused:
                 await records.counts()
         finally:
             world.connection.execute("alter function darkroom_moved rename to darkroom_counts")
@@ -362,5 +363,6 @@ class RecordsContract(
     MoneyContract,
     LostTaskContract,
     RefusalContract,
+    OperatorContract,
 ):
     """All of it."""

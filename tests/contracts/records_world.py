@@ -42,6 +42,9 @@ class World:
         self.connection.execute("insert into store_credits (store_id, balance) values (%s, %s)", [store_id, balance])
         return store_id
 
+    def workspace(self) -> str:
+        return str(uuid.uuid4())
+
     def balance(self, user_id: str) -> int:
         return int(self.one("select balance from user_credits where user_id::text = %s", user_id))
 

@@ -17,8 +17,10 @@ from commands.local_supabase.database import SETUP, prepare
 from providers.records import PostgresRpc, Records, Rpc
 from providers.records.base import DatabaseRefused
 from providers.records.migrate import SCHEMAS, migrate, migrations, script
+from providers.records.operators import Grant, Granted, NewSession
 from providers.records.supabase import SupabaseRpc
 from schemas.records import Settlement, Verdict
+from tests.contracts.operators import add, new_session
 from tests.contracts.records import RecordsContract, complete, start
 from tests.contracts.records_world import FAILURE, LEASE_S, World, images, tryon
 from tests.integration.providers.records.catalog import catalog
@@ -50,6 +52,9 @@ class FieldWorld(World):
         store_id = str(self.one("insert into stores default values returning id"))
         self.connection.execute("insert into store_credits (store_id, balance) values (%s, %s)", [store_id, balance])
         return store_id
+
+    def workspace(self) -> str:
+        return str(self.one("insert into workspaces default values returning id"))
 
     def image_job(self, workspace_id: str) -> str:
         self.connection.execute("insert into workspaces values (%s) on conflict do nothing", [workspace_id])
@@ -307,6 +312,28 @@ class FieldContract(RecordsContract):
         (row,) = await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S)
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
         assert world.balance(user) == 1
+
+    async def test_an_owner_that_does_not_exist_gets_neither_session_nor_credits(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        for owner in ("anna", str(uuid.uuid4())):
+            assert await new_session(records, owner, str(uuid.uuid4())) is NewSession.UNKNOWN_ID
+            assert await add(records, owner, 1) == Granted(outcome=Grant.UNKNOWN_ID, balance=0)
+        assert world.one("select count(*) from user_credits") == 0
+
+    async def test_a_ledger_that_takes_no_known_word_leaves_the_balance(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        user = world.user(3)
+        with world.connection.transaction():
+            world.connection.execute(
+                "alter table credit_transactions add constraint odd check (type = 'odd') not valid"
+            )
+        try:
+            assert await add(records, user, 1) == Granted(outcome=Grant.NO_TYPE, balance=0)
+        finally:
+            world.connection.execute("alter table credit_transactions drop constraint odd")
+        assert world.balance(user) == 3
 
     async def test_a_message_takes_the_case_of_its_columns(self, rpc: Rpc, world: FieldWorld) -> None:
         message = {"user_id": world.user(0), "channel": "web", "role": "assistant", "content": "[PHOTO]x[/PHOTO]"}
