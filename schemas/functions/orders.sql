@@ -1,5 +1,19 @@
 -- Orders over HTTP: charge, session and request in one transaction.
 
+-- Whether the credits of this payer are kept at all.
+create or replace function darkroom_payer_exists(p_channel text, p_payer_id text) returns boolean
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table text := case when p_channel = 'b2b' then 'store_credits' else 'user_credits' end;
+  v_column text := case when p_channel = 'b2b' then 'store_id' else 'user_id' end;
+  v_exists boolean := false;
+begin
+  if darkroom_fits(v_table, v_column, p_payer_id) then
+    execute format('select exists (select from %I where %I = %L)', v_table, v_column, p_payer_id) into v_exists;
+  end if;
+  return v_exists;
+end $$;
+
 -- Takes an order: remembers it, charges it and creates its session, or none of these. Returns `{outcome}`: created,
 -- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer`,
 -- no_credits with the `balance`, unknown_id where an id names nothing in this database.
@@ -9,9 +23,11 @@ declare
   v_new darkroom_requests;
   v_old darkroom_requests;
   v_table darkroom_session_tables;
+  v_payer text;
 begin
   v_new := jsonb_populate_record(null::darkroom_requests, p_request || '{"ended": false}');
   v_new.created_at := now();
+  v_payer := case when v_new.channel = 'b2b' then v_new.owner_id else coalesce(v_new.user_id, v_new.owner_id) end;
   loop
     insert into darkroom_requests select v_new.* on conflict (client, idempotency_key) do nothing;
     exit when found;
@@ -26,9 +42,7 @@ begin
   if not darkroom_charge(v_new.product, v_new.channel, v_new.session_id, v_new.owner_id, v_new.user_id,
                          v_new.request_id, 1, p_price, 'Generation') then
     delete from darkroom_requests where task_id = v_new.task_id;
-    return jsonb_build_object('outcome', 'no_credits', 'balance', darkroom_balance(
-      v_new.channel, case when v_new.channel = 'b2b' then v_new.owner_id
-                          else coalesce(v_new.user_id, v_new.owner_id) end));
+    return jsonb_build_object('outcome', 'no_credits', 'balance', darkroom_balance(v_new.channel, v_payer));
   end if;
 
   select * into v_table from darkroom_session_tables where product = v_new.product and channel = v_new.channel;
@@ -45,14 +59,22 @@ begin
          and (r.ended or exists (select from darkroom_jobs j where j.task_id = r.task_id))
        order by r.created_at limit 1000 for update skip locked);
   end if;
+  -- A reference that the database checks at commit is checked here, where its violation can still be answered.
+  set constraints all immediate;
   return jsonb_build_object('outcome', 'created');
 exception
-  when invalid_text_representation or foreign_key_violation then
+  when invalid_text_representation or numeric_value_out_of_range or foreign_key_violation then
+    return jsonb_build_object('outcome', 'unknown_id');
+  when raise_exception or no_data_found then
+    -- Some databases' credit functions raise for an unknown payer; for a known one it is another fault.
+    if darkroom_payer_exists(v_new.channel, v_payer) then
+      raise;
+    end if;
     return jsonb_build_object('outcome', 'unknown_id');
 end $$;
 
--- Undoes an order whose task could not be pushed: the session fails and the charge is given back. Returns ended, or
--- accepted if the task arrived after all and runs. Its idempotency key is free again.
+-- Undoes an order whose task could not be pushed: the session fails, the charge is given back and the idempotency key
+-- is free again. Returns ended, or accepted (and changes nothing) if the task arrived after all.
 create or replace function darkroom_unproduce(p_task_id text, p_message text) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -71,6 +93,10 @@ begin
     v_moved := darkroom_move_session(
       v_request.product, v_request.channel, v_request.session_id, array['queued', 'pending'], 'failed',
       jsonb_build_object('error_message', p_message, 'completed_at', now()));
+    -- The session was locked by a dispatch that has committed since: the task runs.
+    if not v_moved and exists (select from darkroom_jobs where task_id = p_task_id) then
+      return 'accepted';
+    end if;
   else
     -- The job row is the only state: with it in place, a push that arrives late is known already and not run.
     insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, state,

@@ -1,0 +1,79 @@
+"""Orders for users that the database does not know, in databases of different make."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from tests.integration.http.conftest import give_credits
+
+pytestmark = pytest.mark.usefixtures("flush_redis")
+
+
+def order(client: httpx.Client, user_id: str) -> httpx.Response:
+    return client.post(
+        "/generations", json={"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg"}
+    )
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, str]:
+    return {"API_TOKEN": "all-scopes"}
+
+
+@pytest.fixture
+def client(service: Any) -> httpx.Client:
+    found: httpx.Client = service.client("all-scopes")
+    return found
+
+
+def unknown(answer: httpx.Response) -> bool:
+    return (answer.status_code, answer.json()["code"]) == (422, "unknown_id")
+
+
+@pytest.mark.parametrize("deferred", ["", "deferrable initially deferred"], ids=["at once", "at commit"])
+def test_a_session_that_refers_to_no_user_is_422(
+    client: httpx.Client, database: psycopg.Connection[Any], deferred: str
+) -> None:
+    user_id = str(uuid.uuid4())
+    give_credits(database, user_id, 1)
+    database.execute("create table users (id text primary key)")
+    database.execute(
+        "alter table generation_sessions add constraint of_user foreign key (user_id) references users (id)"
+        f" {deferred} not valid"
+    )
+    answer = order(client, user_id)
+    database.execute("drop table users cascade")
+    assert unknown(answer)
+    row = database.execute("select balance from user_credits where user_id = %s", [user_id]).fetchone()
+    assert row == (1,)
+
+
+def test_a_credit_function_that_raises_for_an_unknown_user_is_422_and_other_errors_are_not(
+    client: httpx.Client, database: psycopg.Connection[Any]
+) -> None:
+    known = str(uuid.uuid4())
+    give_credits(database, known, 1)
+    database.execute("alter function deduct_credits(text, integer, text) rename to kept_deduct_credits")
+    database.execute(
+        "create function deduct_credits(p_user_id text, p_amount integer, p_description text) returns boolean"
+        " language plpgsql as $$ begin raise exception 'User not found'; end $$"
+    )
+    answer, fault = order(client, str(uuid.uuid4())), order(client, known)
+    database.execute("drop function deduct_credits(text, integer, text)")
+    database.execute("alter function kept_deduct_credits(text, integer, text) rename to deduct_credits")
+    assert unknown(answer)
+    assert fault.status_code == 500
+
+
+def test_an_id_of_another_type_than_the_users_is_422(client: httpx.Client, database: psycopg.Connection[Any]) -> None:
+    database.execute("alter table generation_sessions alter column user_id type integer using 0")
+    give_credits(database, "many", 1)
+    give_credits(database, "99999999999", 1)
+    answers = [order(client, "many"), order(client, "99999999999")]
+    database.execute("alter table generation_sessions alter column user_id type text")
+    assert [unknown(answer) for answer in answers] == [True, True]
