@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     cors_origins: Words = Field((), description="origins that browsers may call from")
     host: str = Field("127.0.0.1", description="address the HTTP service binds to")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port the HTTP service binds to")
-    public_url: str | None = Field(None, description="how the HTTP service is reached from outside, for links")
+    public_url: str | None = Field(None, description="address that links start with; that of HOST and PORT if unset")
     http_max_body_bytes: Positive = Field(1_000_000, description="largest HTTP body but for pictures")
 
     pose_model_path: Path | None = Field(None, description="a pose landmarker bundle to use")
@@ -180,6 +180,15 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="JSON, or colours on a terminal")
+
+    @property
+    def base_url(self) -> str:
+        """The address that links to the HTTP service start with: PUBLIC_URL, else that of HOST and PORT."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        # "All interfaces" is no address to go to.
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  compared, not bound to
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @field_validator(
         "tryon_providers", "avatar_providers", "images_providers", "provider_rpm", "provider_concurrency",

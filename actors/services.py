@@ -133,7 +133,7 @@ def make_storage(settings: Settings) -> Storage:
     return LocalStorage(
         settings.data_dir / "storage",
         signing_key(settings.data_dir, key),
-        settings.public_url or f"http://{settings.host}:{settings.port}",
+        settings.base_url,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from schemas.common import Frozen, Id, Payload, Prompt, Url
+from schemas.common import Frozen, Id, JobState, Payload, Prompt, Url
 from schemas.progress import Progress
 from schemas.tasks import MAX_INPUTS, MAX_PICTURES, AvatarChannel, Style
 from schemas.tasks import Avatar as AvatarFields
@@ -174,8 +174,11 @@ class Session(BaseModel):
     store_id: str | None = None
     status: SessionStatus
     error_message: str | None = None
-    generated_image_url: str | None = None
-    credits_used: int | None = None
+    generated_image_url: str | None = Field(None, description="A link for a few hours; ask again for a fresh one")
+    state: JobState = Field(description="As on the command line; tells `cancelled` from `failed`")
+    code: str | None = Field(None, description="Why it failed, for programs; `cancelled` if it was cancelled")
+    credits_used: int | None = Field(None, description="What was charged")
+    refunded: int = Field(0, description="Credits of that which were given back")
     input_tokens: int | None = None
     output_tokens: int | None = None
     processing_time_ms: int | None = None
@@ -204,6 +207,7 @@ class Stats(Frozen):
 class TaskState(Progress):
     """The latest state of a task, as the last event of its progress said it."""
 
+    state: JobState = Field(description="As on the command line; tells `cancelled` from `failed`")
     events_url: str | None = Field(None, description="Its progress as server-sent events; signed, for an hour")
 
 

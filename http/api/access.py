@@ -12,6 +12,7 @@ from typing import Any
 
 from falcon.asgi import Request, Response
 
+from api.addresses import Addresses
 from api.operations import Described, Operation, Scope
 from api.problems import Problem
 from api.tickets import Tickets
@@ -87,12 +88,17 @@ class AccessMiddleware:
     """Finds out who calls, refuses who may not, and counts the calls of each token."""
 
     def __init__(
-        self, tokens: Tokens, tickets: Tickets, limit: RateLimit, *, open_paths: Iterable[str], origins: Iterable[str]
+        self,
+        tokens: Tokens,
+        tickets: Tickets,
+        limit: RateLimit,
+        addresses: Addresses,
+        *,
+        open_paths: Iterable[str],
     ) -> None:
-        """Guard with `tokens`, except for `open_paths`; browsers may call from `origins`."""
-        self._tokens, self._tickets, self._limit = tokens, tickets, limit
+        """Guard with `tokens`, except for `open_paths`; without tokens pages of `addresses` may call."""
+        self._tokens, self._tickets, self._limit, self._addresses = tokens, tickets, limit, addresses
         self._open = frozenset(open_paths)
-        self._origins = frozenset(origins)
 
     async def process_resource(self, req: Request, _: Response, resource: Described, params: dict[str, Any]) -> None:
         """Let the call through with `req.context.principal` set, or refuse it."""
@@ -132,9 +138,10 @@ class AccessMiddleware:
         return ANYBODY if req.path in self._open else None
 
     def _refuse_other_sites(self, req: Request) -> None:
-        # Without tokens everybody on this machine may call, and so could any web page that a browser here has open.
+        # Without tokens everybody on this machine may call, and so could any web page that a browser here has open. The
+        # Host header is no proof: a page's own name may be made to resolve to this machine.
         origin = req.get_header("Origin")
-        if req.method == "POST" and origin and origin != req.prefix and origin not in self._origins:
+        if req.method == "POST" and origin and not self._addresses.allows(origin, req):
             raise Problem(HTTPStatus.FORBIDDEN, "origin_refused", "This origin is not among CORS_ORIGINS.")
 
 

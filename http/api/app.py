@@ -23,6 +23,7 @@ from api.photos import Photos
 from api.producing import Producing
 from api.tasks import Task, TaskEvents
 from providers import logs
+from providers.storage.local import LocalStorage
 from settings import load
 
 #: What a body of parts adds to the picture in it, bytes.
@@ -51,7 +52,13 @@ def create_app(deps: Dependencies) -> Edge:
     """The ASGI application over `deps`, which it closes when it ends."""
     middleware: list[Any] = [  # of several kinds, by what they define
         HeadersMiddleware(https=(deps.public_url or "").startswith("https://")),
-        AccessMiddleware(deps.tokens, deps.tickets, deps.limit, open_paths=deps.open_paths, origins=deps.cors_origins),
+        AccessMiddleware(
+            deps.tokens,
+            deps.tickets,
+            deps.limit,
+            deps.addresses,
+            open_paths=deps.open_paths,
+        ),
         Lifespan(deps),
     ]
     if deps.cors_origins:
@@ -76,16 +83,16 @@ def from_settings() -> Edge:
 
 
 def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
-    producing = Producing(deps.sessions, deps.producer, deps.tickets, deps.public_url)
+    producing = Producing(deps.sessions, deps.producer, deps.tickets, deps.addresses)
     checks = Checks(deps.sessions, deps.client, lambda: deps.sizing.loaded)
     openapi, docs = OpenApi(), Docs()
     routes: list[tuple[str, Described]] = [
-        ("/generations", Generations(producing, deps.sessions)),
+        ("/generations", Generations(producing, deps.sessions, deps.pictures)),
         ("/generations/stats", GenerationStats(deps.sessions)),
-        ("/generations/{session_id}", Generation(deps.sessions)),
+        ("/generations/{session_id}", Generation(deps.sessions, deps.pictures)),
         ("/photos", Photos(producing, deps.avatar_price)),
         ("/images", Images(producing, deps.images_price)),
-        ("/tasks/{task_id}", Task(deps.states, deps.tickets, deps.public_url)),
+        ("/tasks/{task_id}", Task(deps.states, deps.tickets, deps.addresses)),
         ("/tasks/{task_id}/events", TaskEvents(deps.hub, deps.states)),
         ("/health", HealthResource(checks)),
         ("/health/live", Live()),
@@ -95,7 +102,7 @@ def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
         ("/openapi.json", openapi),
         ("/docs", docs),
     ]
-    if deps.storage is not None:
+    if isinstance(deps.storage, LocalStorage):
         routes.append(("/files/{bucket}/{path:path}", Files(deps.storage)))
     openapi.describe(routes, server=deps.public_url or "/")
     docs.describe(openapi.document)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import redis.asyncio
 
 from api.access import Tokens
+from api.addresses import Addresses
 from api.hub import Hub
+from api.picture_links import PictureLinks
 from api.sizing import Sizing, make_sizing
 from api.states import States
 from api.tickets import Tickets
@@ -20,6 +22,7 @@ from providers.records.connect import connect_rpc
 from providers.records.sessions import Sessions
 from providers.redis_clients import async_client
 from providers.signing import signing_key
+from providers.storage.base import Storage
 from providers.storage.local import LocalStorage
 from settings import Settings
 
@@ -28,6 +31,8 @@ PUSH_DEADLINE_S = 1.0
 #: For what is read; a push has a deadline of its own, seconds.
 REDIS_TIMEOUT_S = 2.0
 DATABASE_TIMEOUT_S = 5.0
+#: For signing a link, seconds.
+STORAGE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Dependencies:
 
     Attributes:
         listener: The Redis client of the one subscription; its reads have no deadline of their own.
-        storage: The local storage; None where links lead elsewhere.
+        storage: Where finished pictures are.
         avatar_price, images_price: Credits.
         max_body_bytes, max_picture_bytes: The largest body, and the largest that carries a picture.
     """
@@ -53,7 +58,9 @@ class Dependencies:
     hub: Hub
     tokens: Tokens
     tickets: Tickets
-    storage: LocalStorage | None
+    storage: Storage
+    pictures: PictureLinks
+    addresses: Addresses
     avatar_price: int
     images_price: int
     public_url: str | None
@@ -69,6 +76,7 @@ class Dependencies:
         await self.metrics.aclose()
         await self.client.aclose()
         await self.listener.aclose()
+        await self.storage.aclose()
         await self.rpc.aclose()
 
 
@@ -115,7 +123,9 @@ def make_dependencies(settings: Settings) -> Dependencies:
     listener = async_client(redis_url, max_connections=2)
     key = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
     records, metrics = Records(rpc), Metrics(client)
-    states = States(records.sessions, client)
+    storage = _storage(settings, key)
+    pictures = PictureLinks(storage)
+    states = States(records.sessions, client, pictures)
     return Dependencies(
         rpc=rpc,
         records=records,
@@ -129,7 +139,9 @@ def make_dependencies(settings: Settings) -> Dependencies:
         hub=Hub(listener, states.many, metrics),
         tokens=make_tokens(settings),
         tickets=Tickets(key),
-        storage=_storage(settings, key),
+        storage=storage,
+        pictures=pictures,
+        addresses=Addresses(settings.public_url, settings.base_url, settings.cors_origins),
         avatar_price=settings.avatar_price_credits,
         images_price=settings.images_price_credits,
         public_url=settings.public_url,
@@ -141,8 +153,10 @@ def make_dependencies(settings: Settings) -> Dependencies:
     )
 
 
-def _storage(settings: Settings, key: bytes) -> LocalStorage | None:
-    if settings.supabase_url:
-        return None
-    base_url = settings.public_url or f"http://{settings.host}:{settings.port}"
-    return LocalStorage(settings.data_dir / "storage", key, base_url)
+def _storage(settings: Settings, key: bytes) -> Storage:
+    if settings.supabase_url and settings.supabase_service_role_key:
+        from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
+
+        secret = settings.supabase_service_role_key.get_secret_value()
+        return SupabaseStorage(settings.supabase_url, secret, timeout_s=STORAGE_TIMEOUT_S)
+    return LocalStorage(settings.data_dir / "storage", key, settings.base_url)

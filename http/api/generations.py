@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,9 +14,10 @@ from falcon.asgi import Request, Response
 from api import body, cursors, producing
 from api.examples import B2B, B2C
 from api.operations import Operation, Scope
+from api.picture_links import PictureLinks
 from api.problems import Problem
 from api.producing import Producing, Purchase
-from providers.records.sessions import Sessions
+from providers.records.sessions import SessionRow, Sessions, StoredPicture
 from schemas.common import Product
 from schemas.http import GenerationAccepted, GenerationRequest, OwnerQuery, PageQuery, Session, SessionPage, Stats
 from schemas.tasks import TryOnTask
@@ -44,9 +46,9 @@ class Generations:
         ),
     }
 
-    def __init__(self, producing: Producing, sessions: Sessions) -> None:
-        """Order through `producing`, read from `sessions`."""
-        self._producing, self._sessions = producing, sessions
+    def __init__(self, producing: Producing, sessions: Sessions, pictures: PictureLinks) -> None:
+        """Order through `producing`, read from `sessions`; links to `pictures` are signed for each answer."""
+        self._producing, self._sessions, self._pictures = producing, sessions, pictures
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Order a try-on."""
@@ -68,8 +70,8 @@ class Generations:
         )
         items, more = rows[: query.limit], len(rows) > query.limit
         cursor = cursors.encode(items[-1].at, items[-1].session_id) if more else None
-        sessions = tuple(Session.model_validate(row.model_dump(exclude={"at"})) for row in items)
-        page = SessionPage(items=sessions, limit=query.limit, next_cursor=cursor)
+        sessions = await asyncio.gather(*(_shown(row, self._pictures) for row in items))
+        page = SessionPage(items=tuple(sessions), limit=query.limit, next_cursor=cursor)
         resp.content_type = "application/json"
         resp.data = page.model_dump_json().encode()
 
@@ -81,9 +83,9 @@ class Generation:
         "GET": Operation("One try-on session.", {200: Session}, scope=Scope.READ, problems=(404, 503))
     }
 
-    def __init__(self, sessions: Sessions) -> None:
-        """Read from `sessions`."""
-        self._sessions = sessions
+    def __init__(self, sessions: Sessions, pictures: PictureLinks) -> None:
+        """Read from `sessions`; links to `pictures` are signed for each answer."""
+        self._sessions, self._pictures = sessions, pictures
 
     async def on_get(self, req: Request, resp: Response, session_id: str) -> None:
         """The session, if the caller may see it."""
@@ -91,7 +93,8 @@ class Generation:
         if found is None:
             raise Problem(HTTPStatus.NOT_FOUND, "session_unknown", "There is no such session.")
         resp.content_type = "application/json"
-        resp.data = Session.model_validate(found.model_dump(exclude={"at"})).model_dump_json().encode()
+        session = await _shown(found, self._pictures)
+        resp.data = session.model_dump_json().encode()
 
 
 class GenerationStats:
@@ -125,6 +128,11 @@ def owner_of(req: Request, query: OwnerQuery) -> str | None:
         req.context.principal.must_own(query.owner_id)
     owner: str | None = query.owner_id or req.context.principal.owner
     return owner
+
+
+async def _shown(row: SessionRow, pictures: PictureLinks) -> Session:
+    picture = StoredPicture(path=row.picture_path, url=row.generated_image_url)
+    return row.shown(await pictures.sign(Product.TRYON, picture))
 
 
 def _purchase(asked: GenerationRequest, request_id: str) -> Purchase:

@@ -14,6 +14,7 @@ from falcon.asgi import Request, Response
 from pydantic import BaseModel
 
 from api.access import Principal
+from api.addresses import Addresses
 from api.operations import Operation
 from api.problems import RETRY_AFTER_S, Problem
 from api.tickets import Tickets
@@ -59,21 +60,27 @@ class Purchase:
     fingerprint_of: BaseModel
     keep_payload: bool = False
 
+    @property
+    def payer_id(self) -> str:
+        """Who pays: a shop for its shoppers, else the user."""
+        return self.owner_id if self.channel == "b2b" else self.user_id or self.owner_id
+
 
 class Producing:
     """What the producing resources share."""
 
-    def __init__(self, sessions: Sessions, producer: AsyncProducer, tickets: Tickets, public_url: str | None) -> None:
-        """Create sessions in `sessions`, push through `producer`; links start with `public_url`, if set."""
+    def __init__(self, sessions: Sessions, producer: AsyncProducer, tickets: Tickets, addresses: Addresses) -> None:
+        """Create sessions in `sessions`, push through `producer`; links start with one of `addresses`."""
         self._sessions, self._producer = sessions, producer
-        self._tickets, self._public_url = tickets, public_url
+        self._tickets, self._addresses = tickets, addresses
 
     async def answer(self, req: Request, resp: Response, purchase: Purchase, operation: Operation) -> None:
         """Take the order and answer 202, or raise the `Problem`."""
         principal: Principal = req.context.principal
-        order = self._order(req, principal, purchase)
+        order = _order(req, principal, purchase)
         # A caller that hangs up must not stop this between the charge and the push.
         answer, replayed = await asyncio.shield(asyncio.ensure_future(self._take(order, purchase)))
+        answer |= self._links(req, answer["task_id"])
         model = operation.answers[202]
         assert isinstance(model, type)  # noqa: S101  each of these calls answers with a model
         resp.status = 202
@@ -83,30 +90,9 @@ class Producing:
         if replayed:
             resp.set_header("Idempotency-Replayed", "true")
 
-    def _order(self, req: Request, principal: Principal, purchase: Purchase) -> Order:
-        task_id = purchase.task.task_id
-        base = (self._public_url or req.prefix).rstrip("/")
-        links = {
-            "status_url": f"{base}/tasks/{task_id}",
-            "events_url": base + self._tickets.events_path(task_id),
-            "credits_used": purchase.price,
-            "request_id": req.context.request_id,
-        }
-        text = f"{purchase.product}\n{purchase.fingerprint_of.model_dump_json()}"
-        return Order(
-            task_id=task_id,
-            client=principal.name,
-            idempotency_key=_key(req),
-            fingerprint=hashlib.sha256(text.encode()).hexdigest(),
-            product=purchase.product,
-            channel=purchase.channel,
-            session_id=purchase.session_id,
-            owner_id=purchase.owner_id,
-            user_id=purchase.user_id,
-            request_id=req.context.request_id,
-            payload=purchase.task.model_dump(mode="json", exclude_none=True) if purchase.keep_payload else None,
-            answer=purchase.answer | links,
-        )
+    def _links(self, req: Request, task_id: str) -> dict[str, str]:
+        base = self._addresses.base(req)
+        return {"status_url": f"{base}/tasks/{task_id}", "events_url": base + self._tickets.events_path(task_id)}
 
     async def _take(self, order: Order, purchase: Purchase) -> tuple[dict[str, Any], bool]:
         ordered = await self._sessions.produce(order, purchase.session, purchase.price)
@@ -115,7 +101,7 @@ class Producing:
             return order.answer, False
         if ordered.outcome is Outcome.REPLAYED and ordered.answer is not None:
             return ordered.answer, True
-        raise _refusal(ordered.outcome, ordered.balance, purchase.price)
+        raise _refusal(ordered.outcome, ordered.balance, purchase)
 
     async def _push(self, order: Order, purchase: Purchase) -> None:
         try:
@@ -131,12 +117,35 @@ class Producing:
                 ) from error
 
 
-def _refusal(outcome: Outcome, balance: int, price: int) -> Problem:
+def _order(req: Request, principal: Principal, purchase: Purchase) -> Order:
+    text = f"{purchase.product}\n{purchase.fingerprint_of.model_dump_json()}"
+    return Order(
+        task_id=purchase.task.task_id,
+        client=principal.name,
+        idempotency_key=_key(req),
+        fingerprint=hashlib.sha256(text.encode()).hexdigest(),
+        product=purchase.product,
+        channel=purchase.channel,
+        session_id=purchase.session_id,
+        owner_id=purchase.owner_id,
+        user_id=purchase.user_id,
+        request_id=req.context.request_id,
+        payload=purchase.task.model_dump(mode="json", exclude_none=True) if purchase.keep_payload else None,
+        # Links expire and are signed anew for each answer.
+        answer=purchase.answer | {"credits_used": purchase.price, "request_id": req.context.request_id},
+    )
+
+
+def _refusal(outcome: Outcome, balance: int, purchase: Purchase) -> Problem:
     if outcome is Outcome.NO_CREDITS:
-        detail = f"Not enough credits: this costs {price}, the balance is {balance}."
+        price = purchase.price
+        detail = (
+            f"Not enough credits: this costs {price}, the balance is {balance}. "
+            f"Operators add credits with `python manage.py credits add {purchase.payer_id}`."
+        )
         return Problem(HTTPStatus.PAYMENT_REQUIRED, "no_credits", detail, balance=balance, price=price)
     if outcome is Outcome.UNKNOWN_ID:
-        detail = "One of the ids in this request names nothing here."
+        detail = "An id in this request does not exist."
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_id", detail)
     detail = "This Idempotency-Key was used for another request."
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)

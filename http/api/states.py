@@ -9,19 +9,29 @@ import redis.asyncio
 import redis.exceptions
 from pydantic import ValidationError
 
+from api.picture_links import PictureLinks
 from providers.records.sessions import Sessions, TaskFacts
 from schemas import keys
 from schemas.common import JobState
 from schemas.errors import Unavailable
 from schemas.progress import Progress, Status
 
+_JOB_STATES = {
+    Status.PENDING: JobState.WAITING,
+    Status.PROCESSING: JobState.RUNNING,
+    Status.COMPLETED: JobState.COMPLETED,
+    Status.FAILED: JobState.FAILED,
+}
+#: The codes of jobs that ended because their session was ended by others.
+_CANCELLED = frozenset({"cancelled", "session_ended"})
+
 
 class States:
     """Reads states of tasks from the database and from Redis; either may be away."""
 
-    def __init__(self, sessions: Sessions, client: redis.asyncio.Redis) -> None:
-        """Read from `sessions` and `client`, which belong to somebody else."""
-        self._sessions, self._client = sessions, client
+    def __init__(self, sessions: Sessions, client: redis.asyncio.Redis, pictures: PictureLinks) -> None:
+        """Read from `sessions` and `client`, which belong to the caller; links to `pictures` are signed anew."""
+        self._sessions, self._client, self._pictures = sessions, client, pictures
 
     async def of(self, task_id: str, owner: str | None) -> Progress | None:
         """The state of one task, if `owner` (None: anybody) may see it. Raises as `many`."""
@@ -44,8 +54,18 @@ class States:
             if not isinstance(events, Unavailable):
                 raise events
             events = {}
-        mine = {task_id: fact for task_id, fact in facts.items() if owner in {None, fact.owner_id, fact.user_id}}
-        return {task_id: merge(fact, events.get(task_id)) for task_id, fact in mine.items()}
+        # A task without a row was refused before anybody knew its owner: its events are for those who may see all.
+        found = {} if owner is not None else {name: event for name, event in events.items() if name not in facts}
+        for task_id, fact in facts.items():
+            if owner in {None, fact.owner_id, fact.user_id}:
+                found[task_id] = await self._with_fresh_links(fact, merge(fact, events.get(task_id)))
+        return found
+
+    async def _with_fresh_links(self, facts: TaskFacts, state: Progress) -> Progress:
+        if facts.product is None or state.status is not Status.COMPLETED or not facts.pictures:
+            return state
+        urls = await self._pictures.sign_all(facts.product, facts.pictures)
+        return state.model_copy(update={"result_urls": urls})
 
     async def _events(self, task_ids: list[str]) -> dict[str, Progress]:
         pipeline = self._client.pipeline(transaction=False)
@@ -65,14 +85,19 @@ def merge(facts: TaskFacts, event: Progress | None) -> Progress:
     common = {"task_id": facts.task_id, "session_id": facts.session_id, "run": facts.run, "attempt": facts.token}
     at = facts.finished_at.timestamp() if facts.finished_at else 0.0
     if facts.state is JobState.COMPLETED:
-        pictures = (facts.outcome or {}).get("pictures", [])
-        urls = tuple(picture["url"] for picture in pictures if picture.get("url"))
-        return Progress(status=Status.COMPLETED, progress=100, message="Completed", result_urls=urls, at=at, **common)
+        return Progress(status=Status.COMPLETED, progress=100, message="Completed", at=at, **common)
     if facts.state.terminal:
         failure = facts.failure or {}
         message, code = failure.get("message") or "Cancelled", failure.get("code")
         return Progress(status=Status.FAILED, progress=0, message=message, code=code, at=at, **common)
     return Progress(status=Status.PENDING, progress=0, message="Queued", **common)
+
+
+def job_state(progress: Progress) -> JobState:
+    """Return the word that the command line has for a state."""
+    if progress.status is Status.FAILED and progress.code in _CANCELLED:
+        return JobState.CANCELLED
+    return _JOB_STATES[progress.status]
 
 
 def _parsed(texts: Mapping[str, bytes | None]) -> dict[str, Progress]:

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from falcon.asgi import Request, Response
 
+from api.addresses import Addresses
 from api.frames import event_id, frame
 from api.hub import Hub
 from api.operations import Media, Operation, Scope
 from api.problems import Problem
-from api.states import States
+from api.states import States, job_state
 from api.tickets import Tickets
 from schemas.http import TaskState
 from schemas.progress import Progress
@@ -27,15 +28,15 @@ class Task:
         "GET": Operation("The latest state of a task.", {200: TaskState}, scope=Scope.READ, problems=(404, 503))
     }
 
-    def __init__(self, states: States, tickets: Tickets, public_url: str | None) -> None:
-        """Read from `states`; links start with `public_url`, if set."""
-        self._states, self._tickets, self._public_url = states, tickets, public_url
+    def __init__(self, states: States, tickets: Tickets, addresses: Addresses) -> None:
+        """Read from `states`; links start with one of `addresses`."""
+        self._states, self._tickets, self._addresses = states, tickets, addresses
 
     async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
         """The state, if the caller may see it."""
         state = await _state(self._states, req, task_id)
-        events_url = (self._public_url or req.prefix).rstrip("/") + self._tickets.events_path(task_id)
-        answer = TaskState(**state.model_dump(), events_url=events_url)
+        events_url = self._addresses.base(req) + self._tickets.events_path(task_id)
+        answer = TaskState(**state.model_dump(), state=job_state(state), events_url=events_url)
         resp.content_type = "application/json"
         resp.data = answer.model_dump_json(exclude_none=True).encode()
 

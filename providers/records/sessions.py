@@ -9,7 +9,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from providers.records.base import Rpc
 from schemas.common import JobState, Product
+from schemas.errors import Cancelled
 from schemas.http import Session, Stats
+
+#: The state of a session's job, by the status of the session.
+_STATES = {"queued": JobState.WAITING, "processing": JobState.RUNNING, "completed": JobState.COMPLETED}
 
 
 class Outcome(StrEnum):
@@ -29,7 +33,7 @@ class Order(BaseModel):
         client: The name of the token; idempotency keys are its own.
         fingerprint: Tells whether a repeated call asks for the same.
         payload: The task, for products without a session table.
-        answer: What the caller is told, now and when it asks again.
+        answer: What the caller is told, now and when it asks again, without links: they are signed at each answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,15 +62,34 @@ class Ordered(BaseModel):
     balance: int = 0
 
 
+class StoredPicture(BaseModel):
+    """Where a finished picture is.
+
+    Attributes:
+        path: The path inside its product's bucket; None for a picture that Darkroom did not store.
+        url: The link that was signed when it was made, dead after some hours.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str | None = None
+    url: str | None = None
+
+
 class TaskFacts(BaseModel):
-    """What the database knows of a task."""
+    """What the database knows of a task.
+
+    Attributes:
+        product: None for a payload that could not be used.
+        owner_id: None for a payload that could not be used.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     task_id: str
-    product: Product
+    product: Product | None
     session_id: str
-    owner_id: str
+    owner_id: str | None
     user_id: str | None = None
     state: JobState
     run: int
@@ -75,11 +98,27 @@ class TaskFacts(BaseModel):
     failure: dict[str, Any] | None = None
     finished_at: AwareDatetime | None = None
 
+    @property
+    def pictures(self) -> tuple[StoredPicture, ...]:
+        """The pictures of a completed task."""
+        return tuple(StoredPicture.model_validate(item) for item in (self.outcome or {}).get("pictures", ()))
+
 
 class SessionRow(Session):
-    """A session with its place in the order of pages."""
+    """A session as it is stored.
+
+    Attributes:
+        at: Its position in the order of pages.
+        picture_path: The path of its picture inside the bucket; None if Darkroom did not store one.
+    """
 
     at: str
+    picture_path: str | None = None
+
+    def shown(self, generated_image_url: str | None) -> Session:
+        """Return the session as callers see it, with a fresh link to its picture."""
+        fields = self.model_dump(exclude={"at", "picture_path"})
+        return Session.model_validate(fields | {"generated_image_url": generated_image_url})
 
 
 class Sessions:
@@ -109,7 +148,7 @@ class Sessions:
         found = await self._rpc.call("darkroom_tasks", p_task_ids=task_ids)
         return {task_id: TaskFacts.model_validate(facts) for task_id, facts in found.items()}
 
-    async def find(self, session_id: str, owner_id: str | None) -> Session | None:
+    async def find(self, session_id: str, owner_id: str | None) -> SessionRow | None:
         """One session, if it belongs to `owner_id` (None: to anybody)."""
         rows = await self._select(session_id=session_id, owner_id=owner_id, limit=1)
         return rows[0] if rows else None
@@ -144,7 +183,16 @@ class Sessions:
 
 
 def _session(row: dict[str, Any]) -> SessionRow:
-    status = str(row["status"]).lower()
+    word = str(row["status"]).lower()
+    status = "queued" if word == "pending" else word
+    fields = row | {"session_id": row["id"], "status": status}
+    if status != "failed":
+        return SessionRow.model_validate(fields | {"state": _STATES.get(status), "code": None})
+    code = row["failure_code"]
+    if code is None and row.get("error_message") == Cancelled().public_message:
+        # A session that was cancelled before its task arrived has no job that could tell.
+        code = Cancelled.code
+    cancelled = row["job_state"] == JobState.CANCELLED or code == Cancelled.code
     return SessionRow.model_validate(
-        row | {"session_id": row["id"], "status": "queued" if status == "pending" else status}
+        fields | {"state": JobState.CANCELLED if cancelled else JobState.FAILED, "code": code}
     )

@@ -85,7 +85,8 @@ begin
   return v_filter;
 end $$;
 
--- Try-on sessions, newest first: those of `{channel, owner_id, session_id, status}`, after `{after_at, after_id}`, at
+-- Try-on sessions with what their job and the ledger tell (`job_state`, `failure_code`, `picture_path`, `refunded` in the
+-- latest run), newest first: those of `{channel, owner_id, session_id, status}`, after `{after_at, after_id}`, at
 -- most `limit`. The order is stable: two sessions of one moment are ordered by id.
 create or replace function darkroom_sessions(p_query jsonb) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
@@ -103,15 +104,20 @@ begin
     v_filter := darkroom_session_filter(v_table, p_query);
     continue when v_filter is null;
     v_at := case when darkroom_column_type(v_table.table_name, 'created_at') is null
-                 then '''epoch''::timestamptz' else 'created_at' end;
+                 then '''epoch''::timestamptz' else 's.created_at' end;
     if p_query ->> 'after_id' is not null then
       v_filter := v_filter || format(' and (%s, id::text) < (%L::timestamptz, %L)', v_at, p_query ->> 'after_at',
                                      p_query ->> 'after_id');
     end if;
     execute format(
-      'select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object(''channel'', %L, ''at'', %s)), ''[]'')'
-      ' from (select * from %I where %s order by %s desc, id::text desc limit %L) s',
-      v_table.channel, v_at, v_table.table_name, v_filter, v_at, coalesce((p_query ->> 'limit')::integer, 1))
+      'select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('
+      '         ''channel'', %1$L, ''at'', %2$s, ''job_state'', j.state, ''failure_code'', j.failure ->> ''code'','
+      '         ''picture_path'', j.outcome #>> ''{pictures,0,path}'', ''refunded'', coalesce(l.amount, 0))), ''[]'')'
+      ' from (select s.* from %3$I s where %4$s order by %2$s desc, id::text desc limit %5$L) s'
+      ' left join darkroom_jobs j on j.product = %6$L and j.session_id = s.id::text and j.channel = %1$L'
+      ' left join darkroom_ledger l on l.product = %6$L and l.session_id = s.id::text and l.kind = ''refund'''
+      '                            and l.run = coalesce(j.run, 1)',
+      v_table.channel, v_at, v_table.table_name, v_filter, coalesce((p_query ->> 'limit')::integer, 1), v_table.product)
       into v_found;
     v_all := v_all || v_found;
   end loop;

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from api.states import merge
+from api.states import job_state, merge
 from providers.records.sessions import TaskFacts
 from schemas.common import JobState, Product
 from schemas.progress import Progress, Status
@@ -40,3 +40,18 @@ def test_the_end_of_an_earlier_run_is_not_that_of_this_one() -> None:
 def test_a_failure_is_told_in_its_own_words() -> None:
     state = merge(facts(JobState.FAILED, failure={"message": "Rate limit exceeded", "code": "rate_limited"}), None)
     assert (state.message, state.code) == ("Rate limit exceeded", "rate_limited")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state"),
+    [
+        (Status.PENDING, None, JobState.WAITING),
+        (Status.PROCESSING, None, JobState.RUNNING),
+        (Status.COMPLETED, None, JobState.COMPLETED),
+        (Status.FAILED, "rate_limited", JobState.FAILED),
+        (Status.FAILED, "cancelled", JobState.CANCELLED),
+        (Status.FAILED, "session_ended", JobState.CANCELLED),
+    ],
+)
+def test_a_state_has_the_word_that_the_command_line_has(status: Status, code: str | None, state: JobState) -> None:
+    assert job_state(event(status).model_copy(update={"code": code})) is state

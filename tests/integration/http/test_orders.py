@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from tests.integration.http.conftest import Service, balance, give_credits
+
+GENERATIONS = "wearon:tasks:generation"
+pytestmark = pytest.mark.usefixtures("flush_redis")
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, str]:
+    return {"IMAGES_PRICE_CREDITS": "3"}
+
+
+@pytest.fixture
+def shopper(database: psycopg.Connection[Any]) -> str:
+    user_id = str(uuid.uuid4())
+    give_credits(database, user_id, 5)
+    return user_id
+
+
+def b2c(user_id: str, **more: Any) -> dict[str, Any]:
+    return {"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg", **more}
+
+
+def offered(redis_url: str, told: dict[str, Any], shopper: str) -> dict[str, Any]:
+    """The row of the waiting room for the pushed task of an order."""
+    with redis.Redis.from_url(redis_url) as lists:
+        tasks = [json.loads(text) for text in lists.lrange(GENERATIONS, 0, -1)]
+    (payload,) = [task for task in tasks if task["task_id"] == told["task_id"]]
+    return {
+        "task_id": told["task_id"], "product": "tryon", "session_id": told["session_id"], "owner_id": shopper,
+        "user_id": shopper, "channel": "b2c", "request_id": "r", "payload": payload,
+    }  # fmt: skip
+
+
+def wait_for_lock(database: psycopg.Connection[Any], function: str) -> None:
+    deadline = time.monotonic() + 10
+    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like %s"
+    while database.execute(query, [f"select {function}(%"]).fetchone() != (1,):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
+    client: httpx.Client, database: psycopg.Connection[Any], database_url: str, redis_url: str, shopper: str
+) -> None:
+    told = client.post("/generations", json=b2c(shopper), headers={"Idempotency-Key": shopper}).json()
+    answers: list[Any] = []
+
+    def undo() -> None:
+        with psycopg.connect(database_url, autocommit=True) as other:
+            row = other.execute("select darkroom_unproduce(%s, 'Lost')", [told["task_id"]]).fetchone()
+            answers.append(row[0] if row else None)
+
+    with psycopg.connect(database_url) as worker:
+        worker.execute("select darkroom_accept(%s)", [json.dumps([offered(redis_url, told, shopper)])])
+        worker.execute("select darkroom_dispatch(10, 10, 60)")
+        undoing = threading.Thread(target=undo)
+        undoing.start()
+        wait_for_lock(database, "darkroom_unproduce")
+        worker.commit()
+        undoing.join(10)
+    assert answers == ["accepted"]
+    assert balance(database, shopper) == 4
+    again = client.post("/generations", json=b2c(shopper), headers={"Idempotency-Key": shopper})
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json()["task_id"] == told["task_id"]
+    assert client.get(f"/tasks/{told['task_id']}").json()["status"] == "pending"
+
+
+def test_no_signed_link_is_stored_and_a_repeated_answer_gets_fresh_ones(
+    client: httpx.Client, database: psycopg.Connection[Any], shopper: str
+) -> None:
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    first = client.post("/generations", json=b2c(shopper), headers=headers).json()
+    stored = database.execute("select answer::text from darkroom_requests where task_id = %s", [first["task_id"]])
+    assert "http" not in str(stored.fetchone())
+    # An order of an earlier version has an answer with a link that is dead by now.
+    old = json.dumps(first | {"events_url": "http://old.example/tasks/events?expires=1&signature=0"})
+    database.execute("update darkroom_requests set answer = %s where task_id = %s", [old, first["task_id"]])
+    again = client.post("/generations", json=b2c(shopper), headers=headers)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.headers["Location"] == again.json()["status_url"]
+    assert again.json() | {"events_url": ""} == first | {"events_url": ""}
+    with client.stream("GET", again.json()["events_url"], headers={"Authorization": ""}) as events:
+        assert events.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost@evil.example"]
+)
+def test_links_are_not_built_from_a_host_that_only_the_request_names(
+    service: Service, client: httpx.Client, shopper: str, host: str
+) -> None:
+    answer = client.post("/generations", json=b2c(shopper), headers={"Host": host})
+    assert answer.status_code == 202
+    told = answer.json()
+    assert told["status_url"] == f"{service.url}/tasks/{told['task_id']}"
+    assert told["events_url"].startswith(f"{service.url}/tasks/")
+    state = client.get(f"/tasks/{told['task_id']}", headers={"Host": host}).json()
+    assert state["events_url"].startswith(f"{service.url}/tasks/")
+
+
+def test_links_follow_a_port_that_is_forwarded_to_this_machine(client: httpx.Client, shopper: str) -> None:
+    told = client.post("/generations", json=b2c(shopper), headers={"Host": "localhost:3000"}).json()
+    assert told["status_url"] == f"http://localhost:3000/tasks/{told['task_id']}"
+
+
+def test_a_page_whose_name_was_pointed_at_this_machine_may_not_order(client: httpx.Client, shopper: str) -> None:
+    headers = {"Host": "evil.example", "Origin": "http://evil.example"}
+    answer = client.post("/generations", json=b2c(shopper), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
+
+
+def test_without_credits_the_answer_says_how_to_get_some(
+    client: httpx.Client, database: psycopg.Connection[Any], shopper: str
+) -> None:
+    give_credits(database, shopper, 0)
+    answer = client.post("/generations", json=b2c(shopper))
+    assert answer.status_code == 402
+    assert f"`python manage.py credits add {shopper}" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("prompt", ["the text \\u0000 of six characters", "a backslash before it \\\\u0000"])
+def test_a_text_that_only_spells_an_escape_is_ordered_and_accepted(
+    client: httpx.Client, database: psycopg.Connection[Any], redis_url: str, shopper: str, prompt: str
+) -> None:
+    answer = client.post("/generations", json=b2c(shopper, prompt=prompt))
+    assert answer.status_code == 202
+    row = database.execute(
+        "select prompt_system from generation_sessions where id = %s", [answer.json()["session_id"]]
+    ).fetchone()
+    assert row == (prompt,)
+    task = json.dumps([offered(redis_url, answer.json(), shopper)])
+    assert database.execute("select darkroom_accept(%s)", [task]).fetchone() == (
+        {answer.json()["task_id"]: "accepted"},
+    )
+
+
+def test_a_text_with_a_null_character_is_refused(client: httpx.Client, shopper: str) -> None:
+    answer = client.post("/generations", json=b2c(shopper, prompt="a\0b"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/prompt")
