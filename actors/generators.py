@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import redis.asyncio
+import structlog
 
-from providers.images.configured import make_provider
 from providers.images.gate import Gate
 from providers.images.limits import parsed_limits
 from providers.images.model_watch import ModelWatch
-from providers.images.registry import in_mock_mode
+from providers.images.provider_set import make_providers
 from providers.images.router import Router
 from schemas.common import Product
 from settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 class Generators:
     """One router a product; products that name the same provider share it."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
-        """Make the providers that the settings name.
+        """Make the providers that the settings name; one that can't be made takes out itself only.
 
         Raises:
-            Invalid: One of them is unknown or not set up; the message says which.
+            Invalid: A limit or budget can't be read.
         """
-        listed = {
-            Product.TRYON: settings.tryon_providers,
-            Product.AVATAR: settings.avatar_providers,
-            Product.IMAGES: settings.images_providers,
-        }
-        if settings.ai_mock_mode:
-            listed = {product: in_mock_mode(names) for product, names in listed.items()}
-        named = {name for names in listed.values() for name in names}
-        self._providers = {name: make_provider(name, settings) for name in named}
-        self._model_watch = ModelWatch(self._providers.values(), client)
+        self._set = make_providers(settings)
+        self._model_watch = ModelWatch(self._set.providers.values(), client)
         limits = parsed_limits(
             rpm=settings.provider_rpm,
             concurrency=settings.provider_concurrency,
@@ -41,18 +35,32 @@ class Generators:
         self._gate = Gate(client)
         self.routers = {
             product: Router(
-                [self._providers[name] for name in names],
+                self._set.of(product),
                 self._gate,
                 limits=limits,
                 owner_daily_usd=settings.owner_daily_usd,
                 over_budget=settings.budget_policy,
             )
-            for product, names in listed.items()
+            for product in self._set.listed
         }
+
+    @property
+    def served(self) -> frozenset[Product]:
+        """The products that this process can make."""
+        return self._set.served
+
+    def log_faults(self) -> None:
+        """Log why products are off, and why providers are passed over."""
+        for product in self._set.listed:
+            if reason := self._set.reason_off(product):
+                log.warning("product_off", product=product.value, reason=reason)
+                continue
+            for name, why in self._set.passed_over(product).items():
+                log.warning("provider_passed_over", product=product.value, provider=name, reason=why)
 
     def in_flight(self) -> dict[str, int]:
         """This process's calls in flight, by provider."""
-        return dict.fromkeys(self._providers, 0) | self._gate.in_flight()
+        return dict.fromkeys(self._set.providers, 0) | self._gate.in_flight()
 
     def watch_models(self) -> None:
         """Begin to ask the providers once a day how long they offer the models in use."""
@@ -61,6 +69,5 @@ class Generators:
     async def aclose(self) -> None:
         """Give back the providers' connections."""
         await self._model_watch.aclose()
-        for provider in self._providers.values():
-            await provider.aclose()
+        await self._set.aclose()
         await self._gate.aclose()

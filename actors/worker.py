@@ -14,6 +14,7 @@ from dramatiq.logging import get_logger
 from dramatiq.middleware import Middleware
 
 from actors import queues
+from actors.announcer import keep_announcing
 from actors.delivery import make_channels
 from actors.services import Services, make_services, make_sweep
 from pipelines.delivery.courier import Courier
@@ -29,6 +30,7 @@ from providers.metrics import Metrics
 from providers.records import Records
 from providers.records.connect import connect
 from providers.redis_clients import async_client
+from providers.served import ServedProducts
 from schemas.common import Product, StageName
 from schemas.errors import DarkroomError
 from settings import Settings
@@ -58,6 +60,8 @@ class WorkerMiddleware(Middleware):
         self._registry = Registry()
         self._threads: list[LoopThread] = []
         self._consumer = uuid.uuid4().hex
+        #: The products that this worker makes; None if it takes no generations.
+        self._own_products: frozenset[Product] | None = None
 
     def before_worker_boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         """Size the thread pool, start the event loop and the threads that go on whatever the stages do."""
@@ -82,6 +86,10 @@ class WorkerMiddleware(Middleware):
             self._make_services(broker, watch_models=chosen is None or StageName.GENERATE in chosen)
         )
         self._threads = [LoopThread("keeper", self._keep), LoopThread("janitor", lambda stop: self._tidy(broker, stop))]
+        if chosen is None or StageName.GENERATE in chosen:
+            self._own_products = self.services.generators.served
+            self.services.generators.log_faults()
+            self._threads.append(LoopThread("announcer", self._announce))
         if chosen is None or queues.INGEST in chosen:
             self._threads.append(LoopThread("ingest", lambda stop: self._ingest(broker, stop)))
         if chosen is None or StageName.NOTIFY in chosen:
@@ -167,6 +175,13 @@ class WorkerMiddleware(Middleware):
             await records.aclose()
             await client.aclose()
 
+    async def _announce(self, stopped: asyncio.Event) -> None:
+        client = async_client(self._redis_url, max_connections=1)
+        try:
+            await keep_announcing(client, self._consumer, self._own_products or (), stopped)
+        finally:
+            await client.aclose()
+
     async def _ingest(self, broker: Broker, stopped: asyncio.Event) -> None:
         records = self._connect(4)
         client = async_client(self._redis_url, max_connections=16, socket_timeout_s=10.0)
@@ -174,10 +189,12 @@ class WorkerMiddleware(Middleware):
         dispatcher = Dispatcher(
             records, broker, client, metrics, max_in_flight=self._settings.max_in_flight, lease_s=self._settings.lease_s
         )
+        served = ServedProducts(client, self._own_products)
         try:
             async with asyncio.TaskGroup() as tasks:
                 for product in Product:
-                    tasks.create_task(Intake(product, self._consumer, client, records).run(stopped))
+                    intake = Intake(product, self._consumer, client, records, is_served=served.is_served)
+                    tasks.create_task(intake.run(stopped))
                 tasks.create_task(dispatcher.run(stopped))
                 while not stopped.is_set():
                     try:

@@ -23,6 +23,7 @@ from api.photos import Photos
 from api.producing import Producing
 from api.tasks import Task, TaskEvents
 from providers import logs
+from providers.served import ServedProducts
 from providers.storage.local import LocalStorage
 from settings import load
 
@@ -83,7 +84,7 @@ def from_settings() -> Edge:
 
 
 def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
-    producing = Producing(deps.sessions, deps.producer, deps.tickets, deps.addresses)
+    producing = Producing(deps.sessions, deps.producer, ServedProducts(deps.client), deps.tickets, deps.addresses)
     checks = Checks(deps.sessions, deps.client, lambda: deps.sizing.loaded)
     openapi, docs = OpenApi(), Docs()
     routes: list[tuple[str, Described]] = [

@@ -16,6 +16,7 @@ from providers.images import model_watch
 from providers.images.retirement import today
 from providers.metrics import Metrics
 from providers.records import Records
+from providers.served import ServedProducts
 from schemas import keys
 from schemas.common import JobState, Product, StageName
 from schemas.errors import Unavailable
@@ -43,10 +44,14 @@ class MetricsResource:
     async def on_get(self, _: Request, resp: Response) -> None:
         """The text."""
         try:
-            depths, counts, models = await asyncio.gather(
-                self._depths(), self._records.counts(), model_watch.answers(self._client)
+            depths, counts, models, workers = await asyncio.gather(
+                self._depths(),
+                self._records.counts(),
+                model_watch.answers(self._client),
+                ServedProducts(self._client).workers(),
             )
-            resp.data = await self._metrics.render(depths | _jobs(counts) | _models(models))
+            extra = depths | _jobs(counts) | _models(models) | _products(workers or {})
+            resp.data = await self._metrics.render(extra)
         except redis.exceptions.RedisError as error:
             raise Unavailable(f"reading metrics: {type(error).__name__}", code="metrics_unavailable") from error
         resp.content_type = CONTENT_TYPE
@@ -68,6 +73,15 @@ class MetricsResource:
                 {name: found[name] for name in names[len(Product) :]},
             ),
         }
+
+
+def _products(workers: Mapping[Product, int]) -> dict[str, tuple[str, Mapping[str, float]]]:
+    return {
+        "darkroom_product_workers": (
+            "Running workers that can make a product; 0: it is off.",
+            {f"product={product}": float(workers.get(product, 0)) for product in Product},
+        ),
+    }
 
 
 def _jobs(counts: Mapping[str, float]) -> dict[str, tuple[str, Mapping[str, float]]]:

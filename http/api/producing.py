@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import redis.exceptions
 import structlog
 from falcon.asgi import Request, Response
 from pydantic import BaseModel
@@ -20,12 +21,15 @@ from api.problems import RETRY_AFTER_S, Problem
 from api.tickets import Tickets
 from providers.producer import AsyncProducer, QueueUnavailable
 from providers.records.sessions import Order, Outcome, Sessions
+from providers.served import ServedProducts
 from schemas.common import Product
 from schemas.tasks import AnyTask
 
 #: The errors that every producing call answers beside the common ones.
 PROBLEMS = (402, 413, 422, 503)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+#: When to ask again for a product that is off, seconds: a setting has to be changed first.
+RETRY_OFF_S = 60
 #: What the failed session says.
 QUEUE_UNAVAILABLE = "Redis queue unavailable"
 
@@ -69,14 +73,22 @@ class Purchase:
 class Producing:
     """What the producing resources share."""
 
-    def __init__(self, sessions: Sessions, producer: AsyncProducer, tickets: Tickets, addresses: Addresses) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        producer: AsyncProducer,
+        served: ServedProducts,
+        tickets: Tickets,
+        addresses: Addresses,
+    ) -> None:
         """Create sessions in `sessions`, push through `producer`; links start with one of `addresses`."""
-        self._sessions, self._producer = sessions, producer
+        self._sessions, self._producer, self._served = sessions, producer, served
         self._tickets, self._addresses = tickets, addresses
 
     async def answer(self, req: Request, resp: Response, purchase: Purchase, operation: Operation) -> None:
         """Take the order and answer 202, or raise the `Problem`."""
         principal: Principal = req.context.principal
+        await self._refuse_what_is_off(purchase.product)
         order = _order(req, principal, purchase)
         # A caller that hangs up must not stop this between the charge and the push.
         answer, replayed = await asyncio.shield(asyncio.ensure_future(self._take(order, purchase)))
@@ -89,6 +101,20 @@ class Producing:
         resp.set_header("Location", answer["status_url"])
         if replayed:
             resp.set_header("Idempotency-Replayed", "true")
+
+    async def _refuse_what_is_off(self, product: Product) -> None:
+        try:
+            served = await self._served.is_served(product)
+        except redis.exceptions.RedisError:
+            return  # the push will find out, and give the credit back
+        if not served:
+            log.warning("order_refused", product=product.value, reason="no running worker makes this product")
+            raise Problem(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "product_off",
+                "This product is switched off at the moment. Nothing was charged.",
+                headers={"Retry-After": str(RETRY_OFF_S)},
+            )
 
     def _links(self, req: Request, task_id: str) -> dict[str, str]:
         base = self._addresses.base(req)

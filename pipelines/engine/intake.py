@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import redis.asyncio
@@ -28,6 +29,8 @@ BATCH = 500
 WAIT_S = 1.0
 #: A consumer without a sign of life for this long is dead, milliseconds. Alive ones give one with every batch.
 CONSUMER_TIMEOUT_MS = 20_000
+#: Seconds between looks whether a product that no worker makes is served again.
+UNSERVED_PAUSE_S = 5.0
 
 # Moves what waits behind the first task, up to a batch, and returns all that was taken.
 _TAKE_MORE = """
@@ -43,12 +46,27 @@ UNKNOWN_SESSION = "no such session of this owner"
 class Intake:
     """One consumer of one list: taken into a list of its own, written to the table, then removed."""
 
-    def __init__(self, product: Product, consumer: str, client: redis.asyncio.Redis, records: Records) -> None:
-        """Consume the list of `product` as `consumer`, a name that no other consumer has."""
+    def __init__(
+        self,
+        product: Product,
+        consumer: str,
+        client: redis.asyncio.Redis,
+        records: Records,
+        *,
+        is_served: Callable[[Product], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Consume the list of `product` as `consumer`, a name that no other consumer has.
+
+        While `is_served` denies the product, its tasks stay in the producers' list; the sweep ends their sessions in
+        time. Without it they are always taken.
+        """
         self._product = product
         self._consumer = consumer
         self._client = client
         self._records = records
+        self._is_served = is_served
+        #: Tasks that waited at the last look while the product was not served.
+        self._left_alone = 0
         self._source = TASK_LISTS[product]
         self._taking = keys.taking(consumer, self._source)
 
@@ -56,10 +74,21 @@ class Intake:
         """Take tasks until `stopped`; whatever fails is tried again, nothing is given up."""
         while not stopped.is_set():
             try:
-                await self.take(WAIT_S)
+                if self._is_served is None or await self._is_served(self._product):
+                    await self.take(WAIT_S)
+                else:
+                    await self._stay_idle(stopped)
             except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
                 log.warning("intake_failed", list=self._source, error=type(error).__name__)
                 await pause(stopped, 0.5)
+
+    async def _stay_idle(self, stopped: asyncio.Event) -> None:
+        await self.sign_of_life()
+        waiting = await self._client.llen(self._source)
+        if waiting and waiting != self._left_alone:
+            log.warning("tasks_of_product_off", product=self._product.value, waiting=waiting)
+        self._left_alone = waiting
+        await pause(stopped, UNSERVED_PAUSE_S)
 
     async def take(self, wait_s: float) -> int:
         """Take one batch, waiting up to `wait_s` seconds for its first task; returns how many.

@@ -11,6 +11,7 @@ from pipelines.engine.intake import return_abandoned
 from pipelines.engine.janitor import STUCK_MESSAGE, Janitor, Tally
 from providers.records import Records
 from providers.scratch.base import Scratch
+from providers.served import ServedProducts
 from schemas import keys
 from schemas.tasks import TASK_LISTS
 
@@ -75,9 +76,12 @@ class Sweep:
 
     async def _tasks_on_their_way(self) -> int:
         consumers = await self._client.zrange(keys.CONSUMERS, 0, -1)
+        served = ServedProducts(self._client)
+        # Nobody takes the tasks of a product that no worker makes: their sessions end as any that got stuck.
+        sources = [source for product, source in TASK_LISTS.items() if await served.is_served(product)]
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in consumers]
         async with self._client.pipeline(transaction=False) as pipe:
-            for source in TASK_LISTS.values():
+            for source in sources:
                 pipe.llen(source)
                 for name in names:
                     pipe.llen(keys.taking(name, source))

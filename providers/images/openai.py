@@ -58,7 +58,7 @@ class OpenAIProvider:
         if config.mock_mode:
             raise Invalid("openai spends money: not in mock mode", code="mock_mode")
         if config.api_key is None:
-            raise faults.provider_refused(self.name, "openai needs an API key")
+            raise faults.provider_refused(self.name, "openai needs an API key: set OPENAI_API_KEY")
         self.model = config.model or DEFAULT_MODEL
         self._price = price_of(self.model if self.model in config.prices else undated(self.model), config.prices)
         rules, wanted = rules_of(self.model), config.options

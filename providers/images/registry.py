@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 from providers.images.base import ImageProvider
 from providers.images.prices import Price
 from schemas.common import Frozen
-from schemas.errors import Invalid
+from schemas.errors import DarkroomError, Invalid
 
 GROUP = "darkroom.image_providers"
 MOCK = "mock"
@@ -65,8 +65,9 @@ def load(name: str) -> ProviderFactory:
         raise Invalid(f"the image provider {name!r} {fault}", code="provider_unknown")
     try:
         factory: ProviderFactory = found[0].load()
-    except (ImportError, AttributeError) as error:
-        raise Invalid(f"the image provider {name!r} can't be imported: {error}", code="provider_unknown") from error
+    except Exception as error:  # a package of others may raise anything
+        said = f"the image provider {name!r} can't be imported: {_in_one_line(error)}"
+        raise Invalid(said, code="provider_unknown") from error
     return factory
 
 
@@ -83,7 +84,7 @@ def create(name: str, config: ProviderConfig) -> ImageProvider:
     """
     if config.mock_mode and not _is_free(name):
         raise Invalid(f"the image provider {name!r} spends money: not in mock mode", code="mock_mode")
-    provider = load(name)(config)
+    provider = _made(name, load(name), config)
     if not isinstance(provider, ImageProvider) or provider.name != name:
         raise Invalid(f"what is registered as {name!r} is not that image provider", code="provider_unknown")
     if config.mock_mode and provider.capabilities.paid:
@@ -92,8 +93,30 @@ def create(name: str, config: ProviderConfig) -> ImageProvider:
 
 
 def in_mock_mode(listed: tuple[str, ...]) -> tuple[str, ...]:
-    """The list without what spends money: the mock stands in for it, once."""
-    return tuple(dict.fromkeys(name if _is_free(name) else MOCK for name in listed))
+    """Return the list with the mock, once, in place of what spends money; a name without a provider stays."""
+    return tuple(dict.fromkeys(name if not _is_known(name) or _is_free(name) else MOCK for name in listed))
+
+
+def _made(name: str, factory: ProviderFactory, config: ProviderConfig) -> ImageProvider:
+    try:
+        return factory(config)
+    except DarkroomError:
+        raise
+    except Exception as error:  # a package of others may raise anything
+        said = f"the image provider {name!r} can't be made: {_in_one_line(error)}"
+        raise Invalid(said, code="provider_unusable") from error
+
+
+def _is_known(name: str) -> bool:
+    try:
+        load(name)
+    except Invalid:
+        return False
+    return True
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _is_free(name: str) -> bool:

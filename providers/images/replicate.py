@@ -50,7 +50,7 @@ class ReplicateProvider:
         if config.mock_mode:
             raise Invalid("replicate spends money: not in mock mode", code="mock_mode")
         if config.api_key is None:
-            raise faults.provider_refused(self.name, "replicate needs an API token")
+            raise faults.provider_refused(self.name, "replicate needs an API token: set REPLICATE_API_TOKEN")
         self.model = config.model or DEFAULT_MODEL
         self._price = price_of(self.model.partition(":")[0], config.prices)
         self._options = config.options

@@ -16,6 +16,8 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
+import structlog
+
 from providers.images import faults
 from providers.images.gate import Entry, Gate, Health, Verdict, seconds_until_tomorrow
 from providers.images.limits import Limits
@@ -36,6 +38,8 @@ _FREE_AGAIN_S, _APART_S = 0.1, 0.01
 _OUT_OF_ORDER_S = 45.0
 _BUDGET = frozenset({Verdict.PROVIDER_BUDGET, Verdict.OWNER_BUDGET})
 _NO_LIMITS = Limits()
+
+log = structlog.get_logger(__name__)
 
 
 class Router:
@@ -64,6 +68,8 @@ class Router:
         self._limits = limits or {}
         self._owner_daily_usd = owner_daily_usd
         self._over_budget = over_budget
+        #: Providers and reasons that were logged: each is said once.
+        self._passed_over: set[tuple[str, str]] = set()
 
     async def generate(
         self,
@@ -86,7 +92,8 @@ class Router:
             Invalid: `no_provider` if none can make such a picture, `budget_exhausted`, or what a provider raised.
             RateLimited: `provider_busy`, or `budget_exhausted` where tasks wait for it: no call was made, so neither
                 should count as an attempt; `retry_after` says when to come back.
-            Transient: `circuit_open`: all providers are out of order for longer than the deadline.
+            Transient: `circuit_open`: all providers are out of order for longer than the deadline. `product_off`:
+                there are no providers at all.
             Unavailable: The shared limits can't be looked up.
             DarkroomError: `provider_crashed`: a provider raised what is none of ours.
             RateLimited, Rejected, Ambiguous, Transient, Invalid: As `ImageProvider.generate`.
@@ -95,7 +102,10 @@ class Router:
             return await self._resumed(request, resume, on_call)
         started = time.monotonic()
         kept = min(KEPT_FOR_THE_CALL_S, request.deadline_s / 2)
-        waiting = {name: provider for name, provider in self._providers.items() if _can(provider, request)}
+        if not self._providers:
+            # Another worker, or this one with other settings, may have what this one lacks.
+            raise Transient("no provider of this product is set up on this worker", code="product_off")
+        waiting = {name: provider for name, provider in self._providers.items() if self._can(provider, request)}
         if not waiting:
             raise Invalid("no provider can make such a picture", code="no_provider")
         refusals: list[DarkroomError] = []
@@ -112,6 +122,13 @@ class Router:
                 refusals.append(error)
                 del waiting[name]
         raise next((error for error in refusals if error.retryable), refusals[-1])
+
+    def _can(self, provider: ImageProvider, request: ImageRequest) -> bool:
+        reason = _shortfall(provider, request)
+        if reason and (provider.name, reason) not in self._passed_over:
+            self._passed_over.add((provider.name, reason))
+            log.warning("provider_passed_over", provider=provider.name, reason=reason, task_id=request.task_id)
+        return reason is None
 
     async def _resumed(self, request: ImageRequest, work: tuple[str, str], on_call: OnCall | None) -> GeneratedImage:
         provider = self._providers.get(work[0])
@@ -212,10 +229,17 @@ async def _made(provider: ImageProvider, generation: Awaitable[GeneratedImage]) 
         raise DarkroomError(said, code="provider_crashed", provider=provider.name) from error
 
 
-def _can(provider: ImageProvider, request: ImageRequest) -> bool:
+def _shortfall(provider: ImageProvider, request: ImageRequest) -> str | None:
+    """Return what keeps the provider from making such a picture; None if nothing does."""
     can = provider.capabilities
-    served = can.edit and len(request.inputs) <= can.max_inputs if request.inputs else can.generate
-    return served and can.makes_size(request.width, request.height)
+    size = f"{request.width}x{request.height}"
+    if request.inputs and not can.edit:
+        return "it takes no input pictures"
+    if len(request.inputs) > can.max_inputs:
+        return f"it takes at most {can.max_inputs} input pictures"
+    if not request.inputs and not can.generate:
+        return "it makes no picture from a prompt alone"
+    return f"it does not offer the size {size}" if can.sizes and size not in can.sizes else None
 
 
 def _busy(verdict: Verdict, wait_s: float) -> DarkroomError:

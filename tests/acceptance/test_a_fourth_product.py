@@ -81,7 +81,7 @@ def test_the_page_makes_a_product(
         *["schemas/tasks.py"] * 3,
         "pipelines/products/postcard.py",
         *["pipelines/products/__init__.py"] * 2,
-        "actors/generators.py",
+        "providers/images/provider_set.py",
         "schemas/tables/postcard.sql",
     ]
     run(copy, f"from providers.records.migrate import migrate; migrate({own_database!r})")

@@ -15,6 +15,7 @@ READ = {
     "darkroom_oldest_waiting_seconds",
     "darkroom_model_offered",
     "darkroom_model_days_left",
+    "darkroom_product_workers",
 }
 KNOWN = (
     {f"{name}_total" for name in COUNTERS}

@@ -1,0 +1,113 @@
+"""The image providers that the settings name, and which products they can make.
+
+A provider that can't be made takes out itself only; a product without a provider is off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from providers.images.base import ImageProvider
+from providers.images.configured import ImageSettings, make_provider
+from providers.images.registry import in_mock_mode
+from schemas.common import Product
+from schemas.errors import Invalid
+
+#: Input pictures that a provider must take to make the usual task of a product; from a prompt alone where not listed.
+LEAST_INPUTS = {Product.TRYON: 2}
+
+
+class ProductSettings(ImageSettings, Protocol):
+    """The settings of image providers and of what each product uses, as `settings.Settings` has them."""
+
+    @property
+    def tryon_providers(self) -> tuple[str, ...]:
+        """Image providers for try-on, in order."""
+
+    @property
+    def avatar_providers(self) -> tuple[str, ...]:
+        """Image providers for avatars, in order."""
+
+    @property
+    def images_providers(self) -> tuple[str, ...]:
+        """Image providers for product pictures, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSet:
+    """What was made.
+
+    Attributes:
+        listed: The names of each product's providers, in order; in mock mode with the mock in place of paid ones.
+        providers: Those that were made, by name.
+        refused: Why the others were not, by name: a sentence that names the setting.
+    """
+
+    listed: Mapping[Product, tuple[str, ...]]
+    providers: Mapping[str, ImageProvider]
+    refused: Mapping[str, str]
+
+    def of(self, product: Product) -> list[ImageProvider]:
+        """Return the providers of `product`, in order."""
+        return [self.providers[name] for name in self.listed[product] if name in self.providers]
+
+    @property
+    def served(self) -> frozenset[Product]:
+        """The products that are on."""
+        return frozenset(product for product in self.listed if self.of(product))
+
+    def reason_off(self, product: Product) -> str | None:
+        """Return why `product` is off; None if it is on."""
+        if self.of(product):
+            return None
+        if not self.listed[product]:
+            return f"{setting_of(product)} is empty: {product} is switched off"
+        faults = "; ".join(self.refused[name] for name in self.listed[product])
+        return f"{product} is off, since no provider in {setting_of(product)} can be used: {faults}"
+
+    def passed_over(self, product: Product) -> dict[str, str]:
+        """Return why a listed provider of `product` won't get its usual tasks, by name."""
+        refused = {name: self.refused[name] for name in self.listed[product] if name in self.refused}
+        made = {provider.name: _shortfall(provider, product) for provider in self.of(product)}
+        return refused | {name: fault for name, fault in made.items() if fault}
+
+    async def aclose(self) -> None:
+        """Give back the providers' connections."""
+        for provider in self.providers.values():
+            await provider.aclose()
+
+
+def make_providers(settings: ProductSettings) -> ProviderSet:
+    """Make every provider that the settings name."""
+    listed = {
+        Product.TRYON: settings.tryon_providers,
+        Product.AVATAR: settings.avatar_providers,
+        Product.IMAGES: settings.images_providers,
+    }
+    providers: dict[str, ImageProvider] = {}
+    refused: dict[str, str] = {}
+    if settings.ai_mock_mode:
+        listed = {product: in_mock_mode(names) for product, names in listed.items()}
+    for name in dict.fromkeys(name for names in listed.values() for name in names):
+        try:
+            providers[name] = make_provider(name, settings)
+        except Invalid as error:
+            refused[name] = str(error)
+    return ProviderSet(listed, providers, refused)
+
+
+def setting_of(product: Product) -> str:
+    """Return the setting that lists the providers of `product`."""
+    return f"{product.upper()}_PROVIDERS"
+
+
+def _shortfall(provider: ImageProvider, product: Product) -> str | None:
+    can, least = provider.capabilities, LEAST_INPUTS.get(product, 0)
+    if not least:
+        return None if can.generate else f"{provider.name} makes no picture from a prompt alone"
+    if can.edit and can.max_inputs >= least:
+        return None
+    takes = can.max_inputs if can.edit else 0
+    return f"{provider.name} takes at most {takes} input pictures, a {product} has {least} or more"

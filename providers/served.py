@@ -1,0 +1,90 @@
+"""Which products the running workers can make, told to all processes through Redis.
+
+| key | type | what | lives |
+|---|---|---|---|
+| `darkroom:served` | sorted set | `{worker}:{product}` by its announcement, milliseconds | `ANNOUNCEMENT_TTL_S` |
+
+Only workers that take generations announce. One that can make nothing announces `{worker}:`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+
+import redis.asyncio
+
+from schemas.common import Product
+
+KEY = "darkroom:served"
+#: Seconds between a worker's announcements, and after which one counts no more.
+ANNOUNCE_INTERVAL_S = 5.0
+ANNOUNCEMENT_TTL_S = 30.0
+#: An answer is used again for this long, seconds.
+CACHE_S = 1.0
+
+
+class ServedProducts:
+    """What the running workers announce."""
+
+    def __init__(self, client: redis.asyncio.Redis, own: Collection[Product] | None = None) -> None:
+        """Read and write through `client`.
+
+        Args:
+            client: Stays its owner's to close.
+            own: The products that this process makes itself; None if it takes no generations.
+        """
+        self._client = client
+        self._own = own
+        self._read_at = -CACHE_S
+        self._cached: dict[Product, int] | None = None
+
+    async def announce(self, worker: str, products: Collection[Product]) -> None:
+        """Announce that `worker` makes `products`, and forget outdated announcements.
+
+        Raises:
+            redis.exceptions.RedisError: It could not be announced.
+        """
+        now = _now_ms()
+        members = [f"{worker}:{product}" for product in products] or [f"{worker}:"]
+        async with self._client.pipeline() as pipe:
+            pipe.zadd(KEY, dict.fromkeys(members, now))
+            pipe.zremrangebyscore(KEY, 0, f"({now - ANNOUNCEMENT_TTL_S * 1000}")
+            await pipe.execute()
+
+    async def withdraw(self, worker: str) -> None:
+        """Forget what `worker` announced.
+
+        Raises:
+            redis.exceptions.RedisError: It ends by itself after `ANNOUNCEMENT_TTL_S`.
+        """
+        await self._client.zrem(KEY, *(f"{worker}:{word}" for word in ("", *Product)))
+
+    async def workers(self) -> dict[Product, int] | None:
+        """Return how many running workers make each product; None if no worker takes generations.
+
+        Raises:
+            redis.exceptions.RedisError: Redis did not answer.
+        """
+        found = await self._client.zrangebyscore(KEY, _now_ms() - ANNOUNCEMENT_TTL_S * 1000, "+inf")
+        words = [(item.decode() if isinstance(item, bytes) else str(item)).rpartition(":")[2] for item in found]
+        return {product: words.count(product) for product in Product} if words else None
+
+    async def is_served(self, product: Product) -> bool:
+        """Whether a worker can make `product`; also true while no worker is running: one may start.
+
+        Raises:
+            redis.exceptions.RedisError: Redis did not answer.
+        """
+        if self._own is not None and product in self._own:
+            return True
+        if time.monotonic() - self._read_at >= CACHE_S:
+            self._cached = await self.workers()
+            self._read_at = time.monotonic()
+        if self._cached is None:
+            return self._own is None
+        return self._cached[product] > 0
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1000)

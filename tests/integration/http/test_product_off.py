@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import redis as sync_redis
+
+from providers.redis_clients import async_client
+from providers.served import ServedProducts
+from schemas.common import Product
+from tests.integration.http.conftest import balance, give_credits
+
+if TYPE_CHECKING:
+    import httpx
+    import psycopg
+
+pytestmark = pytest.mark.usefixtures("flush_redis")
+
+
+def announce(redis_url: str, *products: Product) -> None:
+    async def run() -> None:
+        client = async_client(redis_url, max_connections=1)
+        await ServedProducts(client).announce("worker", products)
+        await client.aclose()
+
+    asyncio.run(run())
+
+
+def test_orders_of_a_product_that_no_worker_makes_are_refused_before_they_are_charged(
+    client: httpx.Client, database: psycopg.Connection[Any], redis_url: str
+) -> None:
+    """Given only avatar workers, a try-on is refused uncharged; it is taken once a worker makes try-ons."""
+    announce(redis_url, Product.AVATAR)
+    shopper = str(uuid.uuid4())
+    give_credits(database, shopper, 5)
+    body = {"channel": "b2c", "user_id": shopper, "model_image_url": "https://p.example/m.jpg"}
+
+    refused = client.post("/generations", json=body)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "product_off")
+    assert refused.headers["Retry-After"] == "60"
+    assert balance(database, shopper) == 5
+    with sync_redis.Redis.from_url(redis_url) as lists:
+        assert lists.llen("wearon:tasks:generation") == 0
+    metrics = client.get("/metrics").text
+    assert 'darkroom_product_workers{product="tryon"} 0.0' in metrics
+    assert 'darkroom_product_workers{product="avatar"} 1.0' in metrics
+
+    announce(redis_url, Product.TRYON)
+    deadline = time.monotonic() + 20
+    while (answer := client.post("/generations", json=body)).status_code == 503:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert answer.status_code == 202
+    assert balance(database, shopper) == 4

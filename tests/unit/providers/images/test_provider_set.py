@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from providers.images import registry
+from providers.images.base import Capabilities
+from providers.images.provider_set import ProviderSet, make_providers
+from schemas.common import Product
+from settings import Settings
+
+OPENAI_ONLY = {"ai_mock_mode": False, "openai_api_key": SecretStr("sk-test")}
+
+
+class Narrow:
+    """A provider that takes one input picture."""
+
+    name = "narrow"
+    capabilities = Capabilities(edit=True, generate=True, max_inputs=1, paid=False)
+
+    def __init__(self, _config: Any) -> None:
+        """Make it."""
+
+    async def generate(self, *_: Any, **__: Any) -> Any:
+        """Never called here."""
+
+    async def aclose(self) -> None:
+        """Nothing to give back."""
+
+
+def broken(_config: Any) -> Any:
+    raise KeyError("BROKEN_URL")
+
+
+@pytest.fixture
+def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offer two packages' providers: one that works, and one whose code fails."""
+    offered = {"narrow": f"{__name__}:Narrow", "broken": f"{__name__}:broken"}
+
+    def entry_points(*, group: str, name: str | None = None) -> list[EntryPoint]:
+        return [EntryPoint(each, value, group) for each, value in offered.items() if name in {None, each}]
+
+    monkeypatch.setattr(registry, "entry_points", entry_points)
+
+
+async def made(**fields: Any) -> ProviderSet:
+    found = make_providers(Settings.model_construct(**fields))
+    await found.aclose()
+    return found
+
+
+async def test_a_missing_key_switches_off_only_the_products_that_need_it() -> None:
+    found = await made(**OPENAI_ONLY)
+    assert found.served == {Product.TRYON, Product.IMAGES}
+    assert found.reason_off(Product.TRYON) is None
+    reason = found.reason_off(Product.AVATAR)
+    assert reason is not None
+    assert "AVATAR_PROVIDERS" in reason
+    assert "set REPLICATE_API_TOKEN" in reason
+
+
+async def test_an_empty_list_switches_a_product_off() -> None:
+    found = await made(**OPENAI_ONLY, avatar_providers=())
+    assert found.served == {Product.TRYON, Product.IMAGES}
+    assert found.reason_off(Product.AVATAR) == "AVATAR_PROVIDERS is empty: avatar is switched off"
+    assert found.refused == {}
+
+
+async def test_a_second_provider_without_a_key_is_passed_over_and_the_first_serves() -> None:
+    found = await made(**OPENAI_ONLY, avatar_providers=("replicate", "openai"))
+    assert found.served == set(Product)
+    assert [provider.name for provider in found.of(Product.AVATAR)] == ["openai"]
+    assert found.passed_over(Product.AVATAR) == {"replicate": "replicate needs an API token: set REPLICATE_API_TOKEN"}
+
+
+@pytest.mark.usefixtures("plug_ins")
+async def test_a_broken_plug_in_takes_out_only_itself() -> None:
+    fields = {**OPENAI_ONLY, "replicate_api_token": SecretStr("r8-test")}
+    found = await made(**fields, images_providers=("broken",))
+    assert found.served == {Product.TRYON, Product.AVATAR}
+    assert found.refused == {"broken": "the image provider 'broken' can't be made: KeyError: 'BROKEN_URL'"}
+
+
+@pytest.mark.usefixtures("plug_ins")
+async def test_a_provider_that_takes_too_few_pictures_for_a_try_on_is_named() -> None:
+    found = await made(ai_mock_mode=True, tryon_providers=("narrow", "openai"))
+    assert found.passed_over(Product.TRYON) == {
+        "narrow": "narrow takes at most 1 input pictures, a tryon has 2 or more"
+    }
+    assert found.passed_over(Product.IMAGES) == {}
+
+
+async def test_a_misspelt_provider_is_named_in_mock_mode_too() -> None:
+    found = await made(ai_mock_mode=True, tryon_providers=("openia",))
+    assert found.served == {Product.AVATAR, Product.IMAGES}
+    assert "'openia' is unknown; there are mock, openai, replicate" in found.refused["openia"]
