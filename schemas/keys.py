@@ -12,7 +12,8 @@
 | `task_updates:{task_id}` | channel | progress events | |
 | `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.bell`) | until taken |
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |
-| `dramatiq:*` | | the broker's queues, as Dramatiq lays them out | until acknowledged |
+| `dramatiq:*` | | the broker's queues (`pipelines.engine.broker_scripts`) | until acknowledged |
+| `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by when they are due, milliseconds | until due |
 | `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics.py`) | |
 | `darkroom:models` | hash | what providers said about their models (`providers/images/model_watch.py`) | |
 | `darkroom:models:asking:{provider}` | string | a worker asks about the model right now | a minute |
@@ -37,6 +38,11 @@ JOB_TTL_S = 86_400
 def taking(consumer: str, task_list: str) -> str:
     """The processing list of one consumer for one producers' list."""
     return f"darkroom:taking:{consumer}:{task_list}"
+
+
+def delayed(queue_name: str) -> str:
+    """Return the key of the messages of a queue that are not due yet."""
+    return f"darkroom:delayed:{queue_name}"
 
 
 def job(task_id: str) -> str:

@@ -1,4 +1,7 @@
-"""The Redis broker: consumers are woken, messages of jobs are enqueued once, queues have limits of their own."""
+"""The Redis broker: consumers are woken, messages of jobs are enqueued once, queues have limits of their own.
+
+Delayed messages stay in Redis until they are due, and every time is Redis' own.
+"""
 
 from __future__ import annotations
 
@@ -7,61 +10,24 @@ from typing import Any
 
 import redis
 import redis.exceptions
+import structlog
 from dramatiq import Message
-from dramatiq.brokers.redis import RedisBroker
-from dramatiq.common import current_millis, dq_name
+from dramatiq.brokers.redis import RedisBroker, _scripts
+from dramatiq.common import q_name
 from dramatiq.middleware import Middleware
 
-from pipelines.engine.consumer import WAIT_S, Consumer
+from pipelines.engine import broker_scripts
+from pipelines.engine.consumer import WAIT_S, Consumer, DelayConsumer
 from pipelines.engine.places import Places
 from providers.redis_clients import sync_client
 from schemas import keys
 from schemas.errors import Unavailable
 from schemas.job import Job
 
+log = structlog.get_logger(__name__)
+
 #: Milliseconds without a heartbeat after which a worker's messages no longer count as being worked on.
 HEARTBEAT_TIMEOUT_MS = 15_000
-
-# A message of a job is enqueued once, however often its sender tries: the reply to the first attempt may have been
-# lost. Where the job's newest message is, is written down for the janitor.
-_ENQUEUE_ONCE = """
-if redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) == 1 then
-  redis.call('RPUSH', KEYS[1], ARGV[1])
-end
-if tonumber(ARGV[4]) >= tonumber(redis.call('HGET', KEYS[3], 'at_token') or '0') then
-  redis.call('HSET', KEYS[3], 'at', ARGV[3] .. '|' .. ARGV[1], 'at_token', ARGV[4])
-  redis.call('EXPIRE', KEYS[3], ARGV[5])
-end
-"""
-
-# Whether the newest message of a job still lies in its queue, in nobody's hands.
-_IS_QUEUED = """
-local at = redis.call('HMGET', KEYS[1], 'at', 'at_token')
-if not at[1] or at[2] ~= ARGV[1] then return 0 end
-local queue, id = string.match(at[1], '^([^|]*)|(.*)$')
-if redis.call('HEXISTS', ARGV[2] .. ':' .. queue .. '.msgs', id) == 0 then return 0 end
-for _, worker in ipairs(redis.call('ZRANGE', ARGV[2] .. ':__heartbeats__', 0, -1)) do
-  if redis.call('SISMEMBER', ARGV[2] .. ':__acks__.' .. worker .. '.' .. queue, id) == 1 then return 0 end
-end
-return 1
-"""
-
-# Forgets the messages that dead workers held. Jobs come back through their leases, never through Dramatiq's own
-# redelivery: one job must not come back twice.
-_BURY_WORKERS = """
-local dead = redis.call('ZRANGEBYSCORE', ARGV[1] .. ':__heartbeats__', 0, ARGV[2])
-for _, worker in ipairs(dead) do
-  for i = 3, #ARGV do
-    local acks = ARGV[1] .. ':__acks__.' .. worker .. '.' .. ARGV[i]
-    for _, id in ipairs(redis.call('SMEMBERS', acks)) do
-      redis.call('HDEL', ARGV[1] .. ':' .. ARGV[i] .. '.msgs', id)
-    end
-    redis.call('DEL', acks)
-  end
-  redis.call('ZREM', ARGV[1] .. ':__heartbeats__', worker)
-end
-return #dead
-"""
 
 
 class QueueUnreachable(Unavailable):
@@ -71,7 +37,11 @@ class QueueUnreachable(Unavailable):
 
 
 class Broker(RedisBroker):
-    """Dramatiq's Redis broker with the four changes above; its queues are laid out as Dramatiq lays them out."""
+    """Dramatiq's Redis broker with the changes above; queues are laid out as Dramatiq lays them out.
+
+    Attributes:
+        held: Ids of the messages that this process fetched and did not acknowledge.
+    """
 
     def __init__(self, url: str, *, limits: Mapping[str, int], middleware: list[Middleware]) -> None:
         """Prepare the broker; it connects on first use.
@@ -92,17 +62,23 @@ class Broker(RedisBroker):
             maintenance_chance=0,
             heartbeat_timeout=HEARTBEAT_TIMEOUT_MS,
         )
-        self._enqueue_once = self.client.register_script(_ENQUEUE_ONCE)
-        self._is_queued = self.client.register_script(_IS_QUEUED)
-        self._bury_workers = self.client.register_script(_BURY_WORKERS)
+        self.held: set[str] = set()
+        dispatch = broker_scripts.SERVER_TIME.encode() + _scripts["dispatch"]
+        self.scripts["dispatch"] = self.client.register_script(dispatch)
+        self._enqueue = self.client.register_script(broker_scripts.ENQUEUE)
+        self._move_due = self.client.register_script(broker_scripts.MOVE_DUE)
+        self._is_queued = self.client.register_script(broker_scripts.IS_QUEUED)
+        self._bury_workers = self.client.register_script(broker_scripts.BURY_WORKERS)
 
     @property
     def consumer_class(self) -> type[Consumer]:
         """The consumer that is woken."""
         return Consumer
 
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
-        """A consumer of a queue that takes no more than the queue has places."""
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer | DelayConsumer:
+        """Return a consumer that takes no more than the queue has slots, or one that moves delayed messages."""
+        if q_name(queue_name) != queue_name:
+            return DelayConsumer(self, queue_name, prefetch, timeout)
         if queue_name in self.limits:
             self.places.open(queue_name)
         return Consumer(self, queue_name, prefetch, timeout)
@@ -118,30 +94,50 @@ class Broker(RedisBroker):
         Raises:
             redis.exceptions.RedisError: It may or may not be enqueued; trying again is safe for a job's message.
         """
-        if "job_message_id" not in message.options:
-            return super().enqueue(message, delay=delay)
+        if "job_message_id" not in message.options and not delay:
+            return super().enqueue(message)
         queue_name = message.queue_name
-        options: dict[str, Any] = {"redis_message_id": message.options["job_message_id"]}
-        if delay:
-            queue_name = dq_name(queue_name)
-            options["eta"] = current_millis() + delay
-        message = message.copy(queue_name=queue_name, options=options)
+        message_id = message.options.get("job_message_id", message.message_id)
+        message = message.copy(options={"redis_message_id": message_id})
         queue = f"{self.namespace}:{queue_name}"
-        script_keys = [queue, f"{queue}.msgs", keys.job(message.options["task_id"])]
-        arguments = [
-            options["redis_message_id"], message.encode(), queue_name, message.options["token"], keys.JOB_TTL_S,
-        ]  # fmt: skip
-        self._enqueue_once(keys=script_keys, args=arguments)
+        script_keys = [queue, f"{queue}.msgs", keys.delayed(queue_name)]
+        arguments = [message_id, message.encode(), delay or 0]
+        if "job_message_id" in message.options:
+            script_keys.append(keys.job(message.options["task_id"]))
+            arguments += [queue_name, message.options["token"], keys.JOB_TTL_S]
+        self._enqueue(keys=script_keys, args=arguments)
         return message
 
+    def move_due(self, queue_name: str) -> float | None:
+        """Move delayed messages that are due into their queue; seconds until the next one is, None without one.
+
+        Raises:
+            redis.exceptions.RedisError: Redis is away.
+        """
+        next_ms = int(self._move_due(keys=[keys.delayed(queue_name), f"{self.namespace}:{queue_name}"]))
+        return None if next_ms < 0 else next_ms / 1000
+
+    def reclaim(self, queue_name: str) -> None:
+        """Put messages back whose fetch was executed although its reply was lost: this process does not have them.
+
+        Raises:
+            redis.exceptions.RedisError: Redis is away.
+        """
+        found: set[Any] = self.client.smembers(f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}")
+        lost = {message_id.decode() for message_id in found} - self.held
+        if lost:
+            log.warning("messages_reclaimed", queue=queue_name, count=len(lost))
+            self.do_requeue(queue_name, *lost)
+
     def is_queued(self, task_id: str, token: int) -> bool:
-        """Whether the job's newest message lies in a queue, in nobody's hands.
+        """Whether the job's newest message waits: in its queue, delayed, or fetched by a worker that lives.
 
         Raises:
             QueueUnreachable: Redis can't be reached.
         """
+        arguments = [token, self.namespace, self.heartbeat_timeout]
         try:
-            return bool(self._is_queued(keys=[keys.job(task_id)], args=[token, self.namespace]))
+            return bool(self._is_queued(keys=[keys.job(task_id)], args=arguments))
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"looking for a message: {type(error).__name__}") from error
 
@@ -151,10 +147,8 @@ class Broker(RedisBroker):
         Raises:
             QueueUnreachable: Redis can't be reached.
         """
-        queues = [name for queue in self.limits for name in (queue, dq_name(queue))]
-        horizon = current_millis() - 4 * self.heartbeat_timeout
         try:
-            return int(self._bury_workers(args=[self.namespace, horizon, *queues]))
+            return int(self._bury_workers(args=[self.namespace, 4 * self.heartbeat_timeout, *self.limits]))
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"looking for dead workers: {type(error).__name__}") from error
 

@@ -1,7 +1,7 @@
-"""A consumer that is woken by the message instead of looking for it.
+"""Consumers that Redis wakes, instead of polling.
 
-Dramatiq's own polls with a back-off of up to a second. This one blocks in Redis on a move of the queue onto itself,
-which wakes every waiting consumer and takes nothing; what is taken is still taken by Dramatiq's own script.
+Dramatiq's own polls with a back-off of up to a second. These block in Redis on a move of the queue onto itself, which
+wakes every waiting consumer and takes nothing; messages are still fetched by Dramatiq's own script.
 """
 
 from __future__ import annotations
@@ -10,35 +10,54 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import redis.exceptions
+import structlog
+from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import _RedisConsumer
-from dramatiq.common import current_millis
-from dramatiq.errors import ConnectionClosed
+from dramatiq.common import q_name
+from dramatiq.errors import ConnectionClosed, DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from dramatiq import MessageProxy
+    from collections.abc import Callable, Iterable
 
     from pipelines.engine.broker import Broker
 
+log = structlog.get_logger(__name__)
+
 #: Seconds a consumer blocks at most; its fetch in between is also the worker's heartbeat.
 WAIT_S = 2
-#: Seconds between looks at a queue of delayed messages, which nobody needs at once.
+#: Seconds between looks for delayed messages that are due.
 DELAY_POLL_S = 0.5
+#: Seconds between looks for messages whose fetch was executed and whose reply was lost.
+RECLAIM_S = 10.0
+
+
+class QuietMessage(MessageProxy):
+    """A message that log lines name without its arguments: those are prompts and signed addresses."""
+
+    def __str__(self) -> str:
+        """Return the actor and the message's id."""
+        return f"{self.actor_name}({self.options.get('redis_message_id', self.message_id)})"
+
+    def __repr__(self) -> str:
+        """Return the same as `str`."""
+        return f"<{type(self).__name__} {self}>"
 
 
 class Consumer(_RedisConsumer):
-    """Takes messages of one queue, never more at a time than the queue has places."""
+    """Fetches messages of one queue, never more at a time than the queue has slots."""
 
     broker: Broker
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._delayed = self.queue_name.endswith(".DQ")
-        self._etas: dict[str, int] = {}
+        # A new consumer follows each connection error, so the first look is at once.
+        self._reclaim_at = time.monotonic()
 
     def __next__(self) -> MessageProxy | None:
         try:
+            if not self.message_cache and time.monotonic() >= self._reclaim_at:
+                self.broker.reclaim(self.queue_name)
+                self._reclaim_at = time.monotonic() + RECLAIM_S
             message = self._take()
             if message is None:
                 self._wait()
@@ -47,60 +66,101 @@ class Consumer(_RedisConsumer):
         return message
 
     def ack(self, message: MessageProxy) -> None:
-        """Forget a message that was seen to; its place is free if no job has it."""
-        super().ack(message)
-        self._forget(message)
+        """Acknowledge a message; its slot is free, unless a job took it over, whatever Redis answers.
+
+        Raises:
+            ConnectionClosed: Redis is away. Dramatiq calls again.
+        """
+        self._finish(message, super().ack)
 
     def nack(self, message: MessageProxy) -> None:
-        """Move a message to the dead letters; its place is free."""
-        super().nack(message)
-        self._forget(message)
+        """Move a message to the dead letters; its slot is free, whatever Redis answers.
+
+        Raises:
+            ConnectionClosed: Redis is away. Dramatiq calls again.
+        """
+        self._finish(message, super().nack)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Give back what was taken and not begun.
+        """Give back what was fetched and not begun.
 
         Raises:
             ConnectionClosed: Redis is away; the jobs' leases bring them back. Dramatiq's own consumer raises an error
                 that Dramatiq's worker does not expect, and its process would never end.
         """
+        messages = list(messages)
         try:
             super().requeue(messages)
-            for message in messages:
-                self.broker.places.forget(message.options["redis_message_id"])
         except redis.exceptions.RedisError as error:
             raise ConnectionClosed(error) from None
+        finally:
+            for message in messages:
+                self.broker.held.discard(message.options["redis_message_id"])
+                self.broker.places.forget(message.options["redis_message_id"])
 
-    def _forget(self, message: MessageProxy) -> None:
-        self._etas.pop(message.message_id, None)
-        self.broker.places.forget(message.options["redis_message_id"])
+    def close(self) -> None:
+        """Give back what was fetched and not yet handed to Dramatiq.
+
+        Raises:
+            ConnectionClosed: As `requeue`.
+        """
+        messages, self.message_cache = self.message_cache, []
+        self.requeue(messages)
+
+    def _finish(self, message: MessageProxy, settle: Callable[[MessageProxy], None]) -> None:
+        try:
+            settle(message)
+        except (redis.exceptions.RedisError, ConnectionClosed) as error:
+            # Dramatiq's own consumer lets timeouts through, and its worker does not repeat those.
+            if not self.broker.places.closed:
+                raise ConnectionClosed(error) from None
+            # The worker is leaving and can't wait for Redis. Delivered again, the message can't be claimed again.
+            log.warning("message_not_acknowledged", queue=self.queue_name, error=type(error).__name__)
+        finally:
+            self.broker.places.forget(message.options["redis_message_id"])
+        self.broker.held.discard(message.options["redis_message_id"])
 
     def _take(self) -> MessageProxy | None:
-        if not self.message_cache:
-            free = self._free()
-            if free > 0:
-                self.message_cache = self.broker.do_fetch(self.queue_name, free)
-        # A message whose data is gone was finished by somebody else.
-        self.message_cache = [data for data in self.message_cache if data is not None]
-        if not self.message_cache:
+        # What was fetched before the worker began to leave is given back by `close`.
+        free = self.broker.places.room(self.queue_name)
+        if not self.message_cache and free > 0:
+            self.message_cache = self._fetch(free)
+        if not self.message_cache or self.broker.places.closed:
             return None
-        message: MessageProxy = super().__next__()
-        if self._delayed:
-            self._etas[message.message_id] = message.options.get("eta", 0)
-        else:
-            self.broker.places.enter(message.options["redis_message_id"], self.queue_name)
+        message: MessageProxy = self.message_cache.pop(0)
+        self.broker.places.enter(message.options["redis_message_id"], self.queue_name)
         return message
 
-    def _free(self) -> int:
-        if self._delayed:
-            return int(self.prefetch - self.outstanding_message_count)
-        return self.broker.places.room(self.queue_name)
+    def _fetch(self, limit: int) -> list[QuietMessage]:
+        messages = []
+        for data in self.broker.do_fetch(self.queue_name, limit):
+            # A message without data was acknowledged by another worker.
+            if data is None:
+                continue
+            try:
+                message = QuietMessage(Message.decode(data))
+            except DecodeError:
+                log.error("message_unreadable", queue=self.queue_name, size_bytes=len(data))  # noqa: TRY400  the traceback has its text
+                continue
+            self.broker.held.add(message.options["redis_message_id"])
+            messages.append(message)
+        return messages
 
     def _wait(self) -> None:
-        if self._delayed:
-            # The thread behind this consumer hands on what is due each time this returns.
-            due = min(self._etas.values(), default=0) - current_millis()
-            time.sleep(min(DELAY_POLL_S, max(due / 1000, 0.005)) if self._etas else DELAY_POLL_S)
-        elif self._free() <= 0:
+        if self.broker.places.room(self.queue_name) <= 0:
             self.broker.places.wait_for_room(self.queue_name, WAIT_S)
         else:
             self.broker.wait_for_message(self.queue_name, WAIT_S)
+
+
+class DelayConsumer(_RedisConsumer):
+    """Moves delayed messages into their queue when they are due. They stay in Redis: no worker holds them."""
+
+    broker: Broker
+
+    def __next__(self) -> None:
+        try:
+            next_s = self.broker.move_due(q_name(self.queue_name))
+        except redis.exceptions.RedisError as error:
+            raise ConnectionClosed(error) from None
+        time.sleep(DELAY_POLL_S if next_s is None else min(DELAY_POLL_S, max(next_s, 0.005)))

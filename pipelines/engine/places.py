@@ -43,6 +43,11 @@ class Places:
         with self._changed:
             self._closed = True
 
+    @property
+    def closed(self) -> bool:
+        """Whether this process is leaving."""
+        return self._closed
+
     def room(self, queue: str) -> int:
         """How many messages of the queue may be taken now."""
         with self._changed:
