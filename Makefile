@@ -51,12 +51,18 @@ style: $(VENV)/dev.stamp
 model:
 	@$(BIN)/python manage.py pose-model >/dev/null || echo "The size recommendation stays off: its model could not be fetched."
 
-# Debian's Chromium for the tests of pages, where it may be installed; where it can't, those tests are skipped and say so.
+# Chromium for the tests of pages: Debian's, where it may be installed. Without a browser those tests are skipped, in CI
+# they fail.
 .PHONY: browser
 browser:
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get update -qq && apt-get install --yes -qq --no-install-recommends chromium >/dev/null 2>&1; } || \
-	  echo "NO BROWSER: the tests of pages will be skipped; install Debian's chromium to run them."
+	@for name in chromium chromium-browser google-chrome; do if command -v $$name >/dev/null; then exit 0; fi; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Debian's Chromium for the tests of pages"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends chromium >/dev/null \
+	    && exit 0; \
+	fi; \
+	if [ -n "$$CI" ]; then echo "NO BROWSER: CI must run the tests of pages; install Debian's chromium." >&2; exit 1; fi; \
+	echo "NO BROWSER: the tests of pages will be SKIPPED. To run them: apt-get install chromium (as root)." >&2
 
 .PHONY: local
 local: ## run everything on this machine without containers, until Ctrl-C
@@ -107,6 +113,7 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) --extra sizing -o requirements-http.txt
 	$(LOCK) --all-extras -o requirements.txt
 	$(LOCK) --all-extras --group dev -o requirements-dev.txt
+	echo uv | $(LOCK:pyproject.toml=-) --constraints requirements-dev.txt -o requirements-uv.txt
 
 .PHONY: clean
 clean: ## remove the virtual environment and everything that was made
@@ -128,17 +135,22 @@ define installed
 	if [ "$(2)" = demo ] && [ "$$(cat $(VENV)/dev.stamp 2>/dev/null)" = "$$dev" ]; then exit 0; fi; \
 	$(venv); \
 	echo "Installing $(1)"; rm -f $(VENV)/*.stamp; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1) && echo "$$sum" > $(VENV)/$(2).stamp
+	deploy/install-requirements.sh $(BIN)/python $(1) && echo "$$sum" > $(VENV)/$(2).stamp
 endef
 
+# The newest interpreter that can make a virtual environment, or PYTHON.
 define venv
 	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+	  supported=; chosen=; \
 	  for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python); do \
-	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && break; python=; done; \
-	  if [ -z "$$python" ]; then \
+	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+	    supported="$${supported:-$$python}"; \
+	    if "$$python" -c 'import venv, ensurepip' 2>/dev/null; then chosen="$$python"; break; fi; \
+	  done; \
+	  if [ -z "$$supported" ]; then \
 	    echo "Darkroom needs Python 3.11, 3.12 or 3.13. On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi; \
-	  if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
-	    echo "$$python can't make virtual environments here. On Debian: apt-get install python3-venv" >&2; exit 1; fi; \
-	  rm -rf $(VENV); "$$python" -m venv $(VENV) || exit 1; \
+	  if [ -z "$$chosen" ]; then \
+	    echo "$$supported can't make virtual environments here. On Debian: apt-get install python3-venv" >&2; exit 1; fi; \
+	  rm -rf $(VENV); "$$chosen" -m venv $(VENV) || exit 1; \
 	fi
 endef

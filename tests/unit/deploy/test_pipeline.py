@@ -1,12 +1,17 @@
 import re
+from pathlib import Path
+
+import pytest
 
 from tests.unit.deploy.files import ROOT, read
 
 WORKFLOW = ROOT / ".github/workflows/ci-cd.yml"
+WEEKLY = ROOT / ".github/workflows/weekly.yml"
 
 
-def test_actions_are_pinned_to_a_commit() -> None:
-    uses = re.findall(r"uses: (\S+)", WORKFLOW.read_text())
+@pytest.mark.parametrize("path", [WORKFLOW, WEEKLY], ids=lambda path: path.stem)
+def test_actions_are_pinned_to_a_commit(path: Path) -> None:
+    uses = re.findall(r"uses: (\S+)", path.read_text())
 
     assert uses
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", name) for name in uses)
@@ -40,8 +45,25 @@ def test_tests_get_placeholders_and_no_secret() -> None:
     assert "placeholder" in job
 
 
-def test_no_text_from_outside_becomes_part_of_a_script() -> None:
-    jobs = read(WORKFLOW)["jobs"].values()
+@pytest.mark.parametrize("path", [WORKFLOW, WEEKLY], ids=lambda path: path.stem)
+def test_no_text_from_outside_becomes_part_of_a_script(path: Path) -> None:
+    jobs = read(path)["jobs"].values()
     scripts = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
 
     assert not [script for script in scripts if "${{" in script]
+
+
+def test_every_week_both_commands_run_on_bare_debian_as_root_and_as_a_user() -> None:
+    workflow = read(WEEKLY)
+    job = workflow["jobs"]["newcomer"]
+    scripts = [step["run"] for step in job["steps"] if "run" in step]
+
+    assert [entry["cron"].split()[-1] for entry in workflow[True]["schedule"]] == ["1"]
+    assert job["strategy"]["matrix"] == {"debian": ["bookworm", "trixie"], "account": ["root", "newcomer"]}
+    assert any("apt-get install --yes make git python3-venv\n" in script for script in scripts)
+    assert [script.rpartition("CI=true ")[2] for script in scripts if "CI=true" in script] == ["make demo", "make test"]
+    assert "cache" not in str(job)
+
+
+def test_workflows_are_granted_reading_only() -> None:
+    assert read(WEEKLY)["permissions"] == {"contents": "read"}
