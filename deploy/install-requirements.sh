@@ -3,9 +3,9 @@
 #
 #   deploy/install-requirements.sh .venv/bin/python requirements.txt
 #
-# A resolver may look at versions that are not in the file, and then refuse the file because of a new release.
-# uv takes a third of pip's time, but knows pip's index only through the environment, and none of pip's other settings. Where it
-# fails, pip installs the same file with the same checks.
+# pip's resolver considers newer versions than those in the file, and then refuses the file because of a new release.
+# uv takes a third of pip's time, but does not read pip's configuration; only the address of the index is passed on.
+# Where uv fails, pip installs the same file with the same checks.
 set -eu
 python=$1
 requirements=$2
