@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import orjson
@@ -18,6 +19,9 @@ KEPT_BYTES = 1_048_576
 SESSION_MESSAGE = "The task could not be processed because it is not valid."
 #: The key under which a product's payload names its session, for those that have a session table.
 _SESSION_KEYS = {Product.TRYON: "session_id", Product.IMAGES: "job_id"}
+
+#: The escape of NUL, which PostgreSQL can't keep: an even number of backslashes before it escape each other.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Unusable(Exception):  # noqa: N818  named for what it says of the payload
@@ -42,7 +46,7 @@ def parse(product: Product, payload: bytes) -> NewTask:
     version = fields.get("version", VERSION)
     if isinstance(version, int) and version > VERSION:
         raise Unusable("unknown_version", f"version {version}; this worker knows up to {VERSION}", fields)
-    if b"\\u0000" in payload:
+    if _NUL.search(payload):
         raise Unusable("invalid", "a text holds a null character", fields)
     try:
         task = TASK_TYPES[product].model_validate(fields)

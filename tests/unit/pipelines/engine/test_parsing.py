@@ -123,3 +123,14 @@ def test_a_letter_too_large_to_keep_says_so() -> None:
 def test_bytes_that_are_no_text_are_kept_as_base64() -> None:
     kept = letter(Product.AVATAR, b"\xff\0", code="not_json", reason="r")
     assert (kept.encoding, base64.b64decode(kept.payload)) == ("base64", b"\xff\0")
+
+
+@pytest.mark.parametrize("text", [r"\u0000", r"a\\u0000b", "\\" * 3 + "u0000", "\\" * 50_000])
+def test_a_text_that_only_spells_the_escape_of_nul_is_taken(text: str) -> None:
+    task = {"job_id": "j1", "user_id": "u1", "scene_description": text[:4_000], "avatar": {"id": "a1"}}
+    assert parse(Product.AVATAR, json.dumps(task).encode()).payload["scene_description"] == text[:4_000]
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\\\0", "\\\\\0", r"\u0000" + "\0"])
+def test_a_text_with_nul_is_refused(text: str) -> None:
+    assert code_of(payload(prompt=text)) == "invalid"
