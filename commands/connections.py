@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from commands.reachable import reach_database, reach_redis, reach_supabase
 from pipelines.engine.broker import Broker
-from providers.embedded import resolve
+from providers.embedded import resolve, resolve_database
 from providers.records.connect import connect
 from providers.redis_clients import async_client
 from schemas.common import StageName
@@ -47,6 +47,19 @@ def addresses(settings: Settings) -> Addresses:
         supabase=settings.supabase_url is not None,
     )
     return Addresses(redis_url, database_url)
+
+
+def database_url(settings: Settings) -> str | None:
+    """Return the address of PostgreSQL, for commands that need no Redis; None where Supabase keeps the records.
+
+    Raises:
+        NotRunningError: It is neither configured nor running.
+    """
+    return resolve_database(
+        settings.data_dir,
+        database_url=settings.database_url.get_secret_value() if settings.database_url else None,
+        supabase=settings.supabase_url is not None,
+    )
 
 
 @asynccontextmanager

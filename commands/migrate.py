@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from commands.connections import addresses
+from commands.connections import database_url
 from commands.outcome import CommandError, Outcome
 from commands.reachable import reach_database
 from pipelines.products import PRODUCTS
@@ -21,16 +21,17 @@ def migrate(settings: Settings) -> Outcome:
 
     Raises:
         CommandError: The database is reached through Supabase's API only, which can't change tables.
+        NotRunningError: No database is configured or running.
         UnreachableError: PostgreSQL does not answer.
     """
-    database_url = addresses(settings).database_url
-    if database_url is None:
+    address = database_url(settings)
+    if address is None:
         raise CommandError(
             "Supabase's API can't create tables: set DATABASE_URL to the project's PostgreSQL address, or run what "
             "`python manage.py migrate --print` prints in its SQL editor."
         )
-    asyncio.run(reach_database(database_url))
-    applied = apply(database_url)
+    asyncio.run(reach_database(address))
+    applied = apply(address)
     said = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
     return Outcome({"applied": applied}, said)
 

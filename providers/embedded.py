@@ -78,6 +78,23 @@ def resolve(
     return redis_url, database_url
 
 
+def resolve_database(data_dir: Path, *, database_url: str | None, supabase: bool) -> str | None:
+    """Return the PostgreSQL address to use; arguments and `None` as for `resolve`.
+
+    Raises:
+        NotRunningError: It is neither configured nor served by a running `up`.
+    """
+    if database_url or supabase:
+        return database_url
+    served = attach(data_dir)
+    if served is None or served.database_url is None:
+        raise NotRunningError(
+            f"DATABASE_URL is not set and no `manage.py up` is running in {data_dir}: set it, or start "
+            "`python manage.py up` first."
+        )
+    return served.database_url
+
+
 def _owned(lock: Path) -> bool:
     try:
         handle = lock.open("rb")

@@ -28,11 +28,21 @@ def test_migrate_applies_what_is_missing_once(
     monkeypatch.setenv("DATABASE_URL", embedded.postgres.url_of("bare"))
     code, data = cli("check")
     assert code == 1
-    assert data["faults"][0].startswith("database: ValueError: not applied: 0001_product_tables.sql")
+    assert data["faults"][0].startswith("database: ValueError: not applied: tables/0001_jobs.sql")
     code, data = cli("migrate")
-    assert (code, data["applied"][0]) == (0, "0001_product_tables.sql")
+    assert (code, data["applied"][0]) == (0, "tables/0001_jobs.sql")
     assert cli("migrate") == (0, {"applied": []})
     assert cli("check")[0] == 0
+
+
+def test_migrate_needs_the_address_of_the_database_only(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL")
+    assert cli("migrate") == (0, {"applied": []})
+    monkeypatch.delenv("DATABASE_URL")
+    code, data = cli("migrate")
+    assert code == 1
+    assert data["error"].startswith("DATABASE_URL is not set and no `manage.py up` is running in ")
+    assert "REDIS_URL" not in data["error"]
 
 
 def test_migrate_prints_the_sql_for_an_editor(cli: Cli) -> None:
@@ -75,7 +85,7 @@ def test_schema_describes_every_list_and_the_progress_channel(cli: Cli) -> None:
     assert "image_urls" in data["wearon:tasks:generation"]["required"]
 
 
-@pytest.mark.parametrize("words", [("status",), ("sweep",), ("migrate",), ("dead", "list"), ("cancel", "x")])
+@pytest.mark.parametrize("words", [("status",), ("sweep",), ("dead", "list"), ("cancel", "x")])
 def test_without_services_a_command_says_what_to_set_or_start(
     cli: Cli, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
