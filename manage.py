@@ -135,11 +135,16 @@ def sweep(
 
 
 @app.command()
-def cancel(session: Annotated[str, typer.Argument(help="The session to end.")], *, as_json: Json = False) -> None:
+def cancel(
+    session: Annotated[str, typer.Argument(help="The session to end.")],
+    *,
+    product: Annotated[str | None, typer.Option(help="Whose session, where several have one of this id.")] = None,
+    as_json: Json = False,
+) -> None:
     """End a session that is queued or running, and refund it."""
     from commands.cancel import cancel as run
 
-    _await(lambda settings: run(settings, session), as_json=as_json)
+    _await(lambda settings: run(settings, session, product), as_json=as_json)
 
 
 @dead.command("list")

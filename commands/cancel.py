@@ -8,32 +8,56 @@ from commands.connections import queue, records, redis_client
 from commands.outcome import CommandError, Outcome
 from pipelines.engine.cancellation import cancel_session
 from pipelines.engine.claims import Claims
+from schemas.common import Product
 
 if TYPE_CHECKING:
     from schemas.records import JobRow
     from settings import Settings
 
 
-async def cancel(settings: Settings, session_id: str) -> Outcome:
-    """Cancel a session.
+async def cancel(settings: Settings, session_id: str, product: str | None = None) -> Outcome:
+    """Cancel a session of `product`, or of the only product that has one of this id.
 
     Raises:
-        CommandError: There is no such session, or it has ended already.
+        CommandError: There is no such session, it has ended already, or several products have one of this id.
     """
+    chosen = _product(product)
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
+            live = await found.sessions.live_products(session_id)
+            if chosen is None and len(live) > 1:
+                names = ", ".join(sorted(live))
+                raise CommandError(
+                    f"Several products have a session {session_id}: choose one with --product ({names})."
+                )
+            if not live or chosen not in {None, *live}:
+                raise CommandError(_why_not(session_id, chosen, await found.jobs_of_session(session_id)))
             settled = await cancel_session(
-                session_id, records=found, claims=Claims(client), broker=broker, lease_s=settings.lease_s
+                chosen or live[0],
+                session_id,
+                records=found,
+                claims=Claims(client),
+                broker=broker,
+                lease_s=settings.lease_s,
             )
             if not settled.moved:
-                raise CommandError(_why_not(session_id, await found.jobs_of_session(session_id)))
+                raise CommandError(_why_not(session_id, chosen, await found.jobs_of_session(session_id)))
     return Outcome(
         {"cancelled": 1, "refunded": settled.refunded},
         f"Cancelled session {session_id}; {settled.refunded} credits went back.",
     )
 
 
-def _why_not(session_id: str, rows: list[JobRow]) -> str:
-    if rows:
-        return f"Session {session_id} has ended already ({rows[0].state.value})."
-    return f"No queued or running session {session_id} is known."
+def _product(word: str | None) -> Product | None:
+    if word is None:
+        return None
+    if word not in set(Product):
+        raise CommandError(f"A product is {', '.join(Product)}; never {word}.")
+    return Product(word)
+
+
+def _why_not(session_id: str, product: Product | None, rows: list[JobRow]) -> str:
+    ended = [row for row in rows if product in {None, row.product} and row.state.terminal]
+    if ended:
+        return f"Session {session_id} has ended already ({ended[0].state.value})."
+    return f"No queued or running session {session_id} {f'of {product} ' if product else ''}is known."

@@ -164,10 +164,10 @@ def _order(req: Request, principal: Principal, purchase: Purchase) -> Order:
 
 def _refusal(outcome: Outcome, balance: int, purchase: Purchase) -> Problem:
     if outcome is Outcome.NO_CREDITS:
-        price = purchase.price
+        price, store = purchase.price, " --store" if purchase.channel == "b2b" else ""
         detail = (
             f"Not enough credits: this costs {price}, the balance is {balance}. "
-            f"Operators add credits with `python manage.py credits add {purchase.payer_id}`."
+            f"Operators add credits with `python manage.py credits add {purchase.payer_id} {price}{store}`."
         )
         return Problem(HTTPStatus.PAYMENT_REQUIRED, "no_credits", detail, balance=balance, price=price)
     if outcome is Outcome.UNKNOWN_ID:

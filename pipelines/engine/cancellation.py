@@ -9,7 +9,7 @@ from pipelines.engine.claims import Claims
 from pipelines.engine.driver import plan_job, tell
 from pipelines.products import SESSIONS
 from providers.records import Records
-from schemas.common import JobState
+from schemas.common import JobState, Product
 from schemas.errors import Cancelled
 from schemas.job import Failure
 from schemas.records import JobRow, Settlement
@@ -17,13 +17,14 @@ from schemas.records import JobRow, Settlement
 _NOBODY = Settlement(moved=False, refunded=0)
 
 
-async def cancel_session(
-    session_id: str, *, records: Records, claims: Claims, broker: Broker, lease_s: float
+async def cancel_session(  # noqa: PLR0913  handed through
+    product: Product, session_id: str, *, records: Records, claims: Claims, broker: Broker, lease_s: float
 ) -> Settlement:
-    """End a session that is queued or running, wherever its task is; `moved` is false if there is none of that id.
+    """End a product's session that is queued or running, wherever its task is; `moved` is false if there is none.
 
     Args:
-        session_id: The session, of any product.
+        product: Whose session; that of another product with the same id goes on.
+        session_id: The session.
         records: The database.
         claims: Stops whoever works on it now.
         broker: Where the telling is enqueued.
@@ -33,9 +34,9 @@ async def cancel_session(
         DarkroomError: The database or Redis can't be reached. Cancelling again is safe, and the session is not refunded
             twice.
     """
-    rows = await records.jobs_of_session(session_id)
+    rows = [row for row in await records.jobs_of_session(session_id) if row.product is product]
     if not rows:
-        return await _cancel_before_its_task_came(session_id, records)
+        return await _cancel_before_its_task_came(product, session_id, records)
     failure = Failure(code=Cancelled.code, message=Cancelled().public_message)
     settled = [await _cancel_job(row, failure, records, claims, broker, lease_s) for row in rows]
     return Settlement(moved=any(item.moved for item in settled), refunded=sum(item.refunded for item in settled))
@@ -54,9 +55,9 @@ async def _cancel_job(  # noqa: PLR0913, PLR0917  handed through
     return settled
 
 
-async def _cancel_before_its_task_came(session_id: str, records: Records) -> Settlement:
+async def _cancel_before_its_task_came(product: Product, session_id: str, records: Records) -> Settlement:
     # The task still lies in a list, or never came: it will find its session ended and be skipped.
-    for product, channel in SESSIONS:
+    for channel in [channel for name, channel in SESSIONS if name is product]:
         settled = await records.fail_session(product, channel, session_id, Cancelled().public_message, "cancel")
         if settled.moved:
             return settled

@@ -168,6 +168,11 @@ class Sessions:
             channel=channel, owner_id=owner_id, status=status, limit=limit, after_at=after_at, after_id=after_id
         )
 
+    async def live_products(self, session_id: str) -> list[Product]:
+        """Return the products that have a queued or running session of this id."""
+        found = await self._rpc.call("darkroom_live_products", p_session_id=session_id)
+        return [Product(name) for name in found]
+
     async def stats(self, *, channel: str | None, owner_id: str | None) -> Stats:
         """How many sessions there are."""
         query = {"channel": channel, "owner_id": owner_id}

@@ -156,6 +156,28 @@ begin
                             'active', v_total - v_completed - v_failed);
 end $$;
 
+-- The products, sorted, that have a queued or running session of this id: two products may use the same one.
+create or replace function darkroom_live_products(p_session_id text) returns jsonb
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table darkroom_session_tables;
+  v_live boolean;
+  v_products text[] := array(
+    select j.product from darkroom_jobs j
+     where j.session_id = p_session_id and j.state in ('waiting', 'running'));
+begin
+  for v_table in select * from darkroom_session_tables loop
+    continue when to_regclass(quote_ident(v_table.table_name)) is null
+               or not darkroom_is_id(v_table.table_name, p_session_id);
+    execute format('select exists (select from %I where id = %L and lower(status::text) = any (%L::text[]))',
+                   v_table.table_name, p_session_id, array['queued', 'pending', 'processing']) into v_live;
+    if v_live then
+      v_products := v_products || v_table.product;
+    end if;
+  end loop;
+  return (select coalesce(jsonb_agg(distinct product order by product), '[]') from unnest(v_products) product);
+end $$;
+
 -- Sessions that have been alive for longer than `p_older_s` although no job of ours knows them.
 create or replace function darkroom_orphans(p_older_s float8, p_limit integer) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$

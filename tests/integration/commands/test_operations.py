@@ -44,6 +44,7 @@ def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, t
         (("status", "nobody"), "There is no task nobody."),
         (("status", "--state", "odd"), "A job is waiting, running, completed, failed, cancelled; never odd."),
         (("cancel", "nobody"), "No queued or running session nobody is known."),
+        (("cancel", "nobody", "--product", "odd"), "A product is tryon, avatar, images; never odd."),
         (("dead", "show", "999"), "There is no dead letter 999."),
         (("dead", "drop", "999"), "There is no dead letter 999."),
         (("dead", "replay", "nobody"), "There is no task nobody."),
@@ -64,6 +65,32 @@ def test_a_cancelled_session_ends_and_is_refunded_once(
     code, data = cli("cancel", session["session_id"])
     assert (code, data["error"]) == (1, f"Session {session['session_id']} has ended already (cancelled).")
     assert balance(database, session) == 5
+
+
+def test_cancelling_one_products_session_leaves_that_of_another_with_the_same_id_alone(
+    cli: Cli, database: psycopg.Connection, session: dict[str, str], task_id: str
+) -> None:
+    session_id = session["session_id"]
+    database.execute("INSERT INTO image_generation_jobs (id, workspace_id) VALUES (%s, 'w1')", [session_id])
+    code, data = cli("cancel", session_id)
+    assert code == 1
+    assert data["error"] == f"Several products have a session {session_id}: choose one with --product (images, tryon)."
+    assert cli("cancel", session_id, "--product", "images") == (0, {"cancelled": 1, "refunded": 0})
+    assert cli("status", task_id)[1]["state"] == "waiting"
+    batch = database.execute("SELECT status FROM image_generation_jobs WHERE id = %s", [session_id]).fetchone()
+    assert batch == ("failed",)
+    assert balance(database, session) == 4
+    # The other one is the only one left that can be meant.
+    assert cli("cancel", session_id) == (0, {"cancelled": 1, "refunded": 1})
+    assert cli("status", task_id)[1]["state"] == "cancelled"
+
+
+def test_a_session_that_is_not_of_the_given_product_is_left_alone(
+    cli: Cli, session: dict[str, str], task_id: str
+) -> None:
+    code, data = cli("cancel", session["session_id"], "--product", "images")
+    assert (code, data["error"]) == (1, f"No queued or running session {session['session_id']} of images is known.")
+    assert cli("status", task_id)[1]["state"] == "waiting"
 
 
 @pytest.mark.usefixtures("task_id")
