@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -102,6 +103,9 @@ class Settings(BaseSettings):
     replicate_api_token: SecretStr | None = Field(None, description="Replicate token")
     replicate_base_url: str | None = Field(None, description="Replicate address, for a proxy")
     replicate_model: str = Field("black-forest-labs/flux-1.1-pro", description="Replicate image model")
+    replicate_webhook_secret: SecretStr | None = Field(
+        None, description="what Replicate signs webhooks with, `whsec_…`; they need an https PUBLIC_URL; off if unset"
+    )
 
     whatsapp_phone_number_id: str | None = Field(None, description="sender of WhatsApp messages")
     whatsapp_access_token: SecretStr | None = Field(None, description="token of Meta's Cloud API")
@@ -200,6 +204,13 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
+    @field_validator("replicate_webhook_secret")
+    @classmethod
+    def _is_a_signing_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.fullmatch(r"whsec_[A-Za-z0-9+/]{16,}={0,2}", value.get_secret_value()):
+            raise ValueError("must be whsec_ and base64, as GET /v1/webhooks/default/secret of Replicate gives it")
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _from_the_repository(cls, value: Path) -> Path:
@@ -221,6 +232,8 @@ class Settings(BaseSettings):
     def _belongs_together(self) -> Self:
         if self.hard_time_limit_s <= self.soft_time_limit_s:
             raise ValueError("HARD_TIME_LIMIT_S must be longer than SOFT_TIME_LIMIT_S")
+        if self.replicate_webhook_secret and self.public_url and not self.public_url.startswith("https://"):
+            raise ValueError("REPLICATE_WEBHOOK_SECRET needs a PUBLIC_URL that starts with https://")
         if bool(self.supabase_url) != bool(self.supabase_service_role_key):
             raise ValueError("SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY go together")
         return self

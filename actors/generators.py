@@ -10,6 +10,7 @@ from providers.images.limits import parsed_limits
 from providers.images.model_watch import ModelWatch
 from providers.images.provider_set import make_providers
 from providers.images.router import Router
+from providers.images.webhook_listener import TakesWebhooks, WebhookListener
 from schemas.common import Product
 from settings import Settings
 
@@ -27,6 +28,11 @@ class Generators:
         """
         self._set = make_providers(settings)
         self._model_watch = ModelWatch(self._set.providers.values(), client)
+        self._listeners = [
+            WebhookListener(provider, client)
+            for provider in self._set.providers.values()
+            if isinstance(provider, TakesWebhooks) and provider.expects_webhooks
+        ]
         limits = parsed_limits(
             rpm=settings.provider_rpm,
             concurrency=settings.provider_concurrency,
@@ -62,12 +68,16 @@ class Generators:
         """This process's calls in flight, by provider."""
         return dict.fromkeys(self._set.providers, 0) | self._gate.in_flight()
 
-    def watch_models(self) -> None:
-        """Begin to ask the providers once a day how long they offer the models in use."""
+    def start(self) -> None:
+        """Begin to ask the providers once a day about the models in use, and to listen to webhooks about their work."""
         self._model_watch.start()
+        for listener in self._listeners:
+            listener.start()
 
     async def aclose(self) -> None:
         """Give back the providers' connections."""
         await self._model_watch.aclose()
+        for listener in self._listeners:
+            await listener.aclose()
         await self._set.aclose()
         await self._gate.aclose()

@@ -83,7 +83,7 @@ class WorkerMiddleware(Middleware):
         loop.start(timeout=5.0)
         set_event_loop_thread(loop)
         self.services = loop.run_coroutine(
-            self._make_services(broker, watch_models=chosen is None or StageName.GENERATE in chosen)
+            self._make_services(broker, generates=chosen is None or StageName.GENERATE in chosen)
         )
         self._threads = [LoopThread("keeper", self._keep), LoopThread("janitor", lambda stop: self._tidy(broker, stop))]
         if chosen is None or StageName.GENERATE in chosen:
@@ -125,10 +125,10 @@ class WorkerMiddleware(Middleware):
             # Their leases bring them back.
             log.warning("jobs_not_handed_back", jobs=len(self._registry.snapshot()))
 
-    async def _make_services(self, broker: Broker, *, watch_models: bool) -> Services:
+    async def _make_services(self, broker: Broker, *, generates: bool) -> Services:
         services = make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)
-        if watch_models:
-            services.generators.watch_models()
+        if generates:
+            services.generators.start()
         return services
 
     def _connect(self, max_connections: int) -> Records:

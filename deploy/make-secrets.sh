@@ -30,6 +30,6 @@ put database_url "postgresql://darkroom:$(cat "$folder/postgres_password")@${POS
 put signing_key "$(random)"
 put webhook_keys "$(random)"
 put api_token "$(random)"
-for name in api_tokens openai_api_key replicate_api_token supabase_service_role_key whatsapp_access_token; do
+for name in api_tokens openai_api_key replicate_api_token replicate_webhook_secret supabase_service_role_key whatsapp_access_token; do
   put "$name" ""
 done

@@ -17,6 +17,7 @@
 | `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics.py`) | |
 | `darkroom:models` | hash | what providers said about their models (`providers/images/model_watch.py`) | |
 | `darkroom:models:asking:{provider}` | string | a worker asks about the model right now | a minute |
+| `darkroom:webhooks:{provider}` | channel | ids of ended work that a provider's webhooks name; wakes their polls | |
 | `darkroom:http` | channel | tells HTTP processes which tasks to watch | |
 
 The image router's and the HTTP service's limits are described beside their code (`darkroom:limit:*`).
@@ -53,6 +54,11 @@ def job(task_id: str) -> str:
 def asking_model(provider: str) -> str:
     """Held by the worker that asks a provider about its model."""
     return f"{MODELS}:asking:{provider}"
+
+
+def provider_webhooks(provider: str) -> str:
+    """The channel on which the HTTP service publishes the ids that a provider's webhooks name."""
+    return f"darkroom:webhooks:{provider}"
 
 
 def progress(task_id: str) -> str:

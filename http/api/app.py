@@ -21,8 +21,10 @@ from api.openapi import OpenApi
 from api.operations import Described
 from api.photos import Photos
 from api.producing import Producing
+from api.replicate_webhook import ReplicateWebhook
 from api.tasks import Task, TaskEvents
 from providers import logs
+from providers.images.configured import REPLICATE_WEBHOOK_PATH
 from providers.served import ServedProducts
 from providers.storage.local import LocalStorage
 from settings import load
@@ -105,6 +107,8 @@ def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
     ]
     if isinstance(deps.storage, LocalStorage):
         routes.append(("/files/{bucket}/{path:path}", Files(deps.storage)))
+    if deps.replicate_webhook_secret is not None:
+        routes.append((REPLICATE_WEBHOOK_PATH, ReplicateWebhook(deps.client, deps.replicate_webhook_secret)))
     openapi.describe(routes, server=deps.public_url or "/")
     docs.describe(openapi.document)
     return routes

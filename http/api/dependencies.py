@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import redis.asyncio
+from pydantic import SecretStr
 
 from api.access import Tokens
 from api.addresses import Addresses
@@ -14,6 +15,7 @@ from api.sizing import Sizing, make_sizing
 from api.states import States
 from api.tickets import Tickets
 from providers.embedded import resolve
+from providers.images.configured import replicate_webhook_url
 from providers.limits import RateLimit
 from providers.metrics import Metrics
 from providers.producer import AsyncProducer
@@ -41,6 +43,7 @@ class Dependencies:
 
     Attributes:
         listener: The Redis client of the one subscription; its reads have no deadline of their own.
+        replicate_webhook_secret: What Replicate's webhooks are signed with; None where they are off.
         storage: Where finished pictures are.
         avatar_price, images_price: Credits.
         max_body_bytes, max_picture_bytes: The largest body, and the largest that carries a picture.
@@ -69,6 +72,7 @@ class Dependencies:
     max_body_bytes: int
     max_picture_bytes: int
     sizing: Sizing
+    replicate_webhook_secret: SecretStr | None
 
     async def aclose(self) -> None:
         """Give back every connection."""
@@ -150,6 +154,7 @@ def make_dependencies(settings: Settings) -> Dependencies:
         max_body_bytes=settings.http_max_body_bytes,
         max_picture_bytes=settings.fetch_max_bytes,
         sizing=make_sizing(settings),
+        replicate_webhook_secret=settings.replicate_webhook_secret if replicate_webhook_url(settings) else None,
     )
 
 

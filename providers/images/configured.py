@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from providers.images.base import ImageProvider
 
 
+REPLICATE_WEBHOOK_PATH = "/webhooks/replicate"
+
+
 class ImageSettings(Protocol):
     """The settings of image providers, as `settings.Settings` has them."""
 
@@ -57,6 +60,14 @@ class ImageSettings(Protocol):
         """Replicate image model."""
 
     @property
+    def replicate_webhook_secret(self) -> SecretStr | None:
+        """What Replicate signs its webhooks with."""
+
+    @property
+    def public_url(self) -> str | None:
+        """Address at which the HTTP service is reached from outside."""
+
+    @property
     def mock_latency_s(self) -> float:
         """Seconds that the mock takes."""
 
@@ -71,6 +82,13 @@ class ImageSettings(Protocol):
     @property
     def provider_prices(self) -> str | None:
         """JSON over the price table."""
+
+
+def replicate_webhook_url(settings: ImageSettings) -> str | None:
+    """The address that Replicate's webhooks go to; None if they are off."""
+    if not settings.public_url or not settings.replicate_webhook_secret:
+        return None
+    return f"{settings.public_url.rstrip('/')}{REPLICATE_WEBHOOK_PATH}"
 
 
 def make_provider(name: str, settings: ImageSettings) -> ImageProvider:
@@ -105,6 +123,9 @@ def _options(name: str, settings: ImageSettings) -> dict[str, str]:
             "seed": str(settings.mock_seed),
         }
     options = {
-        "quality": settings.openai_quality, "complexity": settings.openai_complexity, "size": settings.openai_size,
-    }  # fmt: skip
+        "quality": settings.openai_quality,
+        "complexity": settings.openai_complexity,
+        "size": settings.openai_size,
+        "webhook_url": replicate_webhook_url(settings),
+    }
     return {key: value for key, value in options.items() if value is not None}

@@ -27,6 +27,8 @@ _REFUSALS = ("nsfw", "sensitive", "safety", "moderation", "content policy")
 _POLL_FIRST_S = 0.5
 _POLL_MOST_S = 5.0
 _POLL_GROWTH = 1.5
+#: Between questions about a prediction whose end a webhook will tell, seconds: one may get lost.
+_POLL_WITH_WEBHOOKS_S = 60.0
 #: An interrupted actor has about a second to come to its end.
 _CANCEL_S = 0.8
 #: Replicate's least deadline (https://replicate.com/docs/topics/predictions/create-a-prediction).
@@ -41,8 +43,8 @@ class ReplicateProvider:
     def __init__(self, config: ProviderConfig) -> None:
         """Make the client; nothing is sent yet.
 
-        Options: `webhook_url` is told of the end of each prediction (then call `wake`); `prefer_wait_s` (1 to 60) holds
-        the creation open that long, which saves the polling of quick models, but a crash meanwhile loses the id.
+        Options: `webhook_url` is told of the end of each prediction (see `TakesWebhooks`); `prefer_wait_s` (1 to 60)
+        holds the creation open that long, which saves the polling of quick models, but a crash meanwhile loses the id.
 
         Raises:
             Invalid: It is mock mode, there is no token, or no price for the model.
@@ -59,6 +61,7 @@ class ReplicateProvider:
         )
         self._api = ReplicateApi(config.api_key.get_secret_value(), config.base_url or BASE_URL)
         self._waiting: dict[str, asyncio.Event] = {}
+        self._hears_webhooks = False
 
     async def generate(
         self, request: ImageRequest, *, on_started: OnStarted | None = None, resume: str | None = None
@@ -71,15 +74,28 @@ class ReplicateProvider:
                     prediction = await self._wait(Prediction(id=resume, status=Status.PROCESSING), until, pause=0)
                 else:
                     prediction = await self._started(request, on_started)
-                    prediction = await self._wait(prediction, until, pause=_POLL_FIRST_S)
+                    prediction = await self._wait(
+                        prediction, until, pause=_POLL_FIRST_S, told_by_webhook=self.expects_webhooks
+                    )
         except TimeoutError:
             raise faults.no_answer(self.name, request.deadline_s) from None
         return self._picture(prediction)
 
-    def wake(self, prediction_id: str) -> None:
-        """Look at the prediction now, because a webhook says that it has ended; nothing in the webhook is believed."""
-        if prediction_id in self._waiting:
-            self._waiting[prediction_id].set()
+    @property
+    def expects_webhooks(self) -> bool:
+        """See `TakesWebhooks.expects_webhooks`."""
+        return "webhook_url" in self._options
+
+    def hear_webhooks(self, *, heard: bool) -> None:
+        """See `TakesWebhooks.hear_webhooks`. Looks at everything now: a webhook may have been missed."""
+        self._hears_webhooks = heard
+        for woken in self._waiting.values():
+            woken.set()
+
+    def wake(self, work_id: str) -> None:
+        """See `TakesWebhooks.wake`."""
+        if work_id in self._waiting:
+            self._waiting[work_id].set()
 
     async def model_status(self) -> ModelStatus:
         """See `TellsModelStatus.model_status`."""
@@ -121,15 +137,21 @@ class ReplicateProvider:
             await self._cancel_when_created(creation)
             raise
 
-    async def _wait(self, prediction: Prediction, until: float, *, pause: float) -> Prediction:
+    async def _wait(
+        self, prediction: Prediction, until: float, *, pause: float, told_by_webhook: bool = False
+    ) -> Prediction:
         woken = self._waiting.setdefault(prediction.id, asyncio.Event())
         try:
             while prediction.status.running:
-                woken.clear()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await woken.wait()
                 pause = min(_POLL_MOST_S, max(_POLL_FIRST_S, pause * _POLL_GROWTH))
+                # Once woken it is asked often again: its answer may be older than the webhook.
+                if told_by_webhook and self._hears_webhooks and not woken.is_set():
+                    pause = _POLL_WITH_WEBHOOKS_S
+                # Before the question: a webhook that comes during it leads to another one.
+                woken.clear()
                 prediction, pause = await self._polled(prediction, until, pause)
         except asyncio.CancelledError as cancelled:
             if KEEP_WORK not in cancelled.args and time.monotonic() < until:
@@ -144,7 +166,7 @@ class ReplicateProvider:
         try:
             return await self._api.get(prediction.id, max(0.1, until - time.monotonic())), pause
         except Transient as error:
-            return prediction, max(pause, error.retry_after or 0)
+            return prediction, max(min(pause, _POLL_MOST_S), error.retry_after or 0)
 
     async def _cancel_when_created(self, creation: asyncio.Future[Prediction]) -> None:
         done, _ = await asyncio.wait([creation], timeout=_CANCEL_S / 2)
