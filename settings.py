@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     progress_ttl_s: Positive = Field(86_400, description="how long a task's latest state can be read")
     avatar_price_credits: Annotated[int, Field(ge=0)] = Field(0, description="price of one avatar photo, over HTTP")
     images_price_credits: Annotated[int, Field(ge=0)] = Field(0, description="price of one batch, over HTTP")
+    tryon_max_refund_credits: Annotated[int, Field(ge=0)] = Field(
+        1, description="most credits refunded for a try-on that was not charged over HTTP"
+    )
     images_keep_partial: bool = Field(default=False, description="a batch keeps what worked when part of it failed")
 
     fetch_allowed_networks: Words = Field((), description="networks that pictures may come from although private")

@@ -138,6 +138,7 @@ class WorkerMiddleware(Middleware):
             supabase_key=self._settings.supabase_service_role_key,
             timeout_s=self._settings.supabase_timeout_s,
             max_connections=max_connections,
+            max_refund_credits=self._settings.tryon_max_refund_credits,
         )
 
     async def _keep(self, stopped: asyncio.Event) -> None:

@@ -79,6 +79,7 @@ async def records(settings: Settings) -> AsyncIterator[Records]:
         supabase_key=settings.supabase_service_role_key,
         timeout_s=settings.supabase_timeout_s,
         max_connections=2,
+        max_refund_credits=settings.tryon_max_refund_credits,
     )
     try:
         if not database_url:

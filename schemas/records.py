@@ -68,7 +68,8 @@ class JobRow(BaseModel):
         token: The fencing token; grows with each dispatch and recovery.
         lease_until: Set exactly while somebody owes the job work.
         recoveries: How often the job outlived its worker since it was dispatched or ended.
-        price: Credits that were charged for it over HTTP.
+        price: Credits charged for it; a failure refunds them.
+        payer: Who pays: `{kind, id, email}`.
         journal: What must survive a crash, by stage.
         outcome: What a completed job made.
         failure: Why it failed: `code`, `message`, `stage`, `attempt`, details.
@@ -90,6 +91,7 @@ class JobRow(BaseModel):
     lease_until: AwareDatetime | None = None
     recoveries: int = 0
     price: int = 0
+    payer: dict[str, Any] | None = None
     journal: dict[str, Any] = Field(default_factory=dict)
     provider_job_id: str | None = None
     spent_usd: float = 0.0
@@ -118,6 +120,8 @@ class DeadLetter(BaseModel):
         list: The Redis list it was pushed to.
         payload: Its text, or base64 where it was no UTF-8 text.
         complete: False if it was too large to keep whole; it can't be replayed then.
+        owner_id: Owner named in the payload; only a session of this owner is ended.
+        letter_key: Unique key made by the caller, so that a repeated call stores the letter once.
         message: What the session it names is told as it fails; None leaves that session alone.
     """
 
@@ -134,6 +138,8 @@ class DeadLetter(BaseModel):
     channel: str | None = None
     task_id: str | None = None
     session_id: str | None = None
+    owner_id: str | None = None
     request_id: str | None = None
+    letter_key: str | None = None
     message: str | None = None
     created_at: AwareDatetime | None = None

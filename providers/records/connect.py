@@ -47,8 +47,9 @@ def connect(
     supabase_key: SecretStr | None,
     timeout_s: float = 10.0,
     max_connections: int = 8,
+    max_refund_credits: int = 1,
 ) -> Records:
-    """Records over `connect_rpc`, with the same arguments and errors."""
+    """Records over `connect_rpc`, with the same arguments and errors; `max_refund_credits` as for `Records`."""
     return Records(
         connect_rpc(
             database_url=database_url,
@@ -56,5 +57,6 @@ def connect(
             supabase_key=supabase_key,
             timeout_s=timeout_s,
             max_connections=max_connections,
-        )
+        ),
+        max_refund_credits=max_refund_credits,
     )

@@ -21,9 +21,10 @@ class Records:
     `token` change nothing and say so when another worker owns the job by now.
     """
 
-    def __init__(self, rpc: Rpc) -> None:
-        """Work through `rpc`."""
+    def __init__(self, rpc: Rpc, *, max_refund_credits: int = 1) -> None:
+        """Work through `rpc`; refund at most `max_refund_credits` of what our ledger does not prove."""
         self._rpc = rpc
+        self._max_refund = max_refund_credits
         #: What is said about ended jobs, through the same connections.
         self.deliveries = Deliveries(rpc)
         #: Orders over HTTP and what is read there, through the same connections.
@@ -37,7 +38,8 @@ class Records:
 
     async def accept(self, tasks: Sequence[NewTask]) -> dict[str, Verdict]:
         """Take tasks into the waiting room; `{task_id: verdict}`."""
-        found = await self._rpc.call("darkroom_accept", p_tasks=[task.model_dump(mode="json") for task in tasks])
+        rows = [task.model_dump(mode="json") for task in tasks]
+        found = await self._rpc.call("darkroom_accept", p_tasks=rows, p_max_refund=self._max_refund)
         return {task_id: Verdict(verdict) for task_id, verdict in found.items()}
 
     async def dispatch(self, *, limit: int, max_in_flight: int, lease_s: float) -> list[JobRow]:
@@ -160,6 +162,7 @@ class Records:
                 p_session_id=session_id,
                 p_message=message,
                 p_request_id=request_id,
+                p_max_refund=self._max_refund,
             )
         )
 
@@ -188,7 +191,7 @@ class Records:
     async def bury(self, letters: Sequence[DeadLetter]) -> int:
         """Keep payloads that could not be used and end the sessions they name; the credits given back."""
         rows = [letter.model_dump(mode="json", exclude={"id", "created_at"}) for letter in letters]
-        return int(await self._rpc.call("darkroom_bury", p_letters=rows))
+        return int(await self._rpc.call("darkroom_bury", p_letters=rows, p_max_refund=self._max_refund))
 
     async def letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
         """The newest dead letters, or the one with that id."""

@@ -1,28 +1,30 @@
 -- From a producer's list into `darkroom_jobs`, and from there into the stages' queues.
 
 -- Takes many tasks into the waiting room. Returns `{task_id: verdict}`: accepted, duplicate (known already),
--- unknown_session (no such session of this owner), ended (the session is over already).
-create or replace function darkroom_accept(p_tasks jsonb) returns jsonb
+-- unknown_session (no such session of this owner), ended (the session is over already). Price and payer are fixed here:
+-- a session's `credits_used` is refunded up to `p_max_refund` where our ledger has no charge for it.
+create or replace function darkroom_accept(p_tasks jsonb, p_max_refund integer default 1) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table record;
+  v_terms text;
   v_sessions jsonb := '{}';
   v_found jsonb;
   v_verdicts jsonb;
   v_turn bigint;
 begin
   for v_table in
-    select t.product, t.channel, t.table_name, t.owner_column, array_agg(j.session_id) as ids
+    select t, array_agg(j.session_id) as ids
       from jsonb_to_recordset(p_tasks) as j(product text, channel text, session_id text)
       join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
-     where darkroom_is_id(t.table_name, j.session_id)
-     group by 1, 2, 3, 4
+     where darkroom_column_type(t.table_name, 'id') is not null and darkroom_is_id(t.table_name, j.session_id)
+     group by 1
   loop
+    v_terms := darkroom_terms_of(v_table.t);
     execute format(
-      'select coalesce(jsonb_object_agg(%L || s.id::text, jsonb_build_array(s.%I::text, lower(s.status::text))), ''{}'')'
-      ' from %I s where s.id = any (%L::%s[])',
-      v_table.product || ':' || v_table.channel || ':', v_table.owner_column, v_table.table_name, v_table.ids,
-      darkroom_column_type(v_table.table_name, 'id')) into v_found;
+      'select coalesce(jsonb_object_agg(%L || s.id::text, %s), ''{}'') from %I s where s.id = any (%L::%s[])',
+      (v_table.t).product || ':' || (v_table.t).channel || ':', v_terms, (v_table.t).table_name, v_table.ids,
+      darkroom_column_type((v_table.t).table_name, 'id')) into v_found;
     v_sessions := v_sessions || v_found;
   end loop;
 
@@ -31,8 +33,8 @@ begin
 
   with task as (
     select j.*, t.table_name,
-           v_sessions -> (j.product || ':' || j.channel || ':' || lower(j.session_id)) as lowered,
-           v_sessions -> (j.product || ':' || j.channel || ':' || j.session_id) as session
+           coalesce(v_sessions -> (j.product || ':' || j.channel || ':' || j.session_id),
+                    v_sessions -> (j.product || ':' || j.channel || ':' || lower(j.session_id))) as session
       from rows from (jsonb_to_recordset(p_tasks) as (
              task_id text, product text, session_id text, owner_id text, user_id text, channel text, request_id text,
              payload jsonb)) with ordinality as j(
@@ -41,10 +43,10 @@ begin
   ), judged as (
     select task.*,
            case when table_name is null then 'accepted'
-                when coalesce(session, lowered) is null then 'unknown_session'
-                when coalesce(session, lowered) ->> 0 is distinct from owner_id
-                     and lower(coalesce(session, lowered) ->> 0) is distinct from lower(owner_id) then 'unknown_session'
-                when coalesce(session, lowered) ->> 1 in ('queued', 'pending', 'processing') then 'accepted'
+                when session is null then 'unknown_session'
+                when session ->> 'owner_id' is distinct from owner_id
+                     and lower(session ->> 'owner_id') is distinct from lower(owner_id) then 'unknown_session'
+                when session ->> 'status' in ('queued', 'pending', 'processing') then 'accepted'
                 else 'ended' end as verdict
       from task
   ), last_turn as (
@@ -52,15 +54,23 @@ begin
                                           where w.owner_id = o.owner_id and w.state = 'waiting')) as turn
       from (select distinct owner_id from judged) o
   ), taken as (
-    insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, price, turn)
-    select judged.task_id, product, darkroom_canonical_id(table_name, session_id), judged.owner_id, user_id, channel,
-           request_id, payload,
-           -- What a producer of ours charged; a replay charges it again.
-           coalesce((select l.amount from darkroom_ledger l
-                      where l.product = judged.product and l.run = 1 and l.kind = 'charge'
-                        and l.session_id = darkroom_canonical_id(table_name, judged.session_id)), 0),
+    insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, run, price,
+                               payer, turn)
+    select judged.task_id, judged.product, darkroom_canonical_id(table_name, judged.session_id), judged.owner_id, user_id,
+           channel, request_id, judged.payload,
+           coalesce(charge.run, 1),
+           -- A replay charges it again.
+           coalesce(charge.amount, darkroom_refundable(
+             channel, judged.owner_id, (session ->> 'price')::integer, array[request_id, session ->> 'request_id'],
+             p_max_refund)),
+           coalesce(charge.payer, darkroom_payer(channel, judged.owner_id, user_id, session ->> 'email')),
            last_turn.turn + row_number() over (partition by judged.owner_id order by ord)
       from judged join last_turn on last_turn.owner_id = judged.owner_id
+      left join lateral (
+        select l.run, l.amount, l.payer from darkroom_ledger l
+         where l.product = judged.product and l.kind = 'charge'
+           and l.session_id = darkroom_canonical_id(table_name, judged.session_id)
+         order by l.run desc limit 1) charge on true
      where verdict = 'accepted'
      order by ord
     on conflict do nothing

@@ -1,86 +1,261 @@
 -- Charges and refunds, each once per session, run and kind.
 
--- What the one who pays has left; 0 for somebody unknown.
-create or replace function darkroom_balance(p_channel text, p_payer_id text) returns integer
+-- The object `{owner_id, status, price, email, request_id}` of a session row; null if there is none. `price` is what the
+-- row says, which users may be able to write: `darkroom_refundable` limits it.
+create or replace function darkroom_session_terms(p_product text, p_channel text, p_session_id text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
-  v_table text := case when p_channel = 'b2b' then 'store_credits' else 'user_credits' end;
-  v_column text := case when p_channel = 'b2b' then 'store_id' else 'user_id' end;
+  v_table darkroom_session_tables;
+  v_terms jsonb;
+begin
+  select * into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
+  if darkroom_column_type(v_table.table_name, 'id') is null or not darkroom_is_id(v_table.table_name, p_session_id) then
+    return null;
+  end if;
+  execute format('select %s from %I s where s.id = %L', darkroom_terms_of(v_table), v_table.table_name, p_session_id)
+    into v_terms;
+  return v_terms;
+end $$;
+
+-- The SQL expression that builds the terms of a row `s` of that table.
+create or replace function darkroom_terms_of(p_table darkroom_session_tables) returns text
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select format('jsonb_build_object(''owner_id'', s.%I::text, ''status'', lower(s.status::text)', p_table.owner_column)
+      || coalesce(string_agg(format(', %L, s.%I', c.key, c.name), ''), '') || ')'
+    from (values ('price', 'credits_used'), ('email', 'shopper_email'), ('request_id', 'request_id')) as c(key, name)
+   where darkroom_column_type(p_table.table_name, c.name) is not null
+$$;
+
+-- Who pays for a session: `{kind, id, email}` with kind user, store, or shopper, a customer of a store that resells.
+create or replace function darkroom_payer(p_channel text, p_owner_id text, p_user_id text, p_email text) returns jsonb
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_mode text;
+begin
+  if p_channel <> 'b2b' then
+    return jsonb_build_object('kind', 'user', 'id', coalesce(p_user_id, p_owner_id));
+  end if;
+  if darkroom_column_type('stores', 'billing_mode') is not null and darkroom_fits('stores', 'id', p_owner_id) then
+    execute format('select lower(billing_mode::text) from stores where id = %L', p_owner_id) into v_mode;
+  end if;
+  if v_mode like 'resell%' then
+    return jsonb_build_object('kind', 'shopper', 'id', p_owner_id,
+                              'email', nullif(lower(regexp_replace(p_email, '^\s+|\s+$', '', 'g')), ''));
+  end if;
+  return jsonb_build_object('kind', 'store', 'id', p_owner_id);
+end $$;
+
+-- What can be refunded of a price that our ledger does not prove, at most `p_max`. Stores with a billing mode may run
+-- on credit: there the store's own transactions under the producer's request id must show a deduction that is not
+-- refunded yet.
+create or replace function darkroom_refundable(
+  p_channel text, p_owner_id text, p_price integer, p_request_ids text[], p_max integer
+) returns integer
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_amount integer := greatest(least(coalesce(p_price, 0), p_max), 0);
+  v_deducted integer;
+begin
+  if v_amount = 0 or p_channel <> 'b2b' or darkroom_column_type('stores', 'billing_mode') is null
+     or darkroom_column_type('store_credit_transactions', 'request_id') is null then
+    return v_amount;
+  end if;
+  execute format(
+    'select -coalesce(sum(amount), 0) from store_credit_transactions'
+    ' where store_id = %L and request_id::text = any (%L) and type::text !~* ''overage''', p_owner_id, p_request_ids)
+    into v_deducted;
+  return greatest(least(v_amount, v_deducted), 0);
+end $$;
+
+-- What the payer of a session has left; 0 for an unknown payer.
+create or replace function darkroom_balance(
+  p_channel text, p_owner_id text, p_user_id text default null, p_email text default null
+) returns integer
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_payer jsonb := darkroom_payer(p_channel, p_owner_id, p_user_id, p_email);
+  v_table text := case v_payer ->> 'kind' when 'user' then 'user_credits' when 'store' then 'store_credits'
+                                          else 'store_shopper_credits' end;
+  v_column text := case v_payer ->> 'kind' when 'user' then 'user_id' else 'store_id' end;
   v_balance integer;
 begin
-  if darkroom_fits(v_table, v_column, p_payer_id) then
-    execute format('select balance from %I where %I = %L', v_table, v_column, p_payer_id) into v_balance;
+  if darkroom_column_type(v_table, v_column) is not null and darkroom_fits(v_table, v_column, v_payer ->> 'id') then
+    execute format('select balance from %I where %I = %L', v_table, v_column, v_payer ->> 'id')
+         || case when v_payer ->> 'kind' = 'shopper'
+                 then format(' and shopper_email = %L', v_payer ->> 'email') else '' end into v_balance;
   end if;
   return coalesce(v_balance, 0);
 end $$;
 
--- Charges a run of a session, once. False if the balance does not cover it.
-create or replace function darkroom_charge(
-  p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
-  p_amount integer, p_reason text
+-- Calls the database's own function that moves credits, `deduct` or `refund`, by the names of its arguments. True
+-- unless a deduction says that the balance is too small. `p_reference` is unique per session, run and kind.
+create or replace function darkroom_move_credits(
+  p_kind text, p_payer jsonb, p_amount integer, p_reference text, p_reason text
 ) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
+  v_name text := p_kind || case p_payer ->> 'kind' when 'user' then '_credits' when 'store' then '_store_credits'
+                                                   else '_store_shopper_credits' end;
+  v_call text;
+  v_answer text;
+begin
+  select format('select (%I(%s))::text', v_name, string_agg(format('%I => %L', a.name, a.value), ', ' order by a.n))
+    into v_call
+    from darkroom_credit_arguments(v_name) c
+    cross join lateral (
+      select c.n, c.name, case c.meaning
+        when 'email' then p_payer ->> 'email'
+        when 'payer' then p_payer ->> 'id'
+        when 'amount' then p_amount::text
+        when 'reference' then case when c.type_name = 'uuid' then md5(p_reference)::uuid::text else p_reference end
+        -- Where there is no argument for the reference, its ledger is told apart by the description.
+        when 'description' then case when c.takes_reference then p_reason else format('%s (%s)', p_reason, p_reference) end
+      end as value) a
+   where a.value is not null
+  having bool_and(c.meaning is not null or c.optional);
+  if v_call is null then
+    raise undefined_function using message = format('%s is missing, or takes other arguments', v_name);
+  end if;
+  execute v_call into v_answer;
+  return p_kind = 'refund' or coalesce(v_answer, 'false') = 'true';
+end $$;
+
+-- What each argument of a credit function means: payer, email, amount, reference, description, or null.
+create or replace function darkroom_credit_arguments(p_function text) returns table (
+  n integer, name text, type_name text, meaning text, optional boolean, takes_reference boolean)
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select a.n, a.name, a.type_name, a.meaning, a.optional, bool_or(a.meaning = 'reference') over ()
+    from (
+      select i.n::integer as n, i.name, format_type(f.proargtypes[i.n::integer - 1], null) as type_name,
+             i.n > f.pronargs - f.pronargdefaults as optional,
+             case when i.name ~* 'e_?mail' then 'email'
+                  when i.name ~* 'amount|credits' then 'amount'
+                  when i.name ~* 'request|reference|idempotency' then 'reference'
+                  when i.name ~* 'description|reason|note' then 'description'
+                  when i.name ~* 'user|store|shop|owner' then 'payer' end as meaning
+        from (select * from pg_proc
+               where pronamespace = 'public'::regnamespace and proname = p_function and prokind = 'f'
+               order by pronargs desc limit 1) f
+        -- The names of input arguments only: `proargnames` holds those of the output too.
+        cross join lateral (
+          select row_number() over (order by names.n) as n, names.name
+            from unnest(f.proargnames) with ordinality as names(name, n)
+           where f.proargmodes is null or f.proargmodes[names.n] in ('i', 'b', 'v')) i) a
+$$;
+
+-- Charges a run of a session, once. False if the balance does not cover it.
+create or replace function darkroom_charge(
+  p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
+  p_amount integer, p_reason text, p_email text default null, p_payer jsonb default null
+) returns boolean
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_payer jsonb := coalesce(p_payer, darkroom_payer(p_channel, p_owner_id, p_user_id, p_email));
   v_paid boolean;
 begin
   if p_amount <= 0 then
     return true;
   end if;
-  insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount)
-  values (p_product, p_session_id, p_run, 'charge',
-          case when p_channel = 'b2b' then p_owner_id else coalesce(p_user_id, p_owner_id) end, p_amount)
+  insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount, payer)
+  values (p_product, p_session_id, p_run, 'charge', v_payer ->> 'id', p_amount, v_payer)
   on conflict do nothing;
   if not found then
     return true;
   end if;
-  if p_channel = 'b2b' then
-    execute format('select deduct_store_credits(p_store_id => %L, p_amount => %s, p_request_id => %L, p_description => %L)',
-                   p_owner_id, p_amount, p_request_id, p_reason) into v_paid;
-  else
-    execute format('select deduct_credits(p_user_id => %L, p_amount => %s, p_description => %L)',
-                   coalesce(p_user_id, p_owner_id), p_amount, p_reason) into v_paid;
-  end if;
-  if not coalesce(v_paid, false) then
+  begin
+    v_paid := (v_payer ->> 'kind' <> 'shopper' or v_payer ->> 'email' is not null)
+              and darkroom_move_credits('deduct', v_payer, p_amount, p_session_id || ':' || p_run, p_reason);
+  exception when unique_violation then
+    -- The reference belongs to this session and run: the database has this charge already.
+    v_paid := true;
+  end;
+  if not v_paid then
     delete from darkroom_ledger
      where product = p_product and session_id = p_session_id and run = p_run and kind = 'charge';
-    return false;
   end if;
-  return true;
+  return v_paid;
 end $$;
 
--- Refunds a run of a session, once. Returns the credits given back, 0 if there was nothing to refund or it was done.
--- The caller must have moved the session in the same transaction.
+-- The run that was charged last; 1 if our ledger has no charge.
+create or replace function darkroom_charged_run(p_product text, p_session_id text) returns integer
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(max(run), 1) from darkroom_ledger
+   where product = p_product and session_id = p_session_id and kind = 'charge'
+$$;
+
+-- Refunds a run of a session, once, to who paid it. Returns the credits refunded: 0 if there was nothing to refund, if
+-- it is refunded already, or if the database refuses the refund; then a dead letter keeps it, because the session must
+-- end all the same. `p_price` and `p_payer` are used where our ledger has no charge. The caller must have moved the
+-- session in the same transaction.
 create or replace function darkroom_refund(
   p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
-  p_reason text
+  p_reason text, p_price integer default 0, p_payer jsonb default null
 ) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
+  v_charge darkroom_ledger;
+  v_terms jsonb;
   v_amount integer;
-  -- Whoever paid, where that was written down.
-  v_payer text;
+  v_payer jsonb;
 begin
-  select amount, owner_id into v_amount, v_payer from darkroom_ledger
+  select * into v_charge from darkroom_ledger
    where product = p_product and session_id = p_session_id and run = p_run and kind = 'charge';
-  if v_amount is null and p_run = 1 then
-    v_amount := darkroom_session_price(p_product, p_channel, p_session_id);
-  end if;
-  if coalesce(v_amount, 0) <= 0 then
+  if v_charge.amount is null and (p_run <> 1 or p_price <= 0) then
     return 0;
   end if;
-  v_payer := coalesce(v_payer, case when p_channel = 'b2b' then p_owner_id else coalesce(p_user_id, p_owner_id) end);
-  insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount)
-  values (p_product, p_session_id, p_run, 'refund', v_payer, v_amount)
+  v_terms := darkroom_session_terms(p_product, p_channel, p_session_id);
+  v_amount := coalesce(v_charge.amount, darkroom_refundable(
+    p_channel, p_owner_id, p_price, array[p_request_id, v_terms ->> 'request_id'], p_price));
+  -- A charge of an older version names the payer's id only.
+  v_payer := coalesce(v_charge.payer, p_payer,
+                      darkroom_payer(p_channel, p_owner_id, coalesce(v_charge.owner_id, p_user_id), v_terms ->> 'email'));
+  if v_amount <= 0 or (v_payer ->> 'kind' = 'shopper' and v_payer ->> 'email' is null) then
+    return 0;
+  end if;
+  return darkroom_refund_once(jsonb_build_object(
+    'product', p_product, 'session_id', p_session_id, 'run', p_run, 'amount', v_amount, 'payer', v_payer,
+    'reason', p_reason));
+end $$;
+
+-- Refunds `{product, session_id, run, amount, payer, reason}` unless our ledger or the database has that refund.
+create or replace function darkroom_refund_once(p_refund jsonb) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_session text := p_refund ->> 'session_id';
+  v_amount integer := (p_refund ->> 'amount')::integer;
+begin
+  insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount, payer)
+  values (p_refund ->> 'product', v_session, (p_refund ->> 'run')::integer, 'refund', p_refund -> 'payer' ->> 'id',
+          v_amount, p_refund -> 'payer')
   on conflict do nothing;
   if not found then
     return 0;
   end if;
-  if p_channel = 'b2b' then
-    execute format('select refund_store_credits(p_store_id => %L, p_amount => %s, p_request_id => %L, p_description => %L)',
-                   v_payer, v_amount, p_request_id, p_reason);
-  else
-    execute format('select refund_credits(p_user_id => %L, p_amount => %s, p_description => %L)',
-                   v_payer, v_amount, p_reason);
-  end if;
-  return v_amount;
+  begin
+    perform darkroom_move_credits('refund', p_refund -> 'payer', v_amount,
+                                  format('%s:%s:refund', v_session, p_refund ->> 'run'), p_refund ->> 'reason');
+    return v_amount;
+  exception
+    when unique_violation then
+      return 0;
+    when integrity_constraint_violation or data_exception or syntax_error_or_access_rule_violation or raise_exception then
+      delete from darkroom_ledger where product = p_refund ->> 'product' and session_id = v_session
+                                    and run = (p_refund ->> 'run')::integer and kind = 'refund';
+      insert into darkroom_dead_letters (list, code, reason, payload, encoding, product, session_id, owner_id, letter_key)
+      values ('darkroom:refunds', 'refund_refused', format('%s: %s', sqlstate, left(sqlerrm, 500)), p_refund::text,
+              'utf-8', p_refund ->> 'product', v_session, p_refund -> 'payer' ->> 'id',
+              format('refund:%s:%s:%s', p_refund ->> 'product', v_session, p_refund ->> 'run'))
+      on conflict (letter_key) do nothing;
+      return 0;
+  end;
+end $$;
+
+-- Tries a refused refund again. Returns the credits refunded; the dead letter is gone unless it is refused once more.
+create or replace function darkroom_retry_refund(p_letter_id bigint) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_payload text;
+begin
+  delete from darkroom_dead_letters where id = p_letter_id and list = 'darkroom:refunds' returning payload into v_payload;
+  return case when v_payload is null then 0 else darkroom_refund_once(v_payload::jsonb) end;
 end $$;

@@ -40,9 +40,10 @@ begin
   end loop;
 
   if not darkroom_charge(v_new.product, v_new.channel, v_new.session_id, v_new.owner_id, v_new.user_id,
-                         v_new.request_id, 1, p_price, 'Generation') then
+                         v_new.request_id, 1, p_price, 'Generation', p_session ->> 'shopper_email') then
     delete from darkroom_requests where task_id = v_new.task_id;
-    return jsonb_build_object('outcome', 'no_credits', 'balance', darkroom_balance(v_new.channel, v_payer));
+    return jsonb_build_object('outcome', 'no_credits', 'balance', darkroom_balance(
+      v_new.channel, v_new.owner_id, v_new.user_id, p_session ->> 'shopper_email'));
   end if;
 
   select * into v_table from darkroom_session_tables where product = v_new.product and channel = v_new.channel;
@@ -126,10 +127,13 @@ declare
   v_ended integer := 0;
 begin
   for v_task_id in
-    select task_id from darkroom_requests r
-     where created_at < now() - make_interval(secs => p_older_s) and not ended
-       and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
-     order by created_at limit 500 for update skip locked
+    with lost as (
+      select r.* from darkroom_requests r
+       where created_at < now() - make_interval(secs => p_older_s) and not ended
+         and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
+       order by created_at limit 500 for update skip locked)
+    -- Always in the same order: each undone order locks its payer's balance.
+    select task_id from lost order by coalesce(case when channel = 'b2b' then owner_id else user_id end, owner_id), task_id
   loop
     if darkroom_unproduce(v_task_id, p_message) = 'ended' then
       v_ended := v_ended + 1;

@@ -56,7 +56,7 @@ begin
   if darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
                            'failed', jsonb_build_object('error_message', p_message, 'completed_at', now())) then
     v_refunded := darkroom_refund(v_job.product, v_job.channel, v_job.session_id, v_job.owner_id, v_job.user_id,
-                                  v_job.request_id, v_job.run, p_message);
+                                  v_job.request_id, v_job.run, p_message, v_job.price, v_job.payer);
   end if;
   update darkroom_jobs
      set state = p_state, failure = p_failure, finished_at = now(), recoveries = 0,
@@ -65,30 +65,33 @@ begin
   return jsonb_build_object('moved', true, 'refunded', v_refunded);
 end $$;
 
--- Ends a session that no job of ours works on: a payload that could not be used, a task that never arrived.
+-- Ends a session that no job of ours works on: a payload that could not be used, a task that never arrived. With
+-- `p_owner_id`, only a session of that owner. Of what our ledger does not prove, `p_max_refund` credits are refunded.
 create or replace function darkroom_fail_session(
-  p_product text, p_channel text, p_session_id text, p_message text, p_request_id text
+  p_product text, p_channel text, p_session_id text, p_message text, p_request_id text,
+  p_owner_id text default null, p_max_refund integer default 1
 ) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
-  v_table darkroom_session_tables;
+  v_table text;
+  v_id text;
+  v_terms jsonb;
   v_owner text;
 begin
-  select * into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
-  if v_table.table_name is null or not darkroom_is_id(v_table.table_name, p_session_id)
-     or exists (select from darkroom_jobs where product = p_product
-                   and session_id = darkroom_canonical_id(v_table.table_name, p_session_id)) then
-    return jsonb_build_object('moved', false, 'refunded', 0);
-  end if;
-  execute format('select %I::text from %I where id = %L for update', v_table.owner_column, v_table.table_name,
-                 p_session_id) into v_owner;
-  if v_owner is null
-     or not darkroom_move_session(p_product, p_channel, p_session_id, array['queued', 'pending', 'processing'], 'failed',
+  select table_name into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
+  v_id := darkroom_canonical_id(v_table, p_session_id);
+  v_terms := darkroom_session_terms(p_product, p_channel, v_id);
+  v_owner := v_terms ->> 'owner_id';
+  if v_owner is null or lower(v_owner) is distinct from lower(coalesce(p_owner_id, v_owner))
+     or exists (select from darkroom_jobs where product = p_product and session_id = v_id)
+     or not darkroom_move_session(p_product, p_channel, v_id, array['queued', 'pending', 'processing'], 'failed',
                                   jsonb_build_object('error_message', p_message, 'completed_at', now())) then
     return jsonb_build_object('moved', false, 'refunded', 0);
   end if;
-  return jsonb_build_object('moved', true, 'refunded',
-    darkroom_refund(p_product, p_channel, p_session_id, v_owner, null, p_request_id, 1, p_message));
+  return jsonb_build_object('moved', true, 'refunded', darkroom_refund(
+    p_product, p_channel, v_id, v_owner, null, p_request_id, darkroom_charged_run(p_product, v_id), p_message,
+    darkroom_refundable(p_channel, v_owner, (v_terms ->> 'price')::integer,
+                        array[p_request_id, v_terms ->> 'request_id'], p_max_refund)));
 end $$;
 
 -- Runs a failed or cancelled job again: a new run, charged again. Returns replayed, not_ended (the session is not failed:
@@ -97,20 +100,18 @@ create or replace function darkroom_replay(p_task_id text) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
-  v_price integer;
 begin
   select * into v_job from darkroom_jobs where task_id = p_task_id for update;
   if v_job.state is null or v_job.state not in ('failed', 'cancelled') then
     return 'not_ended';
   end if;
-  v_price := greatest(v_job.price, darkroom_session_price(v_job.product, v_job.channel, v_job.session_id));
   begin
     if not darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['failed'], 'queued',
                                  jsonb_build_object('error_message', null, 'completed_at', null)) then
       return 'not_ended';
     end if;
     if not darkroom_charge(v_job.product, v_job.channel, v_job.session_id, v_job.owner_id, v_job.user_id,
-                           v_job.request_id, v_job.run + 1, v_price, 'Replay') then
+                           v_job.request_id, v_job.run + 1, v_job.price, 'Replay', null, v_job.payer) then
       raise sqlstate 'DR402';
     end if;
   exception when sqlstate 'DR402' then  -- takes the move back with it

@@ -33,21 +33,6 @@ begin
   return coalesce(v_moved, false);
 end $$;
 
--- What a session's producer charged before it pushed the task.
-create or replace function darkroom_session_price(p_product text, p_channel text, p_session_id text) returns integer
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-declare
-  v_table text;
-  v_price integer;
-begin
-  select table_name into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
-  if v_table is null or darkroom_column_type(v_table, 'credits_used') is null then
-    return 0;
-  end if;
-  execute format('select coalesce(credits_used, 0) from %I where id = %L', v_table, p_session_id) into v_price;
-  return coalesce(v_price, 0);
-end $$;
-
 -- Shows how far a batch is, for products whose session has a `progress` column.
 create or replace function darkroom_session_progress(p_task_id text, p_token bigint, p_progress integer) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
