@@ -10,14 +10,21 @@ from rich.table import Table
 
 from commands.connections import records, redis_client
 from commands.outcome import CommandError, Outcome, json_text
-from schemas.records import DeadLetter, Replay
+from schemas.records import DeadLetter, Reopening, Replay
 
 if TYPE_CHECKING:
+    from providers.records import Records
     from settings import Settings
 
 REFUSALS = {
     Replay.NOT_ENDED: "The job of task {} has not failed: only what failed or was cancelled can run again.",
     Replay.NO_CREDITS: "The owner of task {} has not enough credits for another run.",
+}
+
+REFUNDS = "darkroom:refunds"
+REOPENING_REFUSALS = {
+    Reopening.ENDED: "The session of dead letter {} has completed, or its task can be replayed by its id.",
+    Reopening.NO_CREDITS: "The session of dead letter {} was refunded; its payer has too few credits to run it again.",
 }
 
 
@@ -41,7 +48,9 @@ async def dead_show(settings: Settings, letter_id: int) -> Outcome:
 
 
 async def dead_replay(settings: Settings, what: str) -> Outcome:
-    """Push a dead letter (by its number) again, or run a failed task (by its id) again; the latter is charged again.
+    """Push a dead letter (by its number) again, or run a failed task (by its id) again.
+
+    What was refunded is charged again. A dead letter of a refused refund is refunded instead.
 
     Raises:
         CommandError: There is nothing of that name, or it can't run again.
@@ -68,13 +77,25 @@ async def dead_drop(settings: Settings, letter_id: int) -> Outcome:
 async def _push_again(settings: Settings, letter_id: int) -> Outcome:
     async with records(settings) as found, redis_client(settings) as client:
         item = await _letter(found, letter_id)
+        if item.list == REFUNDS:
+            return await _retry_refund(found, letter_id)
         if not item.complete:
             raise CommandError(f"Dead letter {letter_id} was too large to keep whole and can't be pushed again.")
         payload = item.payload.encode() if item.encoding == "utf-8" else base64.b64decode(item.payload)
+        reopening = await found.reopen_letter(letter_id)
+        if reopening in REOPENING_REFUSALS:
+            raise CommandError(REOPENING_REFUSALS[reopening].format(letter_id))
         # Pushed before it is dropped: cut in between, it is there twice, and the second is recognised.
         await client.lpush(item.list, payload)
         await found.drop_letter(letter_id)
     return Outcome({"replayed": letter_id, "list": item.list}, f"Dead letter {letter_id} was pushed to {item.list}.")
+
+
+async def _retry_refund(found: Records, letter_id: int) -> Outcome:
+    refunded = await found.retry_refund(letter_id)
+    if not refunded:
+        raise CommandError(f"The refund of dead letter {letter_id} was refused again, or the database has it already.")
+    return Outcome({"replayed": letter_id, "refunded": refunded}, f"Refunded {refunded} credits.")
 
 
 async def _letter(found: Any, letter_id: int) -> DeadLetter:

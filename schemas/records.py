@@ -36,6 +36,14 @@ class Replay(StrEnum):
     NO_CREDITS = "no_credits"
 
 
+class Reopening(StrEnum):
+    """Result of making the session of a dead letter ready for another push."""
+
+    READY = "ready"
+    ENDED = "ended"
+    NO_CREDITS = "no_credits"
+
+
 class Settlement(BaseModel):
     """Whether this call ended the job or session, and the credits it gave back."""
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from commands import programs
 from commands.chaos import resumable
+from commands.chaos.load import MOST_CREDITS
 from commands.chaos.provider import CountingProvider, Kind
 from commands.chaos.provider.picture import picture
 from commands.demo.image_host import ImageHost
@@ -129,6 +130,7 @@ class Arena:
             "HARD_TIME_LIMIT_S": str(HARD_S),
             "STUCK_AFTER_S": f"{STUCK_LEASES * settings.lease_s:g}",
             "LOG_FORMAT": "json",
+            "TRYON_MAX_REFUND_CREDITS": str(MOST_CREDITS),
             "PYTHONPATH": str(resumable.install(settings.data_dir / "plugin")),
         }
         return programs.environment(settings, embedded, **provider.environment, **more)

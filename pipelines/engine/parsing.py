@@ -90,6 +90,7 @@ def letter(  # noqa: PLR0913  the parts of a letter
         channel=_channel(product, named),
         task_id=_word(named.get("task_id") or named.get("job_id")),
         session_id=_word(session_id),
+        owner_id=_owner(product, named),
         request_id=_word(named.get("request_id")),
         message=SESSION_MESSAGE if ends_session else None,
     )
@@ -122,6 +123,12 @@ def _channel(product: Product, fields: dict[str, Any]) -> str | None:
     if product is Product.IMAGES:
         return "workspace"
     return _word(fields.get("channel"))
+
+
+def _owner(product: Product, fields: dict[str, Any]) -> str | None:
+    if product is Product.IMAGES:
+        return _word(fields.get("workspace_id"))
+    return _word(fields.get("store_id" if fields.get("channel") == "b2b" else "user_id"))
 
 
 def _word(value: Any) -> str | None:

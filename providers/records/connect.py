@@ -40,7 +40,7 @@ def connect_rpc(
     raise Invalid("neither DATABASE_URL nor SUPABASE_URL is set", code="no_database")
 
 
-def connect(
+def connect(  # noqa: PLR0913  what `connect_rpc` and `Records` need
     *,
     database_url: str | None,
     supabase_url: str | None,

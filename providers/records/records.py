@@ -11,7 +11,7 @@ from providers.records.operators import Operators
 from providers.records.sessions import Sessions
 from schemas.common import JobState, Product
 from schemas.job import Failure
-from schemas.records import Completion, DeadLetter, JobRow, NewTask, Orphan, Replay, Settlement, Verdict
+from schemas.records import Completion, DeadLetter, JobRow, NewTask, Orphan, Reopening, Replay, Settlement, Verdict
 
 
 class Records:
@@ -202,6 +202,14 @@ class Records:
         """The newest dead letters that name a task or session of that id."""
         found = await self._rpc.call("darkroom_letters_of", p_id=identifier)
         return [DeadLetter.model_validate(row) for row in found]
+
+    async def reopen_letter(self, letter_id: int) -> Reopening:
+        """Queue the failed session of a dead letter again and charge what it was refunded."""
+        return Reopening(await self._rpc.call("darkroom_reopen_letter", p_id=letter_id))
+
+    async def retry_refund(self, letter_id: int) -> int:
+        """Try the refund of a dead letter again; return the credits refunded, 0 if it is refused once more."""
+        return int(await self._rpc.call("darkroom_retry_refund", p_letter_id=letter_id))
 
     async def drop_letter(self, letter_id: int) -> bool:
         """Forget a dead letter; false if there is none with that id."""

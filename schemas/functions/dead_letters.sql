@@ -54,13 +54,55 @@ begin
   return found;
 end $$;
 
--- Forgets dead letters older than `p_older_s`; returns how many.
+-- Makes the session of a dead letter ready for another push: one that failed is queued again and charged what it was
+-- refunded, as a new run. Returns ready; ended (the session completed, or a job of ours ended it: that job can be
+-- replayed); or no_credits, and then nothing is changed.
+create or replace function darkroom_reopen_letter(p_id bigint) returns text
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_letter darkroom_dead_letters;
+  v_session text;
+  v_terms jsonb;
+  v_run integer;
+  v_refund darkroom_ledger;
+begin
+  select * into v_letter from darkroom_dead_letters where id = p_id for update;
+  v_session := darkroom_canonical_id(
+    (select table_name from darkroom_session_tables where product = v_letter.product and channel = v_letter.channel),
+    v_letter.session_id);
+  v_terms := darkroom_session_terms(v_letter.product, v_letter.channel, v_session);
+  if v_terms is null or lower(v_terms ->> 'owner_id') is distinct from lower(v_letter.owner_id)
+     or v_terms ->> 'status' in ('queued', 'pending', 'processing') then
+    return 'ready';
+  end if;
+  if v_terms ->> 'status' <> 'failed'
+     or exists (select from darkroom_jobs where product = v_letter.product and session_id = v_session) then
+    return 'ended';
+  end if;
+  v_run := darkroom_charged_run(v_letter.product, v_session);
+  select * into v_refund from darkroom_ledger
+   where product = v_letter.product and session_id = v_session and run = v_run and kind = 'refund';
+  if not darkroom_move_session(v_letter.product, v_letter.channel, v_session, array['failed'], 'queued',
+                               jsonb_build_object('error_message', null, 'completed_at', null)) then
+    return 'ended';
+  end if;
+  if not darkroom_charge(v_letter.product, v_letter.channel, v_session, v_letter.owner_id, null, v_letter.request_id,
+                         v_run + 1, coalesce(v_refund.amount, 0), 'Replay', null, v_refund.payer) then
+    raise sqlstate 'DR402';
+  end if;
+  return 'ready';
+exception when sqlstate 'DR402' then  -- takes the move back with it
+  return 'no_credits';
+end $$;
+
+-- Forgets dead letters older than `p_older_s`, but for refunds that are still owed; returns how many.
 create or replace function darkroom_purge_letters(p_older_s float8) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_dropped integer;
 begin
-  delete from darkroom_dead_letters where created_at < now() - make_interval(secs => p_older_s);
+  delete from darkroom_dead_letters
+   where created_at < now() - make_interval(secs => p_older_s) and list <> 'darkroom:refunds';
   get diagnostics v_dropped = row_count;
   return v_dropped;
 end $$;

@@ -12,7 +12,7 @@ import pytest
 from providers.records import Records
 from providers.records.base import DatabaseRefused
 from schemas.common import JobState, Product
-from schemas.records import Completion, DeadLetter, JobRow, NewTask, Replay, Settlement, Verdict
+from schemas.records import Completion, DeadLetter, JobRow, NewTask, Reopening, Replay, Settlement, Verdict
 from tests.contracts.operators import OperatorContract
 from tests.contracts.records_world import FAILURE, LEASE_S, World, avatar, images, tryon
 
@@ -197,8 +197,9 @@ class OutcomeContract:
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store, price=2), channel="b2b"))
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=2)
-        assert world.one("select balance from store_credits") == 7
-        assert world.one("select request_id from store_credit_transactions") == "req_1"
+        assert world.one("select balance from store_credits") == 5
+        reference = world.one("select request_id from store_credit_transactions where amount > 0")
+        assert reference == f"{row.session_id}:1:refund"
 
     async def test_a_job_that_waits_can_be_cancelled(self, records: Records, world: World) -> None:
         task = world.task()
@@ -253,6 +254,47 @@ class MoneyContract:
         await records.fail(again.task_id, FAILURE, lease_s=LEASE_S)
         assert world.balance(user) == 4
 
+    async def test_a_store_replays_and_cancels_whatever_its_ledger_knows(self, records: Records, world: World) -> None:
+        store = world.store(5)
+        tasks = [tryon(store, world.store_session(store, request_id=f"req_{n}"), channel="b2b") for n in range(2)]
+        for row in await start(records, *tasks):
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
+            assert await records.replay(row.task_id) is Replay.REPLAYED
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
+        assert world.one("select balance from store_credits") == 5
+
+    async def test_a_price_that_a_user_raises_later_is_not_refunded(self, records: Records, world: World) -> None:
+        waiting, running = world.task(price=2), world.task(price=2)
+        await start(records, running)
+        await records.accept([waiting])
+        world.connection.execute("update generation_sessions set credits_used = 1000")
+        for task in (waiting, running):
+            assert await records.fail(task.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=2)
+
+    async def test_what_our_ledger_does_not_prove_is_refunded_up_to_the_limit(self, rpc: Rpc, world: World) -> None:
+        task, user = world.task(price=1000), world.user(0)
+        lost = world.session(user, price=1000)
+        records = Records(rpc)
+        await records.accept([task])
+        assert (await records.fail(task.task_id, FAILURE, lease_s=LEASE_S)).refunded == 1
+        assert (await records.fail_session(Product.TRYON, "b2c", lost, "lost", "sweep")).refunded == 1
+        assert (world.balance(task.owner_id), world.balance(user)) == (1, 1)
+
+    async def test_a_refund_that_the_database_refuses_ends_the_job_and_is_kept(
+        self, rpc: Rpc, records: Records, world: World
+    ) -> None:
+        task = world.task(price=2)
+        (row,) = await start(records, task)
+        world.connection.execute("alter function refund_credits rename to refund_credits_moved")
+        try:
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        finally:
+            world.connection.execute("alter function refund_credits_moved rename to refund_credits")
+        (letter,) = await records.letters()
+        assert (letter.list, letter.code, letter.session_id) == ("darkroom:refunds", "refund_refused", row.session_id)
+        paid = await asyncio.gather(*(rpc.call("darkroom_retry_refund", p_letter_id=letter.id) for _ in range(5)))
+        assert (sum(paid), world.balance(task.owner_id), await records.letters()) == (2, 2, [])
+
     async def test_a_replay_that_nobody_can_pay_changes_nothing(self, records: Records, world: World) -> None:
         task = world.task(price=2)
         (row,) = await start(records, task)
@@ -303,9 +345,13 @@ class LostTaskContract:
             product=Product.TRYON,
             channel="b2c",
             session_id=world.session(user, price=2),
+            owner_id=user,
             request_id="req_1",
             message="The task was not valid.",
         )
+        foreign = letter.model_copy(update={"owner_id": world.user(0)})
+        assert await records.bury([foreign]) == 0
+        assert await records.drop_letter((await records.letters())[0].id)
         assert await records.bury([letter, letter]) == 2
         assert world.balance(user) == 2
         kept = await records.letters()
@@ -313,6 +359,67 @@ class LostTaskContract:
         assert await records.drop_letter(kept[0].id)
         assert not await records.drop_letter(kept[0].id)
         assert await records.purge_letters(older_than_s=0) == 1
+
+    async def test_a_letter_whose_session_was_refunded_is_charged_again(self, records: Records, world: World) -> None:
+        user = world.user(0)
+        task = tryon(user, world.session(user, price=2))
+        letter = DeadLetter(
+            list="wearon:tasks:generation",
+            code="unknown_version",
+            reason="version 2",
+            payload="{}",
+            product=task.product,
+            channel=task.channel,
+            session_id=task.session_id,
+            owner_id=user,
+            message="The task was not valid.",
+        )
+        assert await records.bury([letter]) == 2
+        kept = (await records.letters())[0].id
+        world.connection.execute("update user_credits set balance = 1")
+        assert await records.reopen_letter(kept) is Reopening.NO_CREDITS
+        assert world.status(task.session_id) == ("failed", "The task was not valid.")
+        world.connection.execute("update user_credits set balance = 2")
+        for _ in range(2):
+            assert await records.reopen_letter(kept) is Reopening.READY
+            assert (world.balance(user), world.status(task.session_id)) == (0, ("queued", None))
+        (row,) = await start(records, task)
+        assert (row.run, row.price) == (2, 2)
+        assert (await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)).refunded == 2
+        assert await records.reopen_letter(kept) is Reopening.ENDED
+        assert world.balance(user) == 2
+
+    async def test_a_letter_that_is_stored_again_is_stored_once(self, records: Records) -> None:
+        letters = [
+            DeadLetter(list="ava:tasks:photo", code="not_json", reason="no", payload="x", letter_key=f"batch:{n}")
+            for n in range(3)
+        ]
+        for _ in range(2):
+            await records.bury(letters)
+        assert sorted(kept.letter_key or "" for kept in await records.letters()) == ["batch:0", "batch:1", "batch:2"]
+
+    async def test_letters_of_several_owners_never_deadlock(self, records: Records, world: World) -> None:
+        for _ in range(10):
+            users = [world.user(0), world.user(0)]
+            letters = [
+                [
+                    DeadLetter(
+                        list="wearon:tasks:generation",
+                        code="invalid",
+                        reason="invalid",
+                        payload="{}",
+                        product=Product.TRYON,
+                        channel="b2c",
+                        session_id=world.session(user),
+                        owner_id=user,
+                        message="The task was not valid.",
+                    )
+                    for user in order
+                    for _ in range(10)
+                ]
+                for order in (users, users[::-1])
+            ]
+            assert await asyncio.gather(*(records.bury(batch) for batch in letters)) == [20, 20]
 
     async def test_sessions_that_no_job_knows_are_found_and_ended(self, records: Records, world: World) -> None:
         lost = world.session(world.user(0), price=2)

@@ -12,6 +12,8 @@ from schemas.job import Failure
 from schemas.records import NewTask
 
 LEASE_S = 60.0
+#: What the tests' records refund at most of a price that the ledger does not prove, credits.
+MAX_REFUND = 10
 FAILURE = Failure(code="server_error", message="A plain sentence.")
 _TABLES = (
     "darkroom_jobs, darkroom_ledger, darkroom_dead_letters, generation_sessions, store_generation_sessions, "
@@ -60,12 +62,20 @@ class World:
         )
         return session_id
 
-    def store_session(self, store_id: str, *, price: int = 1) -> str:
+    def store_session(
+        self, store_id: str, *, price: int = 1, request_id: str = "req_1", shopper: str | None = None, paid: bool = True
+    ) -> str:
+        """A store's session whose producer charged `price` to the store, or to its customer `shopper`."""
         session_id = str(uuid.uuid4())
         self.connection.execute(
-            "insert into store_generation_sessions (id, store_id, credits_used) values (%s, %s, %s)",
-            [session_id, store_id, price],
+            "insert into store_generation_sessions (id, store_id, credits_used, request_id, shopper_email)"
+            " values (%s, %s, %s, %s, %s)",
+            [session_id, store_id, price, request_id, shopper],
         )
+        if paid and shopper:
+            self.one("select deduct_store_shopper_credits(%s, %s, %s, %s)", store_id, shopper, price, request_id)
+        elif paid:
+            self.one("select deduct_store_credits(%s, %s, %s, 'Generation')", store_id, price, request_id)
         return session_id
 
     def image_job(self, workspace_id: str) -> str:

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from providers.records import Records
-from tests.contracts.records_world import World
+from tests.contracts.records_world import MAX_REFUND, World
 from tests.local_supabase import local_supabase
 
 if TYPE_CHECKING:
@@ -27,4 +27,4 @@ def world(database_url: str) -> Iterator[World]:
 
 @pytest.fixture
 def records(rpc: Rpc, world: World) -> Records:  # noqa: ARG001  empties the tables first
-    return Records(rpc)
+    return Records(rpc, max_refund_credits=MAX_REFUND)

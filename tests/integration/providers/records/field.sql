@@ -8,7 +8,11 @@ create type message_role as enum ('user', 'assistant');
 create type message_channel as enum ('WEB', 'WHATSAPP');
 
 create table profiles (id uuid primary key default gen_random_uuid(), email text unique);
-create table stores (id uuid primary key default gen_random_uuid(), domain text not null default 'shop.example');
+create table stores (
+  id uuid primary key default gen_random_uuid(),
+  domain text not null default 'shop.example',
+  billing_mode text not null default 'absorb_mode' check (billing_mode in ('absorb_mode', 'resell_mode'))
+);
 create table workspaces (id uuid primary key default gen_random_uuid());
 
 create table generation_sessions (
@@ -37,6 +41,7 @@ create table store_generation_sessions (
   outfit_image_url text,
   credits_used integer not null default 1,
   request_id text not null default 'req_unknown',
+  shopper_email text,
   created_at timestamptz not null default now()
 );
 
@@ -99,9 +104,19 @@ create table store_credit_transactions (
   id bigint generated always as identity primary key,
   store_id uuid not null references stores,
   amount integer not null,
-  type text not null check (type in ('topup', 'debit', 'credit_back')),
+  type text not null check (type in ('topup', 'debit', 'credit_back', 'overage')),
   request_id text,
-  description text
+  description text,
+  unique (store_id, request_id, type)
+);
+
+-- What a store's customers bought from it.
+create table store_shopper_credits (
+  id uuid primary key default gen_random_uuid(),
+  store_id uuid not null references stores,
+  shopper_email text not null check (shopper_email = lower(shopper_email)),
+  balance integer not null default 0 check (balance >= 0),
+  unique (store_id, shopper_email)
 );
 
 -- Functions that find what they use by the search path of whoever calls them.
@@ -141,6 +156,28 @@ begin
   return p_amount;
 end $$;
 
+create function deduct_store_shopper_credits(
+  p_store_id uuid, p_shopper_email text, p_amount integer, p_request_id text, p_description text default 'Generation'
+) returns boolean language plpgsql as $$
+begin
+  update store_shopper_credits set balance = balance - p_amount
+   where store_id = p_store_id and shopper_email = p_shopper_email and balance >= p_amount;
+  if not found then return false; end if;
+  insert into store_credit_transactions (store_id, amount, type, request_id, description)
+  values (p_store_id, -p_amount, 'debit', p_request_id, p_description);
+  return true;
+end $$;
+
+create function refund_store_shopper_credits(
+  p_store_id uuid, p_shopper_email text, p_amount integer, p_request_id text, p_description text default 'Refund'
+) returns void language plpgsql as $$
+begin
+  insert into store_shopper_credits (store_id, shopper_email, balance) values (p_store_id, p_shopper_email, p_amount)
+  on conflict (store_id, shopper_email) do update set balance = store_shopper_credits.balance + p_amount;
+  insert into store_credit_transactions (store_id, amount, type, request_id, description)
+  values (p_store_id, p_amount, 'credit_back', p_request_id, p_description);
+end $$;
+
 -- What a subscriber to Realtime sees of the sessions.
 create table seen (n bigint generated always as identity, session_id uuid, status text, error_message text);
 
@@ -163,6 +200,11 @@ create trigger image_jobs_seen after update on image_generation_jobs for each ro
 alter table generation_sessions enable row level security;
 create policy own_sessions on generation_sessions for select to authenticated
   using (user_id::text = current_setting('request.jwt.claims', true)::jsonb ->> 'sub');
+create policy own_new_sessions on generation_sessions for insert to authenticated
+  with check (user_id::text = current_setting('request.jwt.claims', true)::jsonb ->> 'sub');
+create policy own_changes on generation_sessions for update to authenticated
+  using (user_id::text = current_setting('request.jwt.claims', true)::jsonb ->> 'sub');
+grant select, insert, update on generation_sessions to authenticated;
 alter table user_credits enable row level security;
 create policy own_credits on user_credits for select to authenticated using (true);
 alter table messages enable row level security;

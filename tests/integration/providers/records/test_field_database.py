@@ -18,8 +18,10 @@ from providers.records import PostgresRpc, Records, Rpc
 from providers.records.base import DatabaseRefused
 from providers.records.migrate import SCHEMAS, migrate, migrations, script
 from providers.records.operators import Grant, Granted, NewSession
+from providers.records.sessions import Order, Outcome
 from providers.records.supabase import SupabaseRpc
-from schemas.records import Settlement, Verdict
+from schemas.common import Product
+from schemas.records import Replay, Settlement, Verdict
 from tests.contracts.operators import add, new_session
 from tests.contracts.records import RecordsContract, complete, start
 from tests.contracts.records_world import FAILURE, LEASE_S, World, images, tryon
@@ -56,6 +58,18 @@ class FieldWorld(World):
     def workspace(self) -> str:
         return str(self.one("insert into workspaces default values returning id"))
 
+    def reselling_store(self, shopper: str, *, balance: int) -> str:
+        store_id = self.store(0)
+        self.connection.execute("update stores set billing_mode = 'resell_mode' where id = %s", [store_id])
+        self.connection.execute(
+            "insert into store_shopper_credits (store_id, shopper_email, balance) values (%s, %s, %s)",
+            [store_id, shopper, balance],
+        )
+        return store_id
+
+    def shopper_balance(self) -> int:
+        return int(self.one("select balance from store_shopper_credits"))
+
     def image_job(self, workspace_id: str) -> str:
         self.connection.execute("insert into workspaces values (%s) on conflict do nothing", [workspace_id])
         return super().image_job(workspace_id)
@@ -66,6 +80,23 @@ class FieldWorld(World):
     def seen(self) -> list[tuple[str, str | None]]:
         rows = self.connection.execute("select status, error_message from seen order by n").fetchall()
         return [(row[0], row[1]) for row in rows]
+
+
+def order(store_id: str) -> Order:
+    return Order(
+        task_id=str(uuid.uuid4()),
+        client="test",
+        idempotency_key=None,
+        fingerprint="",
+        product=Product.TRYON,
+        channel="b2b",
+        session_id=str(uuid.uuid4()),
+        owner_id=store_id,
+        user_id=None,
+        request_id="req_1",
+        payload=None,
+        answer={},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +156,6 @@ def test_nothing_that_was_there_is_altered(connection: psycopg.Connection[Any], 
         "store_generation_sessions.output_tokens integer",
         "store_generation_sessions.processing_time_ms integer",
         "store_generation_sessions.prompt_system text",
-        "store_generation_sessions.shopper_email text",
     }
     assert set().union(*added.values()) == set()
 
@@ -334,6 +364,87 @@ class FieldContract(RecordsContract):
         finally:
             world.connection.execute("alter table credit_transactions drop constraint odd")
         assert world.balance(user) == 3
+
+    async def test_a_store_that_resells_gets_no_credit_of_its_customers(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        store = world.reselling_store("ann@shop.example", balance=3)
+        task = tryon(store, world.store_session(store, shopper="ann@shop.example"), channel="b2b")
+        world.connection.execute("update store_generation_sessions set shopper_email = '  Ann@Shop.example '")
+        (row,) = await start(records, task)
+        assert row.payer == {"kind": "shopper", "id": store, "email": "ann@shop.example"}
+        world.connection.execute("update stores set billing_mode = 'absorb_mode'")
+        for balance in (2, 3):
+            assert world.shopper_balance() == balance
+            await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+        assert await records.replay(row.task_id) is Replay.REPLAYED
+        assert world.shopper_balance() == 2
+        await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+        assert (world.shopper_balance(), world.one("select balance from store_credits")) == (3, 0)
+
+    async def test_an_order_of_a_store_that_resells_is_charged_to_its_customer(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        store = world.reselling_store("ann@shop.example", balance=3)
+        emails = (" ANN@shop.example", "ann@shop.example", "bob@shop.example")
+        orders = [order(store) for _ in emails]
+        found = [
+            await records.sessions.produce(item, {"shopper_email": email, "request_id": "req_1"}, 1)
+            for item, email in zip(orders, emails, strict=True)
+        ]
+        assert [ordered.outcome for ordered in found] == [Outcome.CREATED, Outcome.CREATED, Outcome.NO_CREDITS]
+        assert world.shopper_balance() == 1
+        assert await records.sessions.unproduce(orders[0].task_id, "Redis queue unavailable")
+        assert (world.shopper_balance(), world.one("select balance from store_credits")) == (2, 0)
+
+    async def test_a_store_that_was_charged_nothing_is_refunded_nothing(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        store = world.store(0)
+        sessions = [world.store_session(store, request_id=f"req_{n}", paid=False) for n in range(2)]
+        world.connection.execute(
+            "insert into store_credit_transactions (store_id, amount, type, request_id)"
+            " values (%s, -1, 'overage', 'req_1')",
+            [store],
+        )
+        for row in await start(records, *[tryon(store, session, channel="b2b") for session in sessions]):
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert world.one("select balance from store_credits") == 0
+
+    async def test_a_request_that_its_producer_refunded_ends_without_another_refund(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        store = world.store(5)
+        (row,) = await start(records, tryon(store, world.store_session(store), channel="b2b"))
+        world.one("select refund_store_credits(%s, 1, 'req_1', 'by hand')", store)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert world.one("select balance from store_credits") == 5
+
+    async def test_a_refund_that_the_database_has_already_ends_the_job(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        store = world.store(5)
+        (row,) = await start(records, tryon(store, world.store_session(store), channel="b2b"))
+        world.one("select refund_store_credits(%s, 1, %s, 'by hand')", store, f"{row.session_id}:1:refund")
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert world.one("select status from store_generation_sessions") == "failed"
+
+    async def test_a_shopper_gets_no_credits_by_writing_sessions(self, rpc: Rpc, world: FieldWorld) -> None:
+        user = world.user(0)
+        running = world.task(user)
+        records = Records(rpc)
+        await start(records, running)
+        with world.connection.transaction():
+            world.connection.execute("set local role authenticated")
+            world.connection.execute("select set_config('request.jwt.claims', %s, true)", [f'{{"sub": "{user}"}}'])
+            world.connection.execute("update generation_sessions set credits_used = 1000")
+            world.connection.execute(
+                "insert into generation_sessions (user_id, credits_used) values (%s, 1000)", [user]
+            )
+        await records.fail(running.task_id, FAILURE, lease_s=LEASE_S)
+        assert world.balance(user) == 1
+        (orphan,) = await records.orphans(older_than_s=0)
+        assert (await records.fail_session(Product.TRYON, "b2c", orphan.session_id, "lost", "sweep")).refunded == 1
 
     async def test_a_message_takes_the_case_of_its_columns(self, rpc: Rpc, world: FieldWorld) -> None:
         message = {"user_id": world.user(0), "channel": "web", "role": "assistant", "content": "[PHOTO]x[/PHOTO]"}
