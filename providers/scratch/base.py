@@ -11,10 +11,17 @@ class Scratch(Protocol):
     async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
         """Keep `data` under `name`, replacing what is there; it is complete or absent, never partial.
 
-        What is not `lasting` may be lost with this process: its job starts over then.
+        What is `lasting` survives a power cut. What is not may be lost with this process: its job starts over then.
 
         Raises:
             Unavailable: The store can't be reached or is full.
+        """
+
+    async def probe(self) -> None:
+        """Return if the store takes a write of the size of a picture.
+
+        Raises:
+            Unavailable: It does not.
         """
 
     async def read(self, name: str) -> bytes:

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from providers.durable_files import write_atomically
 from providers.scratch.names import checked_name, checked_task_id
 from schemas.errors import Unavailable
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 #: What is at most this large is written and read on the event loop: it only goes to the page cache and back, in a tenth
 #: of the time that a thread takes to be woken. Bytes.
 _AT_ONCE_BYTES = 512_000
+#: Room for one large picture, bytes.
+PROBE_BYTES = 16 * 1024 * 1024
 
 
 class FolderScratch:
@@ -30,14 +34,17 @@ class FolderScratch:
         """Use `root`, which is made when it is first written to."""
         self._root = root
 
-    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:  # noqa: ARG002  all of it lasts
+    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
         """See `Scratch.write`."""
         checked_name(name)
-        path = self._root / name
-        if len(data) <= _AT_ONCE_BYTES:
-            self._write(path, data)
+        if len(data) <= _AT_ONCE_BYTES and not lasting:
+            self._write(name, data, durable=False)
         else:
-            await asyncio.to_thread(self._write, path, data)
+            await asyncio.to_thread(self._write, name, data, durable=lasting)
+
+    async def probe(self) -> None:
+        """See `Scratch.probe`."""
+        await asyncio.to_thread(self._probe)
 
     async def read(self, name: str) -> bytes:
         """See `Scratch.read`."""
@@ -64,19 +71,15 @@ class FolderScratch:
     async def aclose(self) -> None:
         """A folder holds no connections."""
 
-    def _write(self, path: Path, data: bytes) -> None:
-        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    def _write(self, name: str, data: bytes, *, durable: bool) -> None:
         with _unavailable():
-            try:
-                try:
-                    partial.write_bytes(data)
-                except FileNotFoundError:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    partial.write_bytes(data)
-                partial.replace(path)
-            except OSError:
-                partial.unlink(missing_ok=True)
-                raise
+            write_atomically(self._root / name, data, durable=durable)
+
+    def _probe(self) -> None:
+        with _unavailable():
+            self._root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._root) as file:
+                os.posix_fallocate(file.fileno(), 0, PROBE_BYTES)
 
     def _size(self, name: str) -> int:
         with _unavailable():

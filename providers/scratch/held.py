@@ -70,6 +70,10 @@ class HeldScratch:
             if not lasting:
                 self._unsaved.setdefault(task_id, set()).add(name)
 
+    async def probe(self) -> None:
+        """See `Scratch.probe`: of the store behind."""
+        await self._store.probe()
+
     async def read(self, name: str) -> bytes:
         """See `Scratch.read`."""
         task_id, _ = checked_name(name)

@@ -4,6 +4,7 @@ Keys:
     `darkroom:scratch:{task_id}`: hash, the rest of each name → its bytes. Expires `ttl_s` after the last write.
     `darkroom:scratch-written`: sorted set, task id → time of its last write (seconds, the server's clock), so that
         a purge need not scan the key space. Entries leave with their task or with the purge.
+    `darkroom:scratch-probe`: empty; gone at once. Written to see whether Redis takes a write.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "darkroom:scratch:"
 _WRITTEN = "darkroom:scratch-written"
+_PROBE = "darkroom:scratch-probe"
 
 
 class RedisScratch:
@@ -43,6 +45,11 @@ class RedisScratch:
                 pipe.expire(_PREFIX + task_id, self._ttl_s)
                 pipe.zadd(_WRITTEN, {task_id: now})
                 await pipe.execute()
+
+    async def probe(self) -> None:
+        """See `Scratch.probe`. A Redis at its memory limit refuses this write."""
+        async with _unavailable():
+            await self._redis.set(_PROBE, b"", px=1)
 
     async def read(self, name: str) -> bytes:
         """See `Scratch.read`."""

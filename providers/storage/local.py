@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import os
 import re
+import stat
 import time
-import uuid
 from typing import TYPE_CHECKING
 
+from providers.durable_files import write_atomically
 from providers.storage.paths import check_path
 from schemas.errors import Invalid, Unavailable
 
@@ -55,7 +55,7 @@ class LocalStorage:
 
     async def signed_url(self, bucket: str, path: str, *, lifetime_s: int) -> str:
         """See `Storage.signed_url`."""
-        if not self._file(bucket, path).is_file():
+        if not _is_stored(self._file(bucket, path)):
             raise Invalid("there is no such object", code="object_missing")
         expires = str(int(time.time()) + lifetime_s)
         signature = self._signature(bucket, path, expires)
@@ -97,18 +97,21 @@ class LocalStorage:
 
 
 def _write(file: Path, data: bytes) -> None:
-    partial = file.with_name(f".{uuid.uuid4().hex}")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                # The session is told that the picture exists: it must still be there after a power cut.
-                os.fsync(stream.fileno())
-            partial.replace(file)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
+        # The session is told that the picture exists: it must still be there after a power cut.
+        write_atomically(file, data, durable=True)
     except OSError as error:
-        raise Unavailable(f"the storage folder failed: {error.strerror}", code="storage_unavailable") from error
+        raise _unavailable(error) from error
+
+
+def _is_stored(file: Path) -> bool:
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unavailable(error) from error
+
+
+def _unavailable(error: OSError) -> Unavailable:
+    return Unavailable(f"the storage folder failed: {error.strerror}", code="storage_unavailable")

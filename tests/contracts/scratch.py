@@ -22,6 +22,10 @@ class ScratchContract:
         assert await scratch.read("t1/inputs/0.jpg") == b"one"
         assert await scratch.read("t1/result") == b"\x00\xff"
 
+    async def test_a_probe_leaves_nothing_behind(self, scratch: Scratch) -> None:
+        await scratch.probe()
+        assert await scratch.purge(older_than_s=-2) == 0
+
     async def test_writing_again_replaces(self, scratch: Scratch) -> None:
         await scratch.write("t1/a", b"old")
         await scratch.write("t1/a", b"new")

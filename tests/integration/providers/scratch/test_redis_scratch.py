@@ -58,3 +58,14 @@ class TestRedisScratch(ScratchContract):
         with pytest.raises(Unavailable):
             await scratch.purge(0)
         await client.aclose()
+
+    async def test_a_redis_at_its_memory_limit_takes_no_write(self, scratch: RedisScratch, client: Redis) -> None:
+        await client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(Unavailable):
+                await scratch.probe()
+            with pytest.raises(Unavailable):
+                await scratch.write("t1/a", b"1")
+        finally:
+            await client.config_set("maxmemory", 0)
+        await scratch.probe()

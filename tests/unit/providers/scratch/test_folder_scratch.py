@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -38,3 +39,13 @@ class TestFolderScratch(ScratchContract):
 
     async def test_purging_before_the_first_write_finds_nothing(self, scratch: FolderScratch) -> None:
         assert await scratch.purge(older_than_s=0) == 0
+
+    async def test_a_folder_without_room_for_a_picture_takes_no_write(
+        self, scratch: FolderScratch, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(Unavailable):
+            await scratch.probe()

@@ -47,6 +47,16 @@ class TestLocalStorage(StorageContract):
         files = [Path(folder) / name for folder, _, names in os.walk(tmp_path) for name in names]
         assert files == [tmp_path / BUCKET / PATH]
 
+    async def test_a_folder_that_is_away_lacks_no_object(self, storage: LocalStorage, tmp_path: Path) -> None:
+        """Given a stored object, when its folder is not there but a file is, then that may pass: nothing is missing."""
+        await storage.put(BUCKET, PATH, b"picture")
+        (tmp_path / BUCKET).rename(tmp_path / "elsewhere")
+        (tmp_path / BUCKET).touch()
+        with pytest.raises(Unavailable):
+            await storage.signed_url(BUCKET, PATH, lifetime_s=60)
+        with pytest.raises(Unavailable):
+            await storage.put(BUCKET, PATH, b"picture")
+
     async def test_a_link_expires(self, storage: LocalStorage, link: tuple[str, str, str, str]) -> None:
         bucket, path, expires, signature = link
         assert storage.open_signed(bucket, path, expires, signature, now=int(expires) - 1).is_file()
