@@ -10,6 +10,7 @@ import redis.asyncio
 from actors.generators import Generators
 from pipelines.engine.broker import Broker
 from pipelines.engine.claims import Claims
+from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.janitor import Janitor
 from pipelines.engine.registry import Registry
 from pipelines.engine.steps import StageMiddleware
@@ -73,7 +74,9 @@ class Services:
         self.pixels.close()
 
 
-def make_services(settings: Settings, broker: Broker, redis_url: str, records: Records, registry: Registry) -> Services:
+def make_services(  # noqa: PLR0913, PLR0917  what a process has
+    settings: Settings, broker: Broker, redis_url: str, records: Records, registry: Registry, contact: DatabaseContact
+) -> Services:
     """The services of one process; nothing connects before it is used."""
     client = async_client(redis_url, max_connections=64)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
@@ -105,11 +108,17 @@ def make_services(settings: Settings, broker: Broker, redis_url: str, records: R
             Counting(metrics, generators.in_flight),
             Settlement(records, lease_s=settings.lease_s),
             Stopping(),
-            Retries(records, progress, max_retries=settings.openai_max_retries, lease_s=settings.lease_s),
+            Retries(
+                records,
+                progress,
+                max_retries=settings.openai_max_retries,
+                lease_s=settings.lease_s,
+                stuck_after_s=settings.stuck_after_s,
+            ),
             Reporting(),
             TimeLimit(settings.soft_time_limit_s),
         ),
-        sweep=make_sweep(settings, broker, records, client),
+        sweep=make_sweep(settings, broker, records, client, contact),
         lease_s=settings.lease_s,
         registry=registry,
         client=client,
@@ -137,9 +146,11 @@ def make_storage(settings: Settings) -> Storage:
     )
 
 
-def make_sweep(settings: Settings, broker: Broker, records: Records, client: redis.asyncio.Redis) -> Sweep:
-    """The sweep, over the connections given."""
-    janitor = Janitor(records, broker, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries)
+def make_sweep(
+    settings: Settings, broker: Broker, records: Records, client: redis.asyncio.Redis, contact: DatabaseContact
+) -> Sweep:
+    """The sweep, over the connections given; `contact` is the process's."""
+    janitor = Janitor(records, broker, contact, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries)
     return Sweep(
         janitor=janitor,
         records=records,

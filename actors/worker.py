@@ -19,9 +19,10 @@ from actors.delivery import make_channels
 from actors.services import Services, make_services, make_sweep
 from pipelines.delivery.courier import Courier
 from pipelines.engine.broker import Broker
+from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.dispatcher import Dispatcher
 from pipelines.engine.intake import Intake, return_abandoned
-from pipelines.engine.keeper import Keeper
+from pipelines.engine.keeper import RENEWALS, Keeper
 from pipelines.engine.registry import Registry, Stop
 from pipelines.engine.threads import LoopThread, pause
 from providers.delivery.bell import Bell
@@ -58,6 +59,7 @@ class WorkerMiddleware(Middleware):
         self._redis_url = redis_url
         self._database_url = database_url
         self._registry = Registry()
+        self._contact = DatabaseContact(settings.lease_s)
         self._threads: list[LoopThread] = []
         self._consumer = uuid.uuid4().hex
         #: The products that this worker makes; None if it takes no generations.
@@ -126,23 +128,25 @@ class WorkerMiddleware(Middleware):
             log.warning("jobs_not_handed_back", jobs=len(self._registry.snapshot()))
 
     async def _make_services(self, broker: Broker, *, generates: bool) -> Services:
-        services = make_services(self._settings, broker, self._redis_url, self._connect(8), self._registry)
+        services = make_services(
+            self._settings, broker, self._redis_url, self._connect(8), self._registry, self._contact
+        )
         if generates:
             services.generators.start()
         return services
 
-    def _connect(self, max_connections: int) -> Records:
+    def _connect(self, max_connections: int, timeout_s: float | None = None) -> Records:
         return connect(
             database_url=self._database_url,
             supabase_url=self._settings.supabase_url,
             supabase_key=self._settings.supabase_service_role_key,
-            timeout_s=self._settings.supabase_timeout_s,
+            timeout_s=timeout_s or self._settings.supabase_timeout_s,
             max_connections=max_connections,
             max_refund_credits=self._settings.tryon_max_refund_credits,
         )
 
     async def _keep(self, stopped: asyncio.Event) -> None:
-        records = self._connect(1)
+        records = self._connect(1, timeout_s=self._settings.lease_s / RENEWALS)
         client = async_client(self._redis_url, max_connections=2)
         keeper = Keeper(
             self._registry, records, client, lease_s=self._settings.lease_s, hard_s=self._settings.hard_time_limit_s
@@ -156,7 +160,7 @@ class WorkerMiddleware(Middleware):
     async def _tidy(self, broker: Broker, stopped: asyncio.Event) -> None:
         records = self._connect(1)
         client = async_client(self._redis_url, max_connections=2)
-        sweep = make_sweep(self._settings, broker, records, client)
+        sweep = make_sweep(self._settings, broker, records, client, self._contact)
         try:
             with contextlib.suppress(DarkroomError):
                 await sweep.sweep()

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from commands.connections import queue, records, redis_client
 from commands.outcome import Outcome
+from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.janitor import Janitor, Tally
 from pipelines.engine.sweep import Sweep
 from providers.scratch.folder import FolderScratch
@@ -18,11 +19,20 @@ if TYPE_CHECKING:
 
 
 async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
-    """Sweep once; sessions that no job knows count as stuck after `older_than_s` seconds (`STUCK_AFTER_S`)."""
+    """Sweep once; sessions that no job knows count as stuck after `older_than_s` seconds (`STUCK_AFTER_S`).
+
+    Watches the database for a lease first: after an outage, jobs that are alive look dead until their workers have
+    renewed them.
+    """
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
+            janitor = Janitor(
+                found, broker, DatabaseContact(settings.lease_s), lease_s=settings.lease_s,
+                max_recoveries=settings.max_recoveries,
+            )  # fmt: skip
+            await janitor.wait_for_contact()
             tally = await Sweep(
-                janitor=Janitor(found, broker, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries),
+                janitor=janitor,
                 records=found,
                 client=client,
                 scratch=FolderScratch(settings.data_dir / "scratch"),

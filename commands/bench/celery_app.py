@@ -13,6 +13,7 @@ from celery.signals import worker_process_init
 
 from actors.app import broker, database_url, redis_url, settings
 from actors.services import Services, make_services
+from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.registry import Registry
 from pipelines.stages.fetch import fetch_inputs
 from pipelines.stages.notify import notify_everybody
@@ -40,7 +41,8 @@ def prepare(**_: Any) -> None:
     global run, services  # noqa: PLW0603  Celery offers a process no other place
     run = asyncio.new_event_loop().run_until_complete
     services = make_services(settings, broker, redis_url, connect(
-        database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1), Registry()
+        database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1), Registry(),
+        DatabaseContact(settings.lease_s),
     )  # fmt: skip
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import redis
@@ -57,6 +59,14 @@ class Valkey:
         """End it as a crash would."""
         if self._process:
             self._process.kill()
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open and nothing answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def restart(self, *, empty: bool = False) -> None:
         """Crash it and start it again; `empty` loses everything it held."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import redis.exceptions
 import structlog
 
 from pipelines.engine.broker import Broker, QueueUnreachable
+from pipelines.engine.database_contact import INTERVAL, DatabaseContact
 from pipelines.engine.driver import drive, plan_job, tell
 from pipelines.engine.threads import pause
 from pipelines.stages.notify import announcements
@@ -19,6 +22,8 @@ from schemas.job import Failure
 from schemas.records import JobRow
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 STUCK_MESSAGE = "Worker restarted: the job did not complete"
 
@@ -34,28 +39,36 @@ class Tally:
 
 
 class Janitor:
-    """The one re-driver. A job that merely waits in a queue keeps its lease; one whose worker is gone is taken over."""
+    """The one re-driver. A job that merely waits in a queue keeps its lease; one whose worker is gone is taken over.
 
-    def __init__(self, records: Records, broker: Broker, *, lease_s: float, max_recoveries: int) -> None:
+    Nothing is taken over before the database was reached for a full lease: an outage expires nobody.
+    """
+
+    def __init__(
+        self, records: Records, broker: Broker, contact: DatabaseContact, *, lease_s: float, max_recoveries: int
+    ) -> None:
         """Look after all jobs.
 
         Args:
             records: A connection of the janitor's own.
             broker: Where to enqueue.
+            contact: How long this process has reached the database.
             lease_s: Seconds a lease lasts.
             max_recoveries: How often a job may outlive its worker.
         """
         self._records = records
         self._broker = broker
+        self._contact = contact
         self._lease_s = lease_s
         self._max_recoveries = max_recoveries
 
     async def run(self, stopped: asyncio.Event, interval_s: float) -> None:
-        """Look every `interval_s` seconds, more or less, until `stopped`."""
+        """Look every `interval_s` seconds, more or less, and often enough to stay in contact, until `stopped`."""
+        interval_s = min(interval_s, self._lease_s * INTERVAL)
         while not stopped.is_set():
             try:
-                await asyncio.to_thread(self._broker.bury_dead_workers)
                 await self.look()
+                await asyncio.to_thread(self._broker.bury_dead_workers)
             except DarkroomError as error:
                 log.warning("janitor_failed", error=str(error))
             # Many workers have a janitor: they should not all look at once.
@@ -68,17 +81,39 @@ class Janitor:
             DarkroomError: The database or the queue could not be asked; nothing is lost.
         """
         tally = Tally()
-        for row in await self._records.expired():
+        rows = await self._reached(self._records.expired())
+        if not self.may_take_over:
+            return tally
+        for row in rows:
             tally.checked += 1
             if await asyncio.to_thread(self._broker.is_queued, row.task_id, row.token):
-                await self._records.renew({row.task_id: row.token}, self._lease_s)
+                await self._reached(self._records.renew({row.task_id: row.token}, self._lease_s))
             else:
                 await self._take_over(row, tally)
         return tally
 
+    @property
+    def may_take_over(self) -> bool:
+        """Whether an expired lease means that its worker is gone."""
+        return self._contact.lasts_a_lease
+
+    async def wait_for_contact(self) -> None:
+        """Return once the database was reached for a full lease.
+
+        Raises:
+            DarkroomError: It can't be reached.
+        """
+        while not self.may_take_over:
+            await self._reached(self._records.expired(limit=1))
+            await asyncio.sleep(self._lease_s * INTERVAL)
+
+    async def _reached(self, call: Awaitable[T]) -> T:
+        with self._contact.call():
+            return await call
+
     async def _take_over(self, row: JobRow, tally: Tally) -> None:
-        taken = await self._records.recover(
-            row.task_id, row.token, max_recoveries=self._max_recoveries, lease_s=self._lease_s
+        taken = await self._reached(
+            self._records.recover(row.task_id, row.token, max_recoveries=self._max_recoveries, lease_s=self._lease_s)
         )
         if taken is None:
             return

@@ -20,8 +20,10 @@ from schemas.errors import DarkroomError
 
 log = structlog.get_logger(__name__)
 
-#: Renewals within the time a lease lasts; the first three may fail.
+#: Renewals within the time a lease lasts; the first three may fail. Each may take until the next is due.
 RENEWALS = 4
+#: Seconds after a failed renewal: what was unavailable must hear of all leases before anybody may find one expired.
+RETRY_S = 0.25
 
 
 class Keeper:
@@ -34,7 +36,7 @@ class Keeper:
 
         Args:
             registry: What this process works on.
-            records: A connection of the keeper's own.
+            records: A connection of the keeper's own, whose calls take at most `lease_s / RENEWALS`.
             client: A Redis client of the keeper's own, for cancellations.
             lease_s: Seconds a lease lasts.
             hard_s: Seconds one stage may take at the very most.
@@ -50,11 +52,13 @@ class Keeper:
         async with asyncio.TaskGroup() as tasks:
             listener = tasks.create_task(self._listen())
             while not stopped.is_set():
+                pause_s = self._lease_s / RENEWALS
                 try:
                     await self.renew()
                 except DarkroomError as error:
                     log.warning("leases_not_renewed", error=str(error))
-                await pause(stopped, self._lease_s / RENEWALS)
+                    pause_s = RETRY_S
+                await pause(stopped, pause_s)
             listener.cancel()
 
     async def renew(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from schemas.errors import DarkroomError, RateLimited
+from schemas.errors import DarkroomError, RateLimited, Unavailable
 
 #: Tries after the first when somebody limits our rate, and the seconds between them.
 RATE_LIMIT_RETRIES = 3
@@ -16,6 +16,9 @@ BACKOFF_S = 2.0
 #: Up to this share more, so that those who failed together don't return together.
 JITTER = 0.25
 
+
+#: Seconds until a stage is tried again that found one of our own services unavailable before it had paid for anything.
+UNAVAILABLE_DELAY_S = 2.0
 
 #: Said by the router when no call was made at all: coming back later uses up no try.
 UNCOUNTED = frozenset({"provider_busy", "budget_exhausted"})
@@ -37,12 +40,14 @@ class GiveUp:
 def decide(error: DarkroomError, attempt: int, *, max_retries: int) -> Retry | GiveUp:
     """What to do about `error` in attempt number `attempt`, counted from 0.
 
-    Rate limits wait what the other side asks for; anything else transient backs off 2, 4, 8 s with jitter.
+    A service of ours that is unavailable uses up no try: `middleware.retries` bounds how long that goes on. Rate limits
+    wait what the other side asks for; anything else transient backs off 2, 4, 8 s with jitter.
     """
     if not error.retryable:
         return GiveUp()
-    if error.error_code in UNCOUNTED:
-        return Retry(error.retry_after or RATE_LIMIT_DELAY_S, counted=False)
+    if isinstance(error, Unavailable) or error.error_code in UNCOUNTED:
+        delay_s = UNAVAILABLE_DELAY_S * _jitter() if isinstance(error, Unavailable) else RATE_LIMIT_DELAY_S
+        return Retry(error.retry_after or delay_s, counted=False)
     if isinstance(error, RateLimited):
         if attempt >= RATE_LIMIT_RETRIES:
             return GiveUp()
@@ -50,4 +55,8 @@ def decide(error: DarkroomError, attempt: int, *, max_retries: int) -> Retry | G
         return Retry(min(max(wanted, 0.0), RATE_LIMIT_MAX_DELAY_S))
     if attempt >= max_retries:
         return GiveUp()
-    return Retry(BACKOFF_S * 2**attempt * random.uniform(1.0, 1.0 + JITTER))  # noqa: S311  spreads load, guards nothing
+    return Retry(BACKOFF_S * 2**attempt * _jitter())
+
+
+def _jitter() -> float:
+    return random.uniform(1.0, 1.0 + JITTER)  # noqa: S311  spreads load, guards nothing

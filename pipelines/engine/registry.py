@@ -34,7 +34,7 @@ class Work:
     Attributes:
         stage: The one that is being worked on.
         seconds: What each stage took that was done.
-        since: When that started, seconds of the monotonic clock.
+        since: When that started, seconds of the monotonic clock; infinity while its time limits are paused.
         stop: Why it was told to stop, if it was.
     """
 

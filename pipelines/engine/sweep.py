@@ -46,7 +46,9 @@ class Sweep:
             DarkroomError: Something could not be asked; nothing is lost, the next sweep goes on.
         """
         tally = await self.janitor.look()
-        await self._end_orphans(tally)
+        # After an outage what looks stuck may be on its way: its task waits for the database too.
+        if self.janitor.may_take_over:
+            await self._end_orphans(tally)
         await self._records.purge_letters(self._dead_letter_ttl_s)
         await self._scratch.purge(2 * self._stuck_after_s)
         log.info("swept", checked=tally.checked, redriven=tally.redriven, failed=tally.failed, refunded=tally.refunded)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable
 import structlog
 
 from pipelines.engine.claims import Claim, Claims
-from pipelines.engine.insist import insist
 from pipelines.engine.registry import GIVES_UP
 from pipelines.engine.steps import Delivery, Next, Nothing, Step
+from pipelines.engine.unavailable import retry_while_unavailable
 from pipelines.middleware.phases import phase
 from providers.progress import ProgressLog
 from schemas.common import StageName
@@ -54,4 +54,6 @@ class Claiming:
                 after_end=delivery.stage is StageName.NOTIFY,
             )
 
-        return await insist(claim, patience_s=self._patience_s, unless=lambda: delivery.work.stop in GIVES_UP)
+        return await retry_while_unavailable(
+            claim, timeout_s=self._patience_s, give_up_if=lambda: delivery.work.stop in GIVES_UP
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import structlog
 
 from pipelines.engine.policy import RATE_LIMIT_MAX_DELAY_S, Retry, decide
@@ -18,13 +20,20 @@ HELD = "Rate limited, retrying..."
 
 
 class Retries:
-    """Puts the stage back with a delay, its lease long enough to cover it."""
+    """Puts the stage back with a delay, its lease long enough to cover it.
 
-    def __init__(self, records: Records, progress: ProgressLog, *, max_retries: int, lease_s: float) -> None:
+    A stage that finds a service of ours unavailable is tried again for as long as a job may be stuck: it had paid for
+    nothing yet, or what it paid for is in the journal.
+    """
+
+    def __init__(
+        self, records: Records, progress: ProgressLog, *, max_retries: int, lease_s: float, stuck_after_s: float
+    ) -> None:
         self._records = records
         self._progress = progress
         self._max_retries = max_retries
         self._lease_s = lease_s
+        self._stuck_after_s = stuck_after_s
 
     async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
         """See `StageMiddleware`."""
@@ -35,9 +44,14 @@ class Retries:
             return await call_next(delivery)
         except DarkroomError as error:
             decision = decide(error, job.attempt, max_retries=self._max_retries)
-            if not isinstance(decision, Retry):
+            if not isinstance(decision, Retry) or self._is_stuck(delivery, error):
                 raise
             return await self._again(delivery, error, decision)
+
+    def _is_stuck(self, delivery: Delivery, error: DarkroomError) -> bool:
+        """Return whether the job waited too long for a service of ours. An outcome is published however late."""
+        age_s = time.time() - delivery.job.started_ms / 1000
+        return isinstance(error, Unavailable) and delivery.stage is not StageName.NOTIFY and age_s > self._stuck_after_s
 
     async def _again(self, delivery: Delivery, error: DarkroomError, retry: Retry) -> Step:
         job, delay_s = delivery.job, retry.delay_s

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import structlog
 
-from pipelines.engine.insist import insist
+from pipelines.engine.registry import GIVES_UP
 from pipelines.engine.steps import Delivery, Next, Nothing, Step, Tell
+from pipelines.engine.unavailable import retry_while_unavailable
 from providers.records import Records
 from schemas.common import StageName
 from schemas.errors import Cancelled, DarkroomError, Fenced
@@ -47,7 +48,10 @@ class Settlement:
             attempt=job.attempt,
             details=error.details,
         )
-        settled = await insist(lambda: self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s))
+        settled = await retry_while_unavailable(
+            lambda: self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s),
+            give_up_if=lambda: delivery.work.stop in GIVES_UP,
+        )
         log.warning(
             "job_failed", code=failure.code, error=str(error), refunded=settled.refunded, moved=settled.moved,
             report=error.report,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+from pipelines.engine.unavailable import retry_while_unavailable
 from providers.fetch import Fetcher
 from providers.scratch.base import Scratch
 from schemas.job import Job, Picture
@@ -41,7 +43,7 @@ async def fetch_results(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
             return picture
         data = await fetcher.fetch(picture.source_url, subject="The generated picture")
         name = f"{job.task_id}/{job.token}-made-{index}"
-        await scratch.write(name, data, lasting=False)
+        await retry_while_unavailable(partial(scratch.write, name, data, lasting=False))
         return picture.model_copy(update={"scratch": name, "source_url": None})
 
     async with _first_error() as tasks:

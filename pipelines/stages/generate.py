@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from pipelines.engine.insist import insist
 from pipelines.engine.places import at_rest
 from pipelines.engine.policy import Retry, decide
+from pipelines.engine.unavailable import finish_when_cancelled
 from pipelines.products import PRODUCTS
 from pipelines.stages.batch import BatchProgress
+from pipelines.stages.job_journal import JobJournal
+from pipelines.stages.paid_picture import Generator, PaidPicture
 from pipelines.stages.resize import read_scratch
 from providers.fetch import Fetcher
-from providers.images.base import GeneratedImage, ImageRequest
+from providers.images.base import ImageRequest
 from providers.progress import ProgressLog
 from providers.records import Records
 from providers.scratch.base import Scratch
-from schemas.common import JobState, StageName
-from schemas.errors import Ambiguous, DarkroomError, Fenced
+from schemas.common import StageName
+from schemas.errors import DarkroomError, Fenced
 from schemas.job import Call, Job, Picture
-
-
-class Generator(Protocol):
-    """Whoever chooses the provider: the router."""
-
-    async def generate(
-        self,
-        request: ImageRequest,
-        *,
-        on_work: Callable[[str, str], Awaitable[None]] | None = None,
-        on_call: Callable[[Call], Awaitable[None]] | None = None,
-        resume: tuple[str, str] | None = None,
-    ) -> GeneratedImage:
-        """Make a picture; see `providers.images.router.Router.generate`."""
 
 
 class Generate:
@@ -77,21 +65,27 @@ class Generate:
 
         Raises:
             Fenced: Another worker owns the job, or it ended: nothing is paid for.
+            Unavailable: The database, the scratch store or Redis is; nothing is paid for.
             DarkroomError: As `ImageProvider.generate`.
         """
-        journal = await self._journal(job)
+        journal = JobJournal(job, self._records)
+        written = await journal.read()
+        if "generated" in written:
+            # An earlier delivery stored the pictures and was stopped before the job could go on.
+            return Job.model_validate(job.model_dump() | written["generated"])
         inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
-        batch = BatchProgress(job, self._records, self._progress, done=len(journal.get("pictures", {})))
+        batch = BatchProgress(job, self._records, self._progress, done=len(written.get("pictures", {})))
         with at_rest():
             made = await asyncio.gather(
-                *(self._picture(job, index, inputs, journal, batch) for index in range(len(job.pictures))),
+                *(self._picture(job, index, inputs, journal, written, batch) for index in range(len(job.pictures))),
                 return_exceptions=True,
             )
         done = [item for item in made if not isinstance(item, BaseException)]
         self._judge([item for item in made if isinstance(item, BaseException)], job, some_worked=bool(done))
-        job = job.model_copy(update=_sum(done))
-        await self._write(job, ["generated"], _generated(job))
-        return job
+        generated = job.model_copy(update=_sum(done))
+        if len(job.pictures) > 1:
+            await finish_when_cancelled(journal.write(["generated"], _generated(generated)))
+        return generated
 
     def _judge(self, errors: list[BaseException], job: Job, *, some_worked: bool) -> None:
         """Raise the error that decides about the whole job, if one does.
@@ -114,48 +108,29 @@ class Generate:
     def _passes(self, job: Job) -> Callable[[DarkroomError], bool]:
         return lambda error: isinstance(decide(error, job.attempt, max_retries=self._max_retries), Retry)
 
-    async def _journal(self, job: Job) -> dict[str, Any]:
-        row = await self._records.job(job.task_id)
-        if row is None or row.token != job.token or row.state is not JobState.RUNNING:
-            raise Fenced("the job is not ours to pay for")
-        return row.journal
-
-    async def _picture(
-        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: dict[str, Any], batch: BatchProgress
-    ) -> dict[str, Any]:
+    async def _picture(  # noqa: PLR0913, PLR0917  one picture of a batch
+        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: JobJournal, written: dict[str, Any],
+        batch: BatchProgress,
+    ) -> dict[str, Any]:  # fmt: skip
         key = str(index)
-        known = journal.get("pictures", {}).get(key)
-        if known is not None:
-            return dict(known)
-        started = journal.get("calls", {}).get(key) or {}
-        resume = (started["provider"], started["id"]) if started else None
-        begun = bool(started)
+        stages = PRODUCTS[job.product].stages
+        copied_later = StageName.FETCH in stages[stages.index(StageName.GENERATE) :]
 
-        async def on_work(provider: str, provider_id: str) -> None:
-            nonlocal begun
-            begun = True
-            await self._write(job, ["calls", key], {"provider": provider, "id": provider_id}, provider_id)
+        async def record(made: dict[str, Any], spent_usd: float) -> None:
+            complete = copied_later or "source_url" not in made["picture"]
+            if complete and len(job.pictures) == 1:
+                generated = _generated(job.model_copy(update=_sum([made])))
+                await journal.write(["generated"], generated, spent_usd=spent_usd)
+            else:
+                await journal.write(["pictures", key], made, spent_usd=spent_usd)
 
-        calls: list[Call] = []
-
-        async def on_call(call: Call) -> None:
-            calls.append(call)
-
-        try:
-            image = await self._generator.generate(
-                self._request(job, index, inputs), on_work=on_work, on_call=on_call, resume=resume
-            )
-        except DarkroomError as error:
-            if calls:
-                tried = {"calls": [call.model_dump(mode="json") for call in calls]}
-                await self._write(job, ["tried", f"{job.token}.{job.attempt}.{key}"], tried)
-            # Only work that may still be going on is worth asking about again.
-            if begun and not isinstance(error, Ambiguous):
-                await self._write(job, ["calls", key], {})
-            raise
-        made = await self._keep(job, index, image, calls)
-        if len(job.pictures) > 1:
-            await self._write(job, ["pictures", key], made)
+        known = written.get("pictures", {}).get(key)
+        picture = PaidPicture(
+            job, self._request(job, index, inputs), generator=self._generator,
+            fetcher=None if copied_later else self._fetcher, scratch=self._scratch, journal=journal, record=record,
+        )  # fmt: skip
+        made = await picture.make(known, written.get("calls", {}).get(key) or {})
+        if known is None and len(job.pictures) > 1:
             await batch.one_more()
         return made
 
@@ -172,37 +147,6 @@ class Generate:
             height=spec.height,
             deadline_s=self._deadline_s,
         )
-
-    async def _keep(self, job: Job, index: int, image: GeneratedImage, calls: list[Call]) -> dict[str, Any]:
-        name: str | None = f"{job.task_id}/made-{index}"
-        data = image.data
-        stages = PRODUCTS[job.product].stages
-        if data is None and StageName.FETCH not in stages[stages.index(StageName.GENERATE) :]:
-            data = await self._fetcher.fetch(image.url or "", subject="The generated picture")
-        if data is None:
-            name = None
-        else:
-            await self._scratch.write(name or "", data)
-        picture = Picture(
-            scratch=name, source_url=None if name else image.url, provider=image.provider, model=image.model
-        )
-        return {
-            "picture": picture.model_dump(mode="json", exclude_defaults=True),
-            "calls": [call.model_dump(mode="json") for call in calls],
-            "input_tokens": image.input_tokens,
-            "output_tokens": image.output_tokens,
-        }
-
-    async def _write(self, job: Job, path: list[str], value: Any, provider_job_id: str | None = None) -> None:
-        spent = sum(call["cost_usd"] for call in value.get("calls", ())) if path[0] in {"generated", "tried"} else 0.0
-
-        def write() -> Awaitable[bool]:
-            return self._records.journal(
-                job.task_id, job.token, path, value, provider_job_id=provider_job_id, spent_usd=spent
-            )
-
-        if not await insist(write):
-            raise Fenced("lost the job while generating")
 
 
 def _sum(made: list[dict[str, Any]]) -> dict[str, Any]:

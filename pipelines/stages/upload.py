@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
+from pipelines.engine.unavailable import retry_while_unavailable
 from pipelines.products import PRODUCTS
 from pipelines.stages.resize import read_scratch
 from providers.records import Records
@@ -18,8 +20,11 @@ from schemas.records import Completion
 async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, records: Records, lease_s: float) -> Job:
     """Store every picture under its deterministic path, then complete the job.
 
+    While the storage, the scratch store or the database is unavailable, each step is repeated for as long as the job is
+    ours.
+
     Raises:
-        Unavailable: The storage or the database can't be reached.
+        Invalid: The storage refuses the picture.
         Fenced: Another worker owns the job by now.
         Cancelled: The session was ended elsewhere meanwhile.
     """
@@ -27,18 +32,23 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
     pictures = []
     for index, picture in enumerate(job.pictures):
         path = spec.path(job, index)
-        await storage.put(spec.bucket, path, await read_scratch(scratch, picture.scratch or ""))
-        url = await storage.signed_url(spec.bucket, path, lifetime_s=spec.url_lifetime_s)
+        data = await retry_while_unavailable(partial(read_scratch, scratch, picture.scratch or ""))
+        await retry_while_unavailable(partial(storage.put, spec.bucket, path, data))
+        url = await retry_while_unavailable(
+            partial(storage.signed_url, spec.bucket, path, lifetime_s=spec.url_lifetime_s)
+        )
         pictures.append(picture.model_copy(update={"path": path, "url": url}))
     job = job.model_copy(update={"pictures": tuple(pictures)})
     elapsed_ms = max(0, round(time.time() * 1000) - job.started_ms)
-    done = await records.complete(
-        job.task_id,
-        job.token,
-        outcome=_outcome(job, elapsed_ms),
-        session=spec.session(job, elapsed_ms),
-        images=spec.images(job),
-        lease_s=lease_s,
+    done = await retry_while_unavailable(
+        lambda: records.complete(
+            job.task_id,
+            job.token,
+            outcome=_outcome(job, elapsed_ms),
+            session=spec.session(job, elapsed_ms),
+            images=spec.images(job),
+            lease_s=lease_s,
+        )
     )
     if done is Completion.FENCED:
         raise Fenced("lost the job before its completion")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from pipelines.engine.unavailable import retry_while_unavailable
 from pipelines.images import finish
 from pipelines.stages.pixels import Pixels
 from pipelines.stages.resize import read_scratch
@@ -19,12 +22,12 @@ async def finish_pictures(  # noqa: PLR0913  what the picture is to say
     """
     pictures = []
     for index, picture in enumerate(job.pictures):
-        data = await read_scratch(scratch, picture.scratch or "")
+        data = await retry_while_unavailable(partial(read_scratch, scratch, picture.scratch or ""))
         finished = await pixels.run(
             finish, data, credit=credit, product=job.product.value, max_pixels=max_pixels, watermark_text=text
         )
         name = f"{job.task_id}/{job.token}-final-{index}"
-        await scratch.write(name, finished.data, lasting=False)
+        await retry_while_unavailable(partial(scratch.write, name, finished.data, lasting=False))
         pictures.append(_finished(picture, name, finished.width, finished.height, len(finished.data)))
     return job.model_copy(update={"pictures": tuple(pictures)})
 

@@ -11,9 +11,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import structlog
@@ -27,6 +28,8 @@ from schemas.errors import DarkroomError, Invalid, RateLimited, Transient
 if TYPE_CHECKING:
     from providers.images.base import GeneratedImage, ImageProvider, ImageRequest
 
+#: Called before a call is made, once it is admitted; if it raises, none is made.
+OnBegin = Callable[[], Awaitable[None]]
 #: Told the provider and its own id of the work before it is waited for. Both must be stored when this returns.
 OnWork = Callable[[str, str], Awaitable[None]]
 
@@ -75,6 +78,7 @@ class Router:
         self,
         request: ImageRequest,
         *,
+        on_begin: OnBegin | None = None,
         on_work: OnWork | None = None,
         on_call: OnCall | None = None,
         resume: tuple[str, str] | None = None,
@@ -83,6 +87,8 @@ class Router:
 
         Args:
             request: What to make; its deadline includes waiting for a free provider.
+            on_begin: Called before each call that may cost something; what it raises is raised here, and nothing is
+                paid for.
             on_work: Told of work that can be resumed.
             on_call: Told of each call: provider, model, outcome (`ok` or the error's code), seconds, cost.
             resume: Provider and id of work from before a crash: only that is waited for. It is good until a call
@@ -113,6 +119,9 @@ class Router:
             call = uuid.uuid4().hex
             left = started + request.deadline_s - kept - time.monotonic()
             name, entry = await self._admitted(call, waiting, request, left)
+            if on_begin:
+                async with self._given_back_if_it_fails(call, name, request, entry):
+                    await on_begin()
             remaining = request.model_copy(update={"deadline_s": started + request.deadline_s - time.monotonic()})
             try:
                 return await self._called(call, waiting[name], remaining, entry, on_work, on_call)
@@ -185,17 +194,29 @@ class Router:
 
     async def _reached_its_start(self, call: str, name: str, request: ImageRequest, entry: Entry) -> bool:
         """Wait for the start that was given; whether it still holds then."""
-        holds = False
-        try:
+        async with self._given_back_if_it_fails(call, name, request, entry):
             await asyncio.sleep(entry.wait_s)
             holds = not await self._gate.was_shut(name)
-        finally:
-            if not holds:
-                await self._gate.leave(
-                    call, name, request.owner_id, day=entry.day, health=Health.UNKNOWN, begun=False,
-                    correction_usd=-self._providers[name].capabilities.estimate_usd,
-                )  # fmt: skip
+        if not holds:
+            await self._give_back(call, name, request, entry)
         return holds
+
+    @contextlib.asynccontextmanager
+    async def _given_back_if_it_fails(
+        self, call: str, name: str, request: ImageRequest, entry: Entry
+    ) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException:
+            await self._give_back(call, name, request, entry)
+            raise
+
+    async def _give_back(self, call: str, name: str, request: ImageRequest, entry: Entry) -> None:
+        """Give back the place of a call that was admitted and not made."""
+        await self._gate.leave(
+            call, name, request.owner_id, day=entry.day, health=Health.UNKNOWN, begun=False,
+            correction_usd=-self._providers[name].capabilities.estimate_usd,
+        )  # fmt: skip
 
     async def _called(  # noqa: PLR0913, PLR0917 - one value for each side of the call
         self, call: str, provider: ImageProvider, request: ImageRequest, entry: Entry,

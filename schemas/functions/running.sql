@@ -1,21 +1,35 @@
 -- What a worker writes while it runs a job. Every function takes the fencing token: with an old one nothing changes.
 
--- Writes into the journal under the token; false if another worker owns the job or it ended.
+-- Writes into the journal under the token; false if another worker owns the job or it ended. What was spent counts once
+-- for each path: writing the same path again replaces it.
 create or replace function darkroom_journal(
   p_task_id text, p_token bigint, p_path jsonb, p_value jsonb, p_provider_job_id text, p_spent_usd float8
 ) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_path text[] := array(select jsonb_array_elements_text(p_path));
+  v_spent_at text[] := array['spent', array_to_string(v_path, '/')];
+  v_journal jsonb;
+  v_spent_usd numeric := 0;
 begin
+  select journal into v_journal from darkroom_jobs
+   where task_id = p_task_id and token = p_token and state = 'running' for update;
+  if not found then
+    return false;
+  end if;
+  if cardinality(v_path) > 1 and not v_journal ? v_path[1] then
+    v_journal := jsonb_set(v_journal, v_path[1:1], '{}');
+  end if;
+  v_journal := jsonb_set(v_journal, v_path, p_value);
+  if p_spent_usd > 0 then
+    v_spent_usd := p_spent_usd - coalesce((v_journal #>> v_spent_at)::numeric, 0);
+    v_journal := jsonb_set(jsonb_build_object('spent', '{}'::jsonb) || v_journal, v_spent_at, to_jsonb(p_spent_usd));
+  end if;
   update darkroom_jobs
-     set journal = jsonb_set(
-           case when cardinality(v_path) > 1 and not journal ? v_path[1]
-                then jsonb_set(journal, v_path[1:1], '{}') else journal end, v_path, p_value),
-         provider_job_id = coalesce(p_provider_job_id, provider_job_id),
-         spent_usd = spent_usd + coalesce(p_spent_usd, 0)
-   where task_id = p_task_id and token = p_token and state = 'running';
-  return found;
+     set journal = v_journal, provider_job_id = coalesce(p_provider_job_id, provider_job_id),
+         spent_usd = spent_usd + v_spent_usd
+   where task_id = p_task_id;
+  return true;
 end $$;
 
 -- Tells the session that its job waits for a rate limit (`p_message`), or that it goes on (null).

@@ -145,6 +145,11 @@ class House:
         assert worker.alive, log.read_text()
         return worker
 
+    def reconnect(self) -> None:
+        """Connect to a PostgreSQL that was restarted."""
+        self.database.close()
+        self.database = psycopg.connect(self.database_url, autocommit=True)
+
     def new_tasks(self, count: int, prompt: str = "", *, price: int = 1, user_id: str | None = None) -> list[Task]:
         """Sessions that a producer has charged and created, not pushed yet."""
         user_id = user_id or str(uuid.uuid4())

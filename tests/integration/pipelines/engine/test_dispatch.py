@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.dispatcher import Dispatcher
 from pipelines.engine.janitor import Janitor
 from pipelines.engine.sweep import Sweep
@@ -68,7 +69,7 @@ async def test_a_job_that_merely_waits_in_a_queue_is_left_alone(
     await records.accept([task])
     await Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=0.05).dispatch()
     await asyncio.sleep(0.1)  # the lease runs out
-    janitor = Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3)
+    janitor = Janitor(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
 
     tally = await janitor.look()
 
@@ -86,7 +87,7 @@ async def test_a_redis_that_came_back_empty_is_healed_from_the_table(
     await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
     await client.flushall()
     await asyncio.sleep(0.1)  # the leases run out
-    janitor = Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3)
+    janitor = Janitor(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
 
     assert (await janitor.look()).redriven == 2
 
@@ -102,11 +103,42 @@ async def test_two_janitors_drive_a_job_once(
     await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
     await client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
-    janitors = [Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3) for _ in range(4)]
+    janitors = [Janitor(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3) for _ in range(4)]
 
     tallies = await asyncio.gather(*(janitor.look() for janitor in janitors))
 
     assert sum(tally.redriven for tally in tallies) == 1
+
+
+async def test_nothing_is_taken_over_before_the_database_was_reached_for_a_lease(
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
+) -> None:
+    """Given an expired job after an outage, when a recovery loop starts, it waits for a lease before taking over."""
+    await records.accept([new_task()])
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
+    await client.flushall()
+    await asyncio.sleep(0.1)  # the lease runs out
+    now = 100.0
+    janitor = Janitor(records, broker, DatabaseContact(20, now=lambda: now), lease_s=LEASE_S, max_recoveries=3)
+    looks = []
+    for _ in range(6):
+        looks.append((await janitor.look()).redriven)
+        now += 4
+
+    assert looks == [0, 0, 0, 0, 0, 1]
+
+
+async def test_a_session_is_not_swept_before_the_database_was_reached_for_a_lease(
+    records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask], tmp_path: Path
+) -> None:
+    new_task()
+    janitor = Janitor(records, broker, DatabaseContact(20), lease_s=LEASE_S, max_recoveries=3)
+    sweep = Sweep(
+        janitor=janitor, records=records, client=client, scratch=FolderScratch(tmp_path),
+        stuck_after_s=0, dead_letter_ttl_s=1000,
+    )  # fmt: skip
+
+    assert (await sweep.sweep()).failed == 0
 
 
 async def test_a_session_nobody_knows_is_swept_but_not_while_its_task_is_on_its_way(
@@ -114,7 +146,7 @@ async def test_a_session_nobody_knows_is_swept_but_not_while_its_task_is_on_its_
 ) -> None:
     """Given a stuck session, it is left alone while its task lies in the list, and refunded when not."""
     task = new_task()
-    janitor = Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3)
+    janitor = Janitor(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
     sweep = Sweep(
         janitor=janitor, records=records, client=client, scratch=FolderScratch(tmp_path),
         stuck_after_s=0, dead_letter_ttl_s=1000,
@@ -133,7 +165,7 @@ async def test_what_merely_waits_in_a_long_backlog_is_not_swept(
     records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask], tmp_path: Path
 ) -> None:
     await records.accept([new_task() for _ in range(5)])
-    janitor = Janitor(records, broker, lease_s=LEASE_S, max_recoveries=3)
+    janitor = Janitor(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
     sweep = Sweep(
         janitor=janitor, records=records, client=client, scratch=FolderScratch(tmp_path),
         stuck_after_s=0, dead_letter_ttl_s=1000,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.engine import intake as module
+from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.intake import Intake
 from pipelines.engine.janitor import Janitor
 from pipelines.engine.sweep import Sweep
@@ -86,7 +87,7 @@ async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in
     """Given a pushed task, its session is left alone while the product is served; else the sweep refunds it."""
     await client.lpush(TASKS, pushed(new_task()))
     sweep = Sweep(
-        janitor=Janitor(records, broker, lease_s=1, max_recoveries=3), records=records, client=client,
+        janitor=Janitor(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records, client=client,
         scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
     await ServedProducts(client).announce("one", [Product.TRYON, Product.AVATAR])

@@ -21,10 +21,11 @@ from providers.fetch import Fetcher, FetchPolicy
 from providers.images.base import GeneratedImage, ImageRequest
 from providers.progress import ProgressLog
 from providers.records import PostgresRpc, Records
+from providers.records.base import DatabaseUnavailable
 from providers.scratch.folder import FolderScratch
 from schemas.common import JobState
-from schemas.errors import DarkroomError, Fenced, RateLimited, Rejected, Transient
-from schemas.job import Job
+from schemas.errors import Ambiguous, DarkroomError, Fenced, RateLimited, Rejected, Transient, Unavailable
+from schemas.job import Call, Job
 from schemas.progress import channel
 from schemas.tasks import ImagesTask
 
@@ -39,6 +40,52 @@ def _jpeg() -> bytes:
     return data.getvalue()
 
 
+COST_USD = 0.04
+
+
+class AwayRpc:
+    """A database that is unavailable for so many calls of one function, before or after it has done them."""
+
+    def __init__(self, rpc: PostgresRpc) -> None:
+        self._rpc = rpc
+        self.away = 0
+        self.reply_lost = 0
+        self.skip = 0
+
+    async def call(self, function: str, **arguments: Any) -> Any:
+        if function != "darkroom_journal" or self.skip:
+            self.skip -= function == "darkroom_journal"
+            return await self._rpc.call(function, **arguments)
+        if self.away:
+            self.away -= 1
+            raise DatabaseUnavailable("away")
+        answer = await self._rpc.call(function, **arguments)
+        if self.reply_lost:
+            self.reply_lost -= 1
+            raise DatabaseUnavailable("the reply was lost")
+        return answer
+
+    async def aclose(self) -> None:
+        await self._rpc.aclose()
+
+
+class FullScratch(FolderScratch):
+    """A folder that is full for so many writes."""
+
+    full = 0
+    full_for_probes = False
+
+    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
+        if self.full:
+            self.full -= 1
+            raise Unavailable("No space left on device", code="scratch_unavailable")
+        await super().write(name, data, lasting=lasting)
+
+    async def probe(self) -> None:
+        if self.full_for_probes:
+            raise Unavailable("No space left on device", code="scratch_unavailable")
+
+
 class Studio:
     """Whoever generates: counts its calls, and fails where it is told, by picture."""
 
@@ -46,17 +93,35 @@ class Studio:
         self.calls: Counter[int] = Counter()
         self.failures: dict[int, list[DarkroomError]] = {}
         self.most_at_once = 0
+        self.work_id: str | None = None
+        self.by_address = False
+        self.resumed: list[Any] = []
         self._at_once = 0
 
-    async def generate(self, request: ImageRequest, **_: Any) -> GeneratedImage:
+    async def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_begin: Any = None,
+        on_work: Any = None,
+        on_call: Any = None,
+        resume: Any = None,
+    ) -> GeneratedImage:
+        await on_begin()
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             self.calls[request.index] += 1
+            self.resumed.append(resume)
+            if self.work_id:
+                await on_work("mock", self.work_id)
             await asyncio.sleep(0.02 * (request.index + 1))
+            await on_call(Call(provider="mock", outcome="ok", seconds=0, cost_usd=COST_USD))
             if self.failures.get(request.index):
                 raise self.failures[request.index].pop(0)
-            return GeneratedImage(provider="mock", model="mock", data=_jpeg(), input_tokens=1)
+            data = None if self.by_address else _jpeg()
+            url = "http://127.0.0.1:1/picture.jpg" if self.by_address else None
+            return GeneratedImage(provider="mock", model="mock", data=data, url=url, input_tokens=1)
         finally:
             self._at_once -= 1
 
@@ -64,12 +129,13 @@ class Studio:
 class Batch:
     """One batch of four in a real database."""
 
-    def __init__(self, records: Records, progress: ProgressLog, folder: Path, database: psycopg.Connection) -> None:
+    def __init__(self, rpc: AwayRpc, progress: ProgressLog, folder: Path, database: psycopg.Connection) -> None:
         self.studio = Studio()
-        self.records = records
+        self.rpc = rpc
+        self.records = Records(rpc)
+        self.scratch = FullScratch(folder)
         self.database = database
         self._progress = progress
-        self._folder = folder
         self.job_id, self.task_id = str(uuid.uuid4()), str(uuid.uuid4())
 
     async def start(self, count: int = 4) -> Job:
@@ -89,13 +155,18 @@ class Batch:
     async def generate(self, job: Job, *, keep_partial: bool = False) -> Job:
         fetcher = Fetcher(FetchPolicy())
         stage = Generate(
-            generator=self.studio, fetcher=fetcher, scratch=FolderScratch(self._folder), records=self.records,
+            generator=self.studio, fetcher=fetcher, scratch=self.scratch, records=self.records,
             progress=self._progress, deadline_s=5, max_retries=3, keep_partial=keep_partial,
         )  # fmt: skip
         try:
             return await stage(job)
         finally:
             await fetcher.aclose()
+
+    def spent_usd(self) -> float:
+        row = self.database.execute("select spent_usd from darkroom_jobs where task_id = %s", [self.task_id]).fetchone()
+        assert row is not None
+        return float(row[0])
 
     def shown(self) -> int:
         row = self.database.execute(
@@ -111,7 +182,7 @@ async def batch(database_url: str, redis_url: str, flush_redis: None, tmp_path: 
     client = redis.asyncio.Redis.from_url(redis_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("truncate darkroom_jobs, image_generation_jobs cascade")
-        yield Batch(Records(rpc), ProgressLog(client, ttl_s=60), tmp_path, connection)
+        yield Batch(AwayRpc(rpc), ProgressLog(client, ttl_s=60), tmp_path, connection)
     await client.aclose()
     await rpc.aclose()
 
@@ -203,3 +274,107 @@ async def test_a_job_that_ended_is_paid_for_no_more(batch: Batch) -> None:
     with pytest.raises(Fenced):
         await batch.generate(job, keep_partial=True)
     assert not batch.studio.calls
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_pictures_that_were_paid_for_are_kept_until_the_database_takes_them(batch: Batch, count: int) -> None:
+    job = await batch.start(count)
+    batch.rpc.skip = count  # the calls begin
+    batch.rpc.away = 4
+    assert len((await batch.generate(job)).pictures) == count
+    assert batch.studio.calls.total() == count
+    assert batch.spent_usd() == pytest.approx(count * COST_USD)
+
+
+async def test_pictures_that_were_paid_for_are_kept_until_the_scratch_store_takes_them(batch: Batch) -> None:
+    job = await batch.start(2)
+    batch.scratch.full = 3
+    assert len((await batch.generate(job)).pictures) == 2
+    assert batch.studio.calls.total() == 2
+    assert batch.spent_usd() == pytest.approx(2 * COST_USD)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_write_whose_reply_was_lost_counts_once(batch: Batch, count: int) -> None:
+    job = await batch.start(count)
+    batch.rpc.skip = count
+    batch.rpc.reply_lost = 3
+    await batch.generate(job)
+    assert batch.spent_usd() == pytest.approx(count * COST_USD)
+
+
+async def test_a_failed_batch_shows_what_it_spent(batch: Batch) -> None:
+    job = await batch.start(3)
+    batch.studio.failures = {1: [Rejected("no")]}
+    with pytest.raises(Rejected):
+        await batch.generate(job)
+    assert batch.spent_usd() == pytest.approx(3 * COST_USD)
+
+
+async def test_nothing_is_paid_for_while_the_scratch_store_takes_no_write(batch: Batch) -> None:
+    job = await batch.start(2)
+    batch.scratch.full_for_probes = True
+    with pytest.raises(Unavailable):
+        await batch.generate(job)
+    assert not batch.studio.calls
+
+
+async def test_nothing_is_paid_for_while_the_database_takes_no_write(batch: Batch) -> None:
+    job = await batch.start(2)
+    batch.rpc.away = 2
+    with pytest.raises(Unavailable):
+        await batch.generate(job)
+    assert not batch.studio.calls
+
+
+async def test_a_stage_that_was_stopped_after_it_had_stored_its_picture_pays_for_nothing(batch: Batch) -> None:
+    job = await batch.start(1)
+    first = await batch.generate(job)
+    again = await batch.generate(job.model_copy(update={"delivery": 1}))
+    assert again.pictures == first.pictures
+    assert batch.studio.calls.total() == 1
+
+
+async def test_a_picture_that_arrives_while_its_worker_leaves_is_stored(batch: Batch) -> None:
+    """Given a worker that is stopped while it stores a picture, when the stage runs again, it finds the picture."""
+    job = await batch.start(1)
+    writing = asyncio.Event()
+    write = batch.scratch.write
+
+    async def slow(name: str, data: bytes, *, lasting: bool = True) -> None:
+        writing.set()
+        await asyncio.sleep(0.1)
+        await write(name, data, lasting=lasting)
+
+    batch.scratch.write = slow  # type: ignore[method-assign]
+    stage = asyncio.create_task(batch.generate(job))
+    await writing.wait()
+    stage.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stage
+
+    await batch.generate(job.model_copy(update={"delivery": 1}))
+
+    assert batch.studio.calls.total() == 1
+
+
+async def test_a_picture_that_can_not_be_copied_yet_is_not_paid_for_again(batch: Batch) -> None:
+    job = await batch.start(1)
+    batch.studio.by_address = True
+    for attempt in range(2):
+        with pytest.raises(DarkroomError):
+            await batch.generate(job.model_copy(update={"attempt": attempt}))
+    assert batch.studio.calls.total() == 1
+    assert batch.spent_usd() == pytest.approx(COST_USD)
+
+
+async def test_work_at_the_provider_is_found_again_although_its_id_could_not_be_written_at_first(batch: Batch) -> None:
+    job = await batch.start(1)
+    batch.studio.work_id = "w1"
+    batch.studio.failures = {0: [Ambiguous("no answer in time")]}
+    batch.rpc.skip = 1
+    batch.rpc.away = 3
+    with pytest.raises(Ambiguous):
+        await batch.generate(job)
+    await batch.generate(job.model_copy(update={"attempt": 1}))
+    assert batch.studio.resumed == [None, ("mock", "w1")]

@@ -3,7 +3,17 @@ from __future__ import annotations
 import pytest
 
 from pipelines.engine.policy import GiveUp, Retry, decide
-from schemas.errors import Ambiguous, DarkroomError, InputRefused, Invalid, RateLimited, Rejected, TimedOut, Transient
+from schemas.errors import (
+    Ambiguous,
+    DarkroomError,
+    InputRefused,
+    Invalid,
+    RateLimited,
+    Rejected,
+    TimedOut,
+    Transient,
+    Unavailable,
+)
 
 
 @pytest.mark.parametrize("error", [Rejected(), Invalid(), InputRefused(), TimedOut(), DarkroomError()])
@@ -38,3 +48,9 @@ def test_a_rate_limit_is_given_three_more_tries_whatever_the_setting() -> None:
 @pytest.mark.parametrize("code", ["provider_busy", "budget_exhausted"])
 def test_a_call_that_was_never_made_uses_up_no_try(code: str) -> None:
     assert decide(RateLimited(code=code, retry_after=3_000), 50, max_retries=0) == Retry(3_000, counted=False)
+
+
+def test_a_service_of_ours_that_is_unavailable_uses_up_no_try() -> None:
+    decision = decide(Unavailable(), 50, max_retries=0)
+    assert isinstance(decision, Retry)
+    assert not decision.counted

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from providers.records import Records
 from providers.records.base import DatabaseUnavailable
 from providers.redis_clients import async_client
 from schemas.common import Product, StageName
-from schemas.errors import DarkroomError, RateLimited, Rejected, Transient
+from schemas.errors import DarkroomError, RateLimited, Rejected, Transient, Unavailable
 from schemas.job import Job
 
 JOB = Job(
@@ -35,18 +36,18 @@ class Database:
         """It holds nothing."""
 
 
-async def tried(error: DarkroomError, database: Any) -> Step:
+async def tried(error: DarkroomError, database: Any, stage: StageName = StageName.NOTIFY, job: Job = JOB) -> Step:
     async def fails(_: Delivery) -> Step:
         raise error
 
     progress = ProgressLog(async_client("redis://127.0.0.1:1"), ttl_s=60)
-    retries = Retries(Records(Database(database)), progress, max_retries=3, lease_s=20)
-    work = Work("t", 3, StageName.NOTIFY)
+    retries = Retries(Records(Database(database)), progress, max_retries=3, lease_s=20, stuck_after_s=900)
+    work = Work("t", 3, stage)
 
     async def run(job: Job) -> Job:
         return job
 
-    return await retries(Delivery(StageName.NOTIFY, JOB, "m", work, run), fails)
+    return await retries(Delivery(stage, job, "m", work, run), fails)
 
 
 @pytest.mark.parametrize("error", [Transient("once"), RateLimited("slower", retry_after=5)])
@@ -64,3 +65,19 @@ async def test_a_job_that_another_worker_owns_is_left_to_it() -> None:
 async def test_what_never_passes_is_not_tried_again() -> None:
     with pytest.raises(Rejected):
         await tried(Rejected("refused"), {"t": "running"})
+
+
+async def test_a_service_of_ours_that_is_away_uses_up_no_try() -> None:
+    job = JOB.model_copy(update={"attempt": 3, "started_ms": round(time.time() * 1000)})
+
+    step = await tried(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)
+
+    assert isinstance(step, Again)
+    assert (step.job.attempt, step.job.delivery) == (3, 1)
+
+
+async def test_a_job_waits_for_a_service_of_ours_no_longer_than_it_may_be_stuck() -> None:
+    job = JOB.model_copy(update={"started_ms": round((time.time() - 901) * 1000)})
+
+    with pytest.raises(Unavailable):
+        await tried(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)

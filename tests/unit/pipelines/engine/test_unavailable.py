@@ -1,0 +1,134 @@
+"""Repeating writes: they outlast every time limit, and end with the job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipelines.engine import unavailable
+from pipelines.engine.registry import Work
+from pipelines.engine.stage_clock import time_limits_paused
+from pipelines.engine.steps import Delivery, Forward, Step
+from pipelines.engine.unavailable import finish_when_cancelled, retry_while_unavailable
+from pipelines.middleware import TimeLimit
+from schemas.common import Product, StageName
+from schemas.errors import Rejected, TimedOut, Unavailable
+from schemas.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+JOB = Job(product=Product.TRYON, task_id="t", session_id="s", owner_id="o", channel="b2c", request_id="r")
+
+
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unavailable, "FIRST_DELAY_S", 0.01)
+    monkeypatch.setattr(unavailable, "MAX_DELAY_S", 0.02)
+
+
+class Service:
+    """Is unavailable for so many calls."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.calls = 0
+
+    async def call(self) -> str:
+        self.calls += 1
+        if self.calls <= self.failures:
+            raise Unavailable("away")
+        return "written"
+
+
+async def in_stage(run: Callable[[], Awaitable[object]], work: Work, soft_s: float) -> Step:
+    """Run a coroutine function as a stage with a soft limit."""
+
+    async def call_next(delivery: Delivery) -> Step:
+        await run()
+        return Forward(delivery.job)
+
+    async def stage(job: Job) -> Job:
+        return job
+
+    return await TimeLimit(soft_s)(Delivery(StageName.UPLOAD, JOB, "m", work, stage), call_next)
+
+
+async def test_a_write_is_repeated_until_its_service_answers() -> None:
+    service = Service(failures=20)
+    assert await retry_while_unavailable(service.call) == "written"
+    assert service.calls == 21
+
+
+async def test_what_is_not_unavailable_is_raised_at_once() -> None:
+    async def refuse() -> None:
+        raise Rejected("no")
+
+    with pytest.raises(Rejected):
+        await retry_while_unavailable(refuse)
+
+
+async def test_a_write_that_nobody_wants_any_more_is_given_up() -> None:
+    with pytest.raises(Unavailable):
+        await retry_while_unavailable(Service(failures=9).call, give_up_if=lambda: True)
+    with pytest.raises(Unavailable):
+        await retry_while_unavailable(Service(failures=9).call, timeout_s=0)
+
+
+async def test_the_soft_limit_does_not_count_the_time_a_write_is_repeated() -> None:
+    service = Service(failures=20)
+    step = await in_stage(lambda: retry_while_unavailable(service.call), Work("t", 1, StageName.UPLOAD), soft_s=0.05)
+    assert isinstance(step, Forward)
+
+
+async def test_the_hard_limit_does_not_count_the_time_a_write_is_repeated() -> None:
+    work = Work("t", 1, StageName.UPLOAD)
+    seen: list[float] = []
+
+    async def write() -> None:
+        with time_limits_paused():
+            seen.append(time.monotonic() - work.since)
+
+    await in_stage(write, work, soft_s=5)
+
+    assert seen[0] < 0
+    assert 0 <= time.monotonic() - work.since < 5
+
+
+async def test_the_limits_count_again_after_the_write() -> None:
+    async def write_and_hang() -> None:
+        await retry_while_unavailable(Service(failures=5).call)
+        await asyncio.sleep(10)
+
+    with pytest.raises(TimedOut):
+        await in_stage(write_and_hang, Work("t", 1, StageName.UPLOAD), soft_s=0.05)
+
+
+async def test_a_write_in_progress_is_finished_although_its_job_is_handed_back() -> None:
+    written = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        begun.set()
+        await asyncio.sleep(0.05)
+        written.set()
+
+    task = asyncio.create_task(finish_when_cancelled(write()))
+    await begun.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert written.is_set()
+
+
+async def test_a_write_that_does_not_finish_holds_up_no_shutdown() -> None:
+    task = asyncio.create_task(finish_when_cancelled(asyncio.sleep(60), grace_s=0.05))
+    await asyncio.sleep(0)
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 5)
