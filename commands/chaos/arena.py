@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from commands import programs
 from commands.chaos import resumable
 from commands.chaos.load import MOST_CREDITS
+from commands.chaos.outages import own_disk
 from commands.chaos.provider import CountingProvider, Kind
 from commands.chaos.provider.picture import picture
 from commands.demo.image_host import ImageHost
@@ -65,6 +66,15 @@ class Servers:
         return self.settings.model_copy(update=urls)
 
     @property
+    def scratch(self) -> Path:
+        """Where pictures lie between stages."""
+        return self.settings.data_dir / "scratch"
+
+    def logs(self, kind: Kind) -> list[Path]:
+        """The workers' logs of one round."""
+        return [self.settings.data_dir / "log" / f"{name}-{kind}.log" for name in WORKERS]
+
+    @property
     def storage(self) -> Path:
         """Where the finished pictures lie."""
         return self.settings.data_dir / "storage"
@@ -109,6 +119,7 @@ class Arena:
         embedded = stack.enter_context(Embedded(settings.data_dir, ephemeral=True))
         for left in ("storage", "scratch"):
             shutil.rmtree(settings.data_dir / left, ignore_errors=True)
+        stack.enter_context(own_disk(settings.data_dir / "scratch"))
         migrate(embedded.database_url or "")
         provider = CountingProvider(settings.data_dir / "log" / "provider.log", seed=self._seed, latency_s=LATENCY_S)
         stack.enter_context(provider)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_EXTRA = 0.02
 SUMS = (
     "tasks", "terminal", "completed", "failed", "lost", "refunds", "double_refunds", "extra_paid_calls",
-    "provoked_paid_calls",
+    "provoked_paid_calls", "extra_paid_calls_workers_alive",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ def outcome(rounds: list[Round], seed: int) -> Outcome:
     """The ledger of all rounds."""
     broken = [fault for one in rounds for fault in one.ledger.faults]
     broken += [fault for one in rounds if one.kind is Kind.REPLICATE for fault in _overpaid(one)]
+    broken += [fault for one in rounds for fault in _paid_again(one)]
     parts = {one.name: one.data() for one in rounds}
     struck: Counter[str] = sum((one.struck for one in rounds), Counter())
     reasons: Counter[str] = sum((one.ledger.reasons for one in rounds), Counter())
@@ -60,6 +61,12 @@ def outcome(rounds: list[Round], seed: int) -> Outcome:
         "seed": seed,
     }
     return Outcome(data, view(data, rounds, broken), ok=not broken)
+
+
+def _paid_again(one: Round) -> list[str]:
+    if not one.workers_alive:
+        return []
+    return [f"{one.workers_alive} of {one.ledger.tasks} tasks were paid for again although their workers were alive"]
 
 
 def _overpaid(one: Round) -> list[str]:

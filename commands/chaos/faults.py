@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from commands.chaos.outages import Outages
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -22,15 +24,21 @@ DECK = {
     "kill_master": 3,
     "restart_redis": 2,
     "empty_redis": 1,
-    "pause_database": 2,
     "crash_database": 1,
+    "database_away_short": 2,
+    "database_away_long": 2,
+    "redis_away_long": 1,
+    "storage_away_short": 1,
+    "storage_away_long": 1,
+    "disk_full_short": 1,
+    "disk_full_long": 1,
     "spoil_provider": 4,
     "cancel": 4,
 }
 #: Seconds between faults.
 GAP_S = (3.0, 9.0)
-#: How long Valkey is away, how long the database is frozen, how long the provider misbehaves, seconds.
-AWAY_S, FROZEN_S, SPOILED_S = (0.0, 8.0), (1.0, 6.0), (8.0, 15.0)
+#: How long Valkey is away when it is only restarted, and how long the provider misbehaves, seconds.
+AWAY_S, SPOILED_S = (0.0, 8.0), (8.0, 15.0)
 #: Together these make about every fourth call go wrong.
 SHARES = {
     "rate_limit": 0.1,
@@ -59,6 +67,7 @@ class Faults:
         self._embedded = servers.embedded
         self._provider = servers.provider
         self._users = users
+        self._outages = Outages(servers, self._chance)
         self._deck: list[str] = []
         self._spoiled_until = 0.0
         self.struck: list[tuple[float, str]] = []
@@ -76,7 +85,6 @@ class Faults:
                 if time.monotonic() < until:
                     say(self._strike())
         finally:
-            self._embedded.postgres.resume() if self._embedded.postgres else None
             self._provider.behave()
 
     def _strike(self) -> str:
@@ -122,18 +130,31 @@ class Faults:
         self._embedded.valkey.restart(empty=empty)
         return f"Valkey was away for {away_s:.1f} s{' and came back empty' if empty else ''}"
 
-    def _pause_database(self) -> str:
-        assert self._embedded.postgres  # noqa: S101  chaos runs its own
-        frozen_s = self._chance.uniform(*FROZEN_S)
-        self._embedded.postgres.pause()
-        time.sleep(frozen_s)
-        self._embedded.postgres.resume()
-        return f"PostgreSQL was frozen for {frozen_s:.1f} s"
-
     def _crash_database(self) -> str:
         assert self._embedded.postgres  # noqa: S101  chaos runs its own
         self._embedded.postgres.restart()
         return "PostgreSQL crashed and came back"
+
+    def _database_away_short(self) -> str:
+        return self._outages.database(long=False)
+
+    def _database_away_long(self) -> str:
+        return self._outages.database(long=True)
+
+    def _redis_away_long(self) -> str:
+        return self._outages.redis(long=True)
+
+    def _storage_away_short(self) -> str:
+        return self._outages.storage(long=False)
+
+    def _storage_away_long(self) -> str:
+        return self._outages.storage(long=True)
+
+    def _disk_full_short(self) -> str:
+        return self._outages.disk(long=False)
+
+    def _disk_full_long(self) -> str:
+        return self._outages.disk(long=True)
 
     def _spoil_provider(self) -> str:
         seconds = self._chance.uniform(*SPOILED_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -32,12 +33,14 @@ class TakeOver:
         token: The new fencing token.
         renewed_at: When its former worker last gave a sign of life, seconds since the epoch.
         expired_at: When its lease ran out.
+        seen_at: When that was seen.
     """
 
     task_id: str
     token: int
     renewed_at: float
     expired_at: float
+    seen_at: float = 0.0
 
 
 class Recoveries:
@@ -82,6 +85,14 @@ class Recoveries:
                 found.append(moved - min(suspects))
         return sorted(found)
 
+    def killed(self, kills: Sequence[float]) -> Counter[str]:
+        """Return how often each task changed hands after a kill that its former worker did not outlive."""
+        return Counter(
+            change.task_id
+            for change in self.take_overs
+            if any(change.renewed_at - LOOK_S <= at <= change.seen_at for at in kills)
+        )
+
     def _look(self) -> None:
         while not self._stopped.is_set():
             try:
@@ -95,7 +106,7 @@ class Recoveries:
     def _compare(self, task_id: str, token: int, lease_until: float) -> None:
         old_token, old_until = self._leases.get(task_id, (0, 0.0))
         if 0 < old_token < token:
-            self.take_overs.append(TakeOver(task_id, token, old_until - self._lease_s, old_until))
+            self.take_overs.append(TakeOver(task_id, token, old_until - self._lease_s, old_until, time.time()))
         self._leases[task_id] = token, lease_until
 
     def _listen(self) -> None:

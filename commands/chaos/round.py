@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from commands.chaos.arena import WORKERS, Servers
 from commands.chaos.cancelling import Users
 from commands.chaos.faults import Faults
+from commands.chaos.handed_back import handed_back
 from commands.chaos.ledger import Ledger, audit, unfinished
 from commands.chaos.load import Load
 from commands.chaos.provider import Kind
@@ -38,7 +39,7 @@ class Round:
     Attributes:
         extra: Paid calls beyond one per task.
         provoked: Those of them that the provider's own faults caused: hung, empty, reply lost.
-        unexplained: Those that neither these nor the loss of a worker explain.
+        workers_alive: Those that neither these nor the loss of the worker that held the job explain.
         recovery_s: From the kill of a job's worker until it moved again, sorted, seconds.
         struck: How often each fault struck.
         fates: How many of the provider's calls met which fate.
@@ -49,7 +50,7 @@ class Round:
     ledger: Ledger
     extra: int
     provoked: int
-    unexplained: int
+    workers_alive: int
     recovery_s: list[float]
     take_overs: int
     struck: Counter[str]
@@ -74,7 +75,7 @@ class Round:
             "double_refunds": ledger.double_refunds,
             "extra_paid_calls": self.extra,
             "provoked_paid_calls": self.provoked,
-            "unexplained_paid_calls": self.unexplained,
+            "extra_paid_calls_workers_alive": self.workers_alive,
             "recovery_s": percentiles(self.recovery_s),
             "recoveries": len(self.recovery_s),
             "take_overs": self.take_overs,
@@ -121,7 +122,7 @@ def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Co
     with psycopg.connect(servers.database_url, autocommit=True) as database:
         ledger = audit(database, load.tasks, load.owners, servers.storage)
     return Round(
-        kind, ledger, *_paid(servers, kind, load.tasks, recoveries),
+        kind, ledger, *_paid(servers, kind, load.tasks, recoveries.killed(faults.kills)),
         recoveries.seconds(faults.kills), len(recoveries.take_overs),
         Counter(name for _, name in faults.struck), servers.provider.fates(kind), quiet_s,
     )  # fmt: skip
@@ -135,11 +136,11 @@ def _wait(servers: Servers, tasks: Sequence[Task], show: Any) -> None:
             time.sleep(0.5)
 
 
-def _paid(servers: Servers, kind: Kind, tasks: Sequence[Task], recoveries: Recoveries) -> tuple[int, int, int]:
-    """Paid calls beyond one per task: all, those that the provider provoked, those that nothing explains."""
+def _paid(servers: Servers, kind: Kind, tasks: Sequence[Task], killed: Counter[str]) -> tuple[int, int, int]:
+    """Paid calls beyond one per task: all, those that the provider provoked, those whose worker was alive."""
     paid, spoiled = servers.provider.paid_calls(kind), servers.provider.provoked_calls(kind)
-    lost = Counter(change.task_id for change in recoveries.take_overs)
+    lost = killed + handed_back(servers.logs(kind))
     extra = {task.task_id: max(0, paid.get(task.task_id, 0) - 1) for task in tasks}
     provoked = {task: min(number, spoiled.get(task, 0)) for task, number in extra.items()}
-    unexplained = sum(max(0, extra[task] - provoked[task] - lost[task]) for task in extra)
-    return sum(extra.values()), sum(provoked.values()), unexplained
+    alive = sum(max(0, extra[task] - provoked[task] - lost[task]) for task in extra)
+    return sum(extra.values()), sum(provoked.values()), alive

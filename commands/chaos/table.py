@@ -30,6 +30,10 @@ def view(data: dict[str, Any], rounds: Sequence[Round], faults: Sequence[str]) -
     table.add_row(
         "  provoked by the provider", *(str(one.provoked) for one in rounds), str(data["provoked_paid_calls"])
     )
+    table.add_row(
+        "  although the worker was alive",
+        *(str(one.workers_alive) for one in rounds), str(data["extra_paid_calls_workers_alive"]),
+    )  # fmt: skip
     for key in ("p50", "p95", "max"):
         table.add_row(
             f"recovery {key}, s", *(str(one.data()["recovery_s"][key]) for one in rounds), str(data["recovery_s"][key])

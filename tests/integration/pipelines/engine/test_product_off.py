@@ -87,8 +87,8 @@ async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in
     """Given a pushed task, its session is left alone while the product is served; else the sweep refunds it."""
     await client.lpush(TASKS, pushed(new_task()))
     sweep = Sweep(
-        janitor=Janitor(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records, client=client,
-        scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=1000,
+        janitor=Janitor(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records,
+        client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
     await ServedProducts(client).announce("one", [Product.TRYON, Product.AVATAR])
     assert (await sweep.sweep()).failed == 0

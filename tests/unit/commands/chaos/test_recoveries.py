@@ -37,7 +37,18 @@ def test_a_token_that_grows_between_two_looks_is_a_change_of_hands(recoveries: R
     recoveries._compare("a", 1, 125.0)
     recoveries._compare("a", 2, 146.0)
 
-    assert recoveries.take_overs == [TakeOver("a", 2, renewed_at=105.0, expired_at=125.0)]
+    (change,) = recoveries.take_overs
+    assert (change.task_id, change.token, change.renewed_at, change.expired_at) == ("a", 2, 105.0, 125.0)
+
+
+def test_a_take_over_of_a_job_whose_worker_lives_is_no_kill(recoveries: Recoveries) -> None:
+    """Given one kill after an outage that outlasted a lease, only jobs that changed hands after it were its."""
+    recoveries.take_overs = [
+        TakeOver("dead", 2, renewed_at=100, expired_at=120, seen_at=170),
+        TakeOver("alive", 2, renewed_at=100, expired_at=120, seen_at=140),
+    ]
+
+    assert recoveries.killed([50, 150]) == {"dead": 1}
 
 
 def test_percentiles_are_taken_from_the_values_themselves() -> None:
