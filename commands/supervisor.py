@@ -54,6 +54,13 @@ class Supervisor:
         """The process id of the program called `name`; 0 while it is not running."""
         return next(keeper.pid for keeper in self._keepers if keeper.command.name == name)
 
+    def fault(self) -> str | None:
+        """Return which program ended by itself since the start, as a sentence; None while all have run throughout."""
+        ended = [keeper for keeper in self._keepers if keeper.ended_with is not None]
+        if not ended:
+            return None
+        return f"{ended[0].command.name} ended with code {ended[0].ended_with}"
+
     def stop(self) -> None:
         """Ask all programs to stop, side by side, and wait until they have."""
         self._stopping.set()
@@ -68,6 +75,8 @@ class _Keeper:
 
     def __init__(self, command: Command, stopping: threading.Event, say: Callable[[str], None]) -> None:
         self.command = command
+        #: The exit code of the first time that it ended by itself.
+        self.ended_with: int | None = None
         self._stopping = stopping
         self._say = say
         self._process: Process | None = None
@@ -97,6 +106,8 @@ class _Keeper:
             self._process.ask_to_stop()  # gives back its pipes
             if self._stopping.is_set():
                 return
+            if self.ended_with is None:
+                self.ended_with = code
             pause_s = FIRST_PAUSE_S if time.monotonic() - started > HEALTHY_S else min(2 * pause_s, LONGEST_PAUSE_S)
             self._say(f"{self.command.name} ended with code {code}; starting it again in {pause_s:.1f} s.")
             if self._stopping.wait(pause_s):

@@ -108,3 +108,9 @@ sys.stdin.read()
         until(lambda: not any(map(alive, pids)))
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_program_that_ended_by_itself_is_named(tmp_path: Path) -> None:
+    with Supervisor([command(tmp_path), command(tmp_path, "raise SystemExit(3)", "other")], say=print) as supervisor:
+        until(lambda: supervisor.fault() is not None)
+        assert supervisor.fault() == "other ended with code 3"
