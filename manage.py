@@ -234,11 +234,15 @@ def migrate(
 
 
 @app.command()
-def check(*, as_json: Json = False) -> None:
+def check(
+    *,
+    every_setting: Annotated[bool, typer.Option("--all", help="Show the settings with default values too.")] = False,
+    as_json: Json = False,
+) -> None:
     """Try every setting and connection; name all faults."""
     from commands.check import check as run
 
-    _run(run, as_json=as_json)
+    _run(lambda settings: run(settings, every_setting=every_setting), as_json=as_json)
 
 
 @app.command()

@@ -1,94 +1,80 @@
-"""`manage.py check`: every setting and every connection, all faults at once."""
+"""`manage.py check`: the verdict, what is wrong, what was tried, and what is set."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-import redis
 from pydantic import SecretStr
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
+from commands import check_running, check_settings
+from commands.check_row import Row, fault, ok, tried
 from commands.outcome import Outcome
 from pipelines.products import PRODUCTS
-from providers.embedded import attach
 from providers.images.retirement import Level
-from providers.records.migrate import migrations, pending
-from providers.redis_clients import sync_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
-    from commands.check_supabase import Row
-    from providers.images.retirement import Finding
     from settings import Settings
 
 HIDDEN = "(set, hidden)"
-EMBEDDED = "embedded: `python manage.py up` starts it"
-#: The key that each paid provider needs.
-PROVIDER_KEYS = {"openai": "openai_api_key", "replicate": "replicate_api_token"}
+MARKS = {Level.OK: "[green]✓[/]", Level.WARNING: "[yellow]![/]", Level.FAULT: "[red]✗[/]"}
+BY_WEIGHT = (Level.FAULT, Level.WARNING, Level.OK)
 
 
-def check(settings: Settings) -> Outcome:
-    """Look at everything; exit code 1 with every fault named."""
-    probes: dict[str, Callable[[Settings], str]] = {
-        "redis": _redis,
-        "database": _database,
-        "data folder": _data_folder,
-        "providers": _providers,
+def check(settings: Settings, *, every_setting: bool = False) -> Outcome:
+    """Try everything; exit code 1 with every fault named.
+
+    Args:
+        settings: What to check.
+        every_setting: Show the settings that have their defaults too.
+    """
+    rows = _rows(settings)
+    by_level = {level: [row for row in rows if row.level is level] for level in BY_WEIGHT}
+    faults = [f"{row.name}: {row.detail}" for row in by_level[Level.FAULT]]
+    data = {
+        "ok": not faults,
+        "faults": faults,
+        "warnings": [f"{row.name}: {row.detail}" for row in by_level[Level.WARNING]],
+        "connections": {row.name: row.detail for row in rows},
+        "settings": {name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields},
     }
-    found, faults = {}, []
-    for name, probe in probes.items():
-        try:
-            found[name] = probe(settings)
-        except (redis.RedisError, psycopg.Error, OSError, ValueError) as error:
-            found[name] = f"{type(error).__name__}: {_one_line(error)}"
-            faults.append(f"{name}: {found[name]}")
-    for name, model in _models(settings).items():
-        found[f"model of {name}"] = model.sentence if model.level is Level.OK else f"{model.level}: {model.sentence}"
-        if model.level is Level.FAULT:
-            faults.append(f"model of {name}: {model.sentence}")
-    for row in _supabase(settings):
-        found[row.name] = row.detail
-        if not row.ok:
-            faults.append(f"{row.name}: {row.detail}")
-    shown = {name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields}
-    data = {"ok": not faults, "faults": faults, "connections": found, "settings": shown}
-    return Outcome(data, _view(settings, found, faults), ok=not faults)
+    in_order = [row for level in BY_WEIGHT for row in by_level[level]]
+    view = Group(
+        _verdict(len(faults), len(by_level[Level.WARNING])), "", _findings(in_order), "",
+        *_settings(settings, every_setting=every_setting),
+    )  # fmt: skip
+    return Outcome(data, view, ok=not faults)
 
 
-def _redis(settings: Settings) -> str:
-    served = attach(settings.data_dir)
-    url = settings.redis_url.get_secret_value() if settings.redis_url else served.redis_url if served else None
-    if url is None:
-        return EMBEDDED
-    with sync_client(url) as client:
-        return f"answers, version {client.info('server')['redis_version']}"
+def _rows(settings: Settings) -> list[Row]:
+    made = check_settings.providers(settings)
+    wanted = [product for product in made.listed if made.listed[product]]
+    return [
+        *check_running.rows(settings, wanted),
+        tried("data folder", lambda: check_settings.data_folder(settings)),
+        tried("storage", lambda: check_settings.storage(settings)),
+        *(check_settings.product(settings, made, product) for product in made.listed),
+        tried("provider limits", lambda: check_settings.limits(settings)),
+        *_models(settings, made.providers),
+        *_supabase(settings),
+        tried("pose model", lambda: check_settings.pose_model(settings)),
+        tried("http access", lambda: check_settings.http_access(settings)),
+        tried(".env", lambda: check_settings.env_file(settings)),
+    ]
 
 
-def _database(settings: Settings) -> str:
-    served = attach(settings.data_dir)
-    url = settings.database_url.get_secret_value() if settings.database_url else served.database_url if served else None
-    if url is None:
-        return "Supabase" if settings.supabase_url else EMBEDDED
-    with psycopg.connect(url, connect_timeout=5) as connection:
-        missing = pending(connection)
-    if missing:
-        raise ValueError(f"not applied: {', '.join(missing)}; run `python manage.py migrate`")
-    return f"answers, {len(migrations())} migrations applied"
-
-
-def _models(settings: Settings) -> dict[str, Finding]:
+def _models(settings: Settings, names: Iterable[str]) -> list[Row]:
     if settings.ai_mock_mode:
-        return {}
+        return []
     from commands.check_models import check_models  # noqa: PLC0415  loads the providers' SDKs, for their users only
 
-    chosen = {*settings.tryon_providers, *settings.avatar_providers, *settings.images_providers}
-    return asyncio.run(check_models(settings, chosen))
+    found = asyncio.run(check_models(settings, names))
+    return [Row(f"model of {name}", item.level, item.sentence) for name, item in found.items()]
 
 
 def _supabase(settings: Settings) -> list[Row]:
@@ -96,7 +82,7 @@ def _supabase(settings: Settings) -> list[Row]:
         return []
     from commands.check_supabase import check_supabase  # noqa: PLC0415  takes half a second, for its users only
 
-    return asyncio.run(
+    found = asyncio.run(
         check_supabase(
             settings.supabase_url,
             settings.supabase_service_role_key.get_secret_value(),
@@ -105,24 +91,43 @@ def _supabase(settings: Settings) -> list[Row]:
             timeout_s=settings.supabase_timeout_s,
         )
     )
+    return [(ok if row.ok else fault)(row.name, row.detail) for row in found]
 
 
-def _data_folder(settings: Settings) -> str:
-    folder = settings.data_dir.resolve()
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(f"{existing} can't be written to")
-    return str(folder)
+def _verdict(faults: int, warnings: int) -> str:
+    if faults:
+        more = f", and {_count(warnings, 'warning')}" if warnings else ""
+        return f"[bold red]{_count(faults, 'fault')}[/]{more}."
+    if warnings:
+        return f"[bold yellow]No fault, {_count(warnings, 'warning')}.[/]"
+    return "[bold green]All is well.[/]"
 
 
-def _providers(settings: Settings) -> str:
-    if settings.ai_mock_mode:
-        return "mock: nothing is paid for (AI_MOCK_MODE)"
-    chosen = {*settings.tryon_providers, *settings.avatar_providers, *settings.images_providers}
-    missing = [key.upper() for name, key in PROVIDER_KEYS.items() if name in chosen and not getattr(settings, key)]
-    if missing:
-        raise ValueError(f"{', '.join(missing)} not set, and AI_MOCK_MODE is false")
-    return ", ".join(sorted(chosen))
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _findings(rows: Iterable[Row]) -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for row in rows:
+        table.add_row(MARKS[row.level], row.name, escape(row.detail))
+    return table
+
+
+def _settings(settings: Settings, *, every_setting: bool) -> list[Table | str]:
+    names = [name for name in type(settings).model_fields if every_setting or name in settings.model_fields_set]
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold")
+    for name in names:
+        value = _shown(getattr(settings, name))
+        style = "" if name in settings.model_fields_set else "dim"
+        table.add_row(name.upper(), escape("" if value is None else str(value)), style=style)
+    heading = "[bold]Settings[/]" if every_setting else "[bold]Settings that are set[/] (--all shows every one)"
+    return [heading, table if names else "none: all have their defaults"]
 
 
 def _shown(value: Any) -> Any:
@@ -133,18 +138,3 @@ def _shown(value: Any) -> Any:
 
 def _words(value: Any) -> list[str]:
     return [str(item) for item in value] if isinstance(value, tuple) else [str(value)]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def _view(settings: Settings, found: dict[str, str], faults: list[str]) -> Group:
-    table = Table("setting", "value", "what it is for", show_lines=False)
-    for name, field in type(settings).model_fields.items():
-        value = _shown(getattr(settings, name))
-        style = "bold" if name in settings.model_fields_set else "dim"
-        table.add_row(name.upper(), escape("" if value is None else str(value)), field.description, style=style)
-    lines = [f"[red]✗[/] {name}: {escape(said)}" if any(fault.startswith(f"{name}: ") for fault in faults) else
-             f"[green]✓[/] {name}: {escape(said)}" for name, said in found.items()]  # fmt: skip
-    return Group(table, *lines)

@@ -98,7 +98,7 @@ def resolve_database(data_dir: Path, *, database_url: str | None, supabase: bool
 def _owned(lock: Path) -> bool:
     try:
         handle = lock.open("rb")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     with handle:
         try:

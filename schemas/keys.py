@@ -11,6 +11,8 @@
 | `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
 | `task_updates:{task_id}` | channel | progress events | |
 | `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.bell`) | until taken |
+| `darkroom:last_sweep` | string | when a scheduled sweep was last made, milliseconds | |
+| `darkroom:served` | sorted set | which products running workers make (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |
 | `dramatiq:*` | | the broker's queues (`pipelines.engine.broker_scripts`) | until acknowledged |
 | `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by when they are due, milliseconds | until due |
@@ -27,6 +29,8 @@ from __future__ import annotations
 
 CONSUMERS = "darkroom:consumers"
 WAKE = "darkroom:wake"
+#: When a scheduled sweep was last made, Unix time in milliseconds.
+LAST_SWEEP = "darkroom:last_sweep"
 CANCEL_CHANNEL = "darkroom:cancel"
 MODELS = "darkroom:models"
 BROKER_NAMESPACE = "dramatiq"

@@ -1,0 +1,120 @@
+"""The rows of `manage.py check` about servers and programs that should run."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import psycopg
+from dramatiq.common import current_millis
+
+from commands import http_service
+from commands.check_row import Row, fault, ok, tried, warning
+from pipelines.engine.broker import HEARTBEAT_TIMEOUT_MS
+from providers.embedded import attach
+from providers.records.migrate import migrations, pending
+from providers.redis_clients import async_client, sync_client
+from providers.served import ServedProducts
+from schemas import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from schemas.common import Product
+    from settings import Settings
+
+NOT_RUNNING = "not set, and no `manage.py up` is running in {folder}: set {name}, or start `python manage.py up`"
+#: Parts of the schema that are named where several are missing.
+NAMED = 3
+#: A sweep comes every minute; one that is older than this was missed, seconds.
+SWEEP_MISSED_S = 180.0
+
+
+def rows(settings: Settings, wanted: Collection[Product]) -> list[Row]:
+    """Try Redis and the database, and look for workers of the `wanted` products, scheduler and HTTP service."""
+    redis_url = _redis_url(settings)
+    found = [
+        tried("redis", lambda: _redis(settings, redis_url)),
+        tried("database", lambda: _database(settings)),
+    ]
+    if redis_url and not any(row.name == "redis" and row.level == "fault" for row in found):
+        found += [
+            tried("workers", lambda: asyncio.run(_workers(redis_url, wanted))),
+            tried("scheduler", lambda: _scheduler(redis_url)),
+        ]
+    return [*found, _http(settings)]
+
+
+def _redis_url(settings: Settings) -> str | None:
+    if settings.redis_url:
+        return settings.redis_url.get_secret_value()
+    served = attach(settings.data_dir)
+    return served.redis_url if served else None
+
+
+def _redis(settings: Settings, url: str | None) -> Row:
+    if url is None:
+        return fault("redis", NOT_RUNNING.format(folder=settings.data_dir, name="REDIS_URL"))
+    with sync_client(url) as client:
+        return ok("redis", f"answers, version {client.info('server')['redis_version']}")
+
+
+def _database(settings: Settings) -> Row:
+    if settings.database_url:
+        url: str | None = settings.database_url.get_secret_value()
+    elif settings.supabase_url:
+        return ok("database", "Supabase")
+    else:
+        served = attach(settings.data_dir)
+        url = served.database_url if served else None
+    if url is None:
+        return fault("database", NOT_RUNNING.format(folder=settings.data_dir, name="DATABASE_URL"))
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        missing = pending(connection)
+    if missing:
+        names = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        return fault("database", f"not applied: {names}; run `python manage.py migrate`")
+    return ok("database", f"answers, {len(migrations())} migrations applied")
+
+
+async def _workers(redis_url: str, wanted: Collection[Product]) -> Row:
+    client = async_client(redis_url, max_connections=1)
+    try:
+        now = current_millis()
+        running = int(await client.zcount(keys.HEARTBEATS, now - HEARTBEAT_TIMEOUT_MS, now))
+        served = await ServedProducts(client).workers()
+    finally:
+        await client.aclose(close_connection_pool=True)
+    if not running:
+        return warning("workers", "none is running: start `dramatiq actors` (or `python manage.py up`)")
+    if served is None:
+        return warning("workers", f"{running} running, but none of them takes the queue `generate`")
+    made = ", ".join(f"{product} by {number}" for product, number in served.items() if number)
+    said = f"{running} running; {made or 'no product'} can be made"
+    off = [product for product in wanted if not served[product]]
+    return warning("workers", f"{said}; no running worker makes {', '.join(off)}") if off else ok("workers", said)
+
+
+def _scheduler(redis_url: str) -> Row:
+    with sync_client(redis_url) as client:
+        at = client.get(keys.LAST_SWEEP)
+    start = "is `periodiq actors` running?"
+    if at is None:
+        return warning("scheduler", f"no sweep has been made yet: {start}")
+    age_s = max(0.0, time.time() - float(at) / 1000)
+    if age_s > SWEEP_MISSED_S:
+        return warning("scheduler", f"the last sweep was {age_s / 60:.0f} minutes ago: {start}")
+    return ok("scheduler", f"the last sweep was {age_s:.0f} s ago")
+
+
+def _http(settings: Settings) -> Row:
+    if settings.port == 0:
+        return warning("http", "PORT is 0: only the service itself knows where it listens")
+    address = http_service.local_url(settings)
+    health = http_service.health(settings)
+    if health is None:
+        return warning("http", f"nothing answers at {address} as Darkroom does")
+    if health.status != "ok":
+        return warning("http", f"answers at {address}, but is {health.status}: {address}/health says what it misses")
+    return ok("http", f"answers at {address}")

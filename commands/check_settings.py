@@ -1,0 +1,111 @@
+"""The rows of `manage.py check` about what is set and what lies on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dotenv import dotenv_values
+
+from commands import http_service
+from commands.check_row import Row, fault, ok, warning
+from providers.images.limits import parsed_limits
+from providers.images.provider_set import ProviderSet, make_providers
+from providers.pose.bundle import model_path, require_bundle
+
+if TYPE_CHECKING:
+    from schemas.common import Product
+    from settings import Settings
+
+
+def env_file(settings: Settings) -> Row:
+    """Whether `.env` has settings that do not exist: they are ignored, so a misspelt one does nothing."""
+    path = type(settings).model_config.get("env_file")
+    if not isinstance(path, Path | str) or not Path(path).is_file():
+        return ok(".env", "there is none; environment and defaults apply")
+    known = {name.upper() for name in type(settings).model_fields}
+    unknown = [name for name in dotenv_values(path, interpolate=False) if name.upper() not in known]
+    near = {name: difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8) for name in unknown}
+    misspelt = [f"{name} (did you mean {match[0]}?)" for name, match in near.items() if match]
+    if misspelt:
+        return fault(".env", f"no such setting: {', '.join(misspelt)}")
+    if unknown:
+        return warning(".env", f"no setting of Darkroom, ignored: {', '.join(unknown)}")
+    return ok(".env", f"{path}: every name in it is a setting")
+
+
+def data_folder(settings: Settings) -> Row:
+    """Whether files can be written in DATA_DIR, or in the folder that it would be made in."""
+    return _writable("data folder", settings.data_dir)
+
+
+def storage(settings: Settings) -> Row:
+    """Where finished pictures go; the buckets of Supabase have rows of their own."""
+    if settings.supabase_url:
+        return ok("storage", "Supabase")
+    return _writable("storage", settings.data_dir / "storage")
+
+
+def _writable(name: str, folder: Path) -> Row:
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not existing.is_dir():
+        return fault(name, f"{existing} is a file, so {folder} can't be a folder: set DATA_DIR to another one")
+    try:
+        with tempfile.TemporaryFile(dir=existing) as file:
+            file.write(b"darkroom")
+    except OSError as error:
+        return fault(name, f"{existing} can't be written to ({error.strerror}): set DATA_DIR to another folder")
+    return ok(name, str(folder))
+
+
+def http_access(settings: Settings) -> Row:
+    """Whether the HTTP service would agree to listen where it is told to."""
+    if reason := http_service.access_fault(settings):
+        return fault("http access", reason)
+    tokens = "with tokens" if settings.api_token or settings.api_tokens else "open to this machine only"
+    return ok("http access", f"{settings.host} port {settings.port}, {tokens}")
+
+
+def limits(settings: Settings) -> Row:
+    """Whether the providers' limits and budgets can be read."""
+    found = parsed_limits(
+        rpm=settings.provider_rpm, concurrency=settings.provider_concurrency, daily_usd=settings.provider_daily_usd
+    )
+    return ok("provider limits", f"for {', '.join(sorted(found))}" if found else "none")
+
+
+def pose_model(settings: Settings) -> Row:
+    """Whether the size recommendation has its model."""
+    path = model_path(settings.data_dir)
+    if not path.is_file():
+        said = (
+            "missing, so /estimate-body answers 503: run `python manage.py pose-model`, then restart the HTTP service"
+        )
+        return warning("pose model", said)
+    require_bundle(path)
+    return ok("pose model", str(path))
+
+
+def providers(settings: Settings) -> ProviderSet:
+    """Make the providers once, to see what can be made."""
+    made = make_providers(settings)
+    asyncio.run(made.aclose())
+    return made
+
+
+def product(settings: Settings, made: ProviderSet, product: Product) -> Row:
+    """Whether the product has a provider, and which listed ones are passed over."""
+    if reason := made.reason_off(product):
+        return fault(product, reason) if made.listed[product] else ok(product, reason)
+    passed_over = made.passed_over(product)
+    names = [provider.name for provider in made.of(product)]
+    if all(name in passed_over for name in names):
+        return fault(product, "; ".join(passed_over.values()))
+    if passed_over:
+        used = ", ".join(name for name in names if name not in passed_over)
+        return warning(product, f"made by {used}; passed over: {'; '.join(passed_over.values())}")
+    mock = "; AI_MOCK_MODE is on: nothing is paid for" if settings.ai_mock_mode else ""
+    return ok(product, f"made by {', '.join(names)}{mock}")
