@@ -24,7 +24,9 @@ class PackageIndex:
         """Use `folder`, which must exist and be empty."""
         self._folder = folder
 
-    def add(self, name: str, version: str, *, requires: tuple[str, ...] = (), extra: str = "") -> str:
+    def add(
+        self, name: str, version: str, *, requires: tuple[str, ...] = (), extra: str = "", tag: str = "py3-none-any"
+    ) -> str:
         """Add a wheel of a package without code, and return the line that pins it in a requirements file.
 
         Args:
@@ -32,11 +34,12 @@ class PackageIndex:
             version: Its version.
             requires: Its dependencies, as `Requires-Dist` has them.
             extra: The name of an extra that it offers.
+            tag: The platform that its metadata names; its file name is for all platforms.
         """
         metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
         metadata += [f"Provides-Extra: {extra}"] if extra else []
         metadata += [f"Requires-Dist: {requirement}" for requirement in requires]
-        return self._write(name, version, {"METADATA": "\n".join(metadata).encode()}, {})
+        return self._write(name, version, {"METADATA": "\n".join(metadata).encode()}, {}, tag)
 
     def add_installed_uv(self) -> str:
         """Add a wheel of the uv that this environment has, and return the line that pins it."""
@@ -58,9 +61,16 @@ class PackageIndex:
                 server.shutdown()
                 thread.join()
 
-    def _write(self, name: str, version: str, info: Mapping[str, bytes], files: Mapping[str, bytes]) -> str:
+    def _write(
+        self,
+        name: str,
+        version: str,
+        info: Mapping[str, bytes],
+        files: Mapping[str, bytes],
+        tag: str = "py3-none-any",
+    ) -> str:
         folder = f"{name}-{version}.dist-info"
-        tags = b"Wheel-Version: 1.0\nGenerator: darkroom-tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        tags = f"Wheel-Version: 1.0\nGenerator: darkroom-tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode()
         contents = {**files, **{f"{folder}/{key}": value for key, value in info.items()}, f"{folder}/WHEEL": tags}
         record = "".join(f"{path},sha256={_digest(data)},{len(data)}\n" for path, data in contents.items())
         contents[f"{folder}/RECORD"] = f"{record}{folder}/RECORD,,\n".encode()

@@ -119,3 +119,12 @@ def test_a_requirements_file_that_lacks_a_dependency_is_reported(checkout: Check
     assert done.returncode != 0, installer
     assert "direct 1.0 requires transitive, which is not installed" in done.stderr
     assert not checkout.stamped()
+
+
+def test_the_one_wheel_whose_metadata_names_another_platform_is_accepted(checkout: Checkout, installer: str) -> None:
+    checkout.write("requirements.txt", checkout.index.add("mediapipe", "0.10.31", tag="cp39-cp39-linux_x86_64"))
+
+    done = checkout.make()
+
+    assert done.returncode == 0, f"{installer}: {done.stderr}"
+    assert checkout.stamped()
