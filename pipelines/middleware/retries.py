@@ -8,6 +8,7 @@ import structlog
 
 from pipelines.engine.policy import RATE_LIMIT_MAX_DELAY_S, Retry, decide
 from pipelines.engine.steps import Again, Delivery, Next, Nothing, Step
+from pipelines.engine.unavailable import retry_while_unavailable
 from providers.progress import ProgressLog
 from providers.records import Records
 from schemas.common import StageName
@@ -58,7 +59,7 @@ class Retries:
         if not retry.counted and delay_s > RATE_LIMIT_MAX_DELAY_S:
             # Too long to hold a place: it waits where everybody waits.
             log.info("job_postponed", code=error.error_code, delay_s=round(delay_s))
-            await self._records.postpone(job.task_id, job.token, delay_s, HELD)
+            await retry_while_unavailable(lambda: self._records.postpone(job.task_id, job.token, delay_s, HELD))
             return Nothing()
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
         try:

@@ -6,6 +6,7 @@ import asyncio
 
 import structlog
 
+from pipelines.engine.stage_clock import time_limits_paused
 from providers.progress import ProgressLog
 from providers.records import Records
 from schemas.common import StageName
@@ -36,8 +37,10 @@ class BatchProgress:
             self._done += 1
             percent = FROM + (TO - FROM) * self._done // len(self._job.pictures)
             try:
-                await self._progress.publish(self._event(percent))
-                await self._records.session_progress(self._job.task_id, self._job.token, percent)
+                # The picture is stored: no time limit may end its job because showing it takes long.
+                with time_limits_paused():
+                    await self._progress.publish(self._event(percent))
+                    await self._records.session_progress(self._job.task_id, self._job.token, percent)
             except Unavailable as error:
                 log.warning("batch_progress_not_shown", error=str(error))
 

@@ -22,13 +22,15 @@ JOB = Job(
 
 
 class Database:
-    """Answers every call alike, or not at all."""
+    """Answers every call alike, or not at all, or only after so many calls."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Any, away: int = 0) -> None:
         self.answer = answer
+        self.away = away
 
     async def call(self, function: str, **_: Any) -> Any:
-        if self.answer is None:
+        self.away -= 1
+        if self.answer is None or self.away >= 0:
             raise DatabaseUnavailable(function)
         return self.answer
 
@@ -41,7 +43,8 @@ async def tried(error: DarkroomError, database: Any, stage: StageName = StageNam
         raise error
 
     progress = ProgressLog(async_client("redis://127.0.0.1:1"), ttl_s=60)
-    retries = Retries(Records(Database(database)), progress, max_retries=3, lease_s=20, stuck_after_s=900)
+    rpc = database if isinstance(database, Database) else Database(database)
+    retries = Retries(Records(rpc), progress, max_retries=3, lease_s=20, stuck_after_s=900)
     work = Work("t", 3, stage)
 
     async def run(job: Job) -> Job:
@@ -81,3 +84,14 @@ async def test_a_job_waits_for_a_service_of_ours_no_longer_than_it_may_be_stuck(
 
     with pytest.raises(Unavailable):
         await tried(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)
+
+
+async def test_a_job_over_budget_goes_back_to_the_waiting_room_although_the_database_is_away_at_first() -> None:
+    """Given a job without a call, when it can't be put back at once, then that is tried again and it does not fail."""
+    database = Database(answer=True, away=2)
+    job = JOB.model_copy(update={"attempt": 0})
+
+    error = RateLimited(code="budget_exhausted", retry_after=3_000)
+    assert await tried(error, database, StageName.GENERATE, job) == Nothing()
+
+    assert database.away == -1
