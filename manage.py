@@ -127,7 +127,7 @@ def sweep(
     *,
     as_json: Json = False,
 ) -> None:
-    """Drive again what is stuck, or end and refund it."""
+    """Watch the database for LEASE_S, then drive again what is stuck, or end and refund it."""
     from commands import sweep as module
 
     run = module.dry_run if dry_run else module.sweep

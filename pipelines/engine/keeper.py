@@ -51,14 +51,17 @@ class Keeper:
         """Renew and listen until `stopped`."""
         async with asyncio.TaskGroup() as tasks:
             listener = tasks.create_task(self._listen())
+            renewed = True
             while not stopped.is_set():
-                pause_s = self._lease_s / RENEWALS
                 try:
                     await self.renew()
                 except DarkroomError as error:
-                    log.warning("leases_not_renewed", error=str(error))
-                    pause_s = RETRY_S
-                await pause(stopped, pause_s)
+                    if renewed:  # once for each outage
+                        log.warning("leases_not_renewed", error=str(error))
+                    renewed = False
+                else:
+                    renewed = True
+                await pause(stopped, self._lease_s / RENEWALS if renewed else RETRY_S)
             listener.cancel()
 
     async def renew(self) -> None:
