@@ -4,35 +4,54 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+from commands.cli import VERSION, bench, credits, dead, session, webhook  # noqa: A004  named after the command
+from commands.cli.layout import command, group
+from commands.cli.running import Json, Limit
+from commands.cli.running import run as _run
+from commands.cli.running import run_async as _await
 
+if TYPE_CHECKING:
     from commands.outcome import Outcome
     from settings import Settings
 
-app = typer.Typer(
-    help="Darkroom turns tasks into pictures: every task ends completed, or failed and refunded exactly once.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
+app = group(
+    "Darkroom turns tasks into pictures: every task ends completed, or failed and refunded exactly once.",
+    "demo",
+    "up",
+    "enqueue me.jpg coat.jpg",
+    "status",
 )
-dead = typer.Typer(help="Look at payloads that could not be used.", no_args_is_help=True)
-app.add_typer(dead, name="dead")
-webhook = typer.Typer(help="Tell an owner's results to an address of theirs, signed.", no_args_is_help=True)
-app.add_typer(webhook, name="webhook")
-benches = typer.Typer(help="Measure this machine; without a name, everything.", invoke_without_command=True)
-app.add_typer(benches, name="bench")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-Owner = Annotated[str, typer.Argument(help="The shop, shopper or workspace.")]
-Limit = Annotated[int, typer.Option(min=1, max=500, help="At most so many.")]
+for _name, _group in (
+    ("dead", dead),
+    ("webhook", webhook),
+    ("session", session),
+    ("credits", credits),
+    ("bench", bench),
+):
+    app.add_typer(_group.app, name=_name)
 
 
-@app.command()
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  how Typer calls it
+    if wanted:
+        typer.echo(f"Darkroom {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that come before a command."""
+
+
+@command(app, "demo", "demo --photo me.jpg --outfit shirt.png")
 def demo(
     photo: Annotated[Path | None, typer.Option(help="Your photo, for every person.")] = None,
     outfit: Annotated[Path | None, typer.Option(help="Your garment, for every outfit.")] = None,
@@ -48,7 +67,7 @@ def demo(
     _run(lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json)
 
 
-@app.command()
+@command(app, "up")
 def up(*, as_json: Json = False) -> None:
     """Run everything on this machine until Ctrl-C."""
     from commands.up import up as run
@@ -56,10 +75,12 @@ def up(*, as_json: Json = False) -> None:
     _run(run, as_json=as_json)
 
 
-@app.command()
+@command(app, "chaos --minutes 5", "chaos --minutes 1 --seed 42 --json")
 def chaos(
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long tasks and faults keep coming.")] = 5.0,
-    seed: Annotated[int | None, typer.Option(help="Repeats a run; any otherwise.")] = None,
+    minutes: Annotated[
+        float, typer.Option(min=0.1, metavar="N", help="How long tasks and faults keep coming, at least 0.1.")
+    ] = 5.0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Repeats a run; any otherwise.")] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -72,15 +93,19 @@ def chaos(
     _run(lambda settings: run(settings, minutes=minutes, seed=chosen), as_json=as_json)
 
 
-@app.command()
+@command(app, "enqueue me.jpg coat.jpg", 'enqueue https://a.example/me.jpg --prompt "a red coat"')
 def enqueue(  # noqa: PLR0913  the parts of a task
-    pictures: Annotated[list[str], typer.Argument(help="Person, outfit, accessories: files or http addresses.")],
+    pictures: Annotated[
+        list[str], typer.Argument(metavar="PICTURE", help="Person, outfit, accessories: files or http addresses.")
+    ],
     *,
-    prompt: Annotated[str, typer.Option(help="What is asked for; empty for the default.")] = "",
-    user: Annotated[str | None, typer.Option(help="The shopper that owns it.")] = None,
-    store: Annotated[str | None, typer.Option(help="The shop that owns it.")] = None,
-    session: Annotated[str | None, typer.Option(help="An existing session; a free one is written otherwise.")] = None,
-    wait: Annotated[float, typer.Option(min=1, help="How long to follow it, seconds.")] = 360.0,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What is asked for; empty for the default.")] = "",
+    user: Annotated[str | None, typer.Option(metavar="ID", help="The shopper that owns it.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="The shop that owns it.")] = None,
+    session: Annotated[
+        str | None, typer.Option(metavar="ID", help="An existing session; a new one costs nothing.")
+    ] = None,
+    wait: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long to follow it, at least 1.")] = 360.0,
     as_json: Json = False,
 ) -> None:
     """Push one try-on task and follow it to its end."""
@@ -100,15 +125,17 @@ def enqueue(  # noqa: PLR0913  the parts of a task
     )
 
 
-@app.command()
+@command(app, "status", "status --state failed --limit 5", "status 5f0c3a52-8a0e-4f60-9d3e-6f1f2a7f0b11")
 def status(
-    task: Annotated[str | None, typer.Argument(help="One task, in full.")] = None,
+    task: Annotated[
+        str | None, typer.Argument(metavar="ID", help="One task, session or dead letter's task, in full.")
+    ] = None,
     state: Annotated[str | None, typer.Option(help="waiting, running, completed, failed or cancelled.")] = None,
     limit: Limit = 20,
     *,
     as_json: Json = False,
 ) -> None:
-    """Show the newest jobs and their number, or one task."""
+    """Show how many jobs there are and the newest, or one task."""
     from commands.status import chosen_state, status_of
     from commands.status import status as run
 
@@ -118,25 +145,26 @@ def status(
         _await(lambda settings: run(settings, state=chosen_state(state), limit=limit), as_json=as_json)
 
 
-@app.command()
+@command(app, "sweep --dry-run", "sweep --older-than 3600")
 def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,  # noqa: FBT002  how Typer makes a flag
     older_than: Annotated[
-        float | None, typer.Option(min=0, help="Stuck after so many seconds (STUCK_AFTER_S).")
+        float | None,
+        typer.Option(min=0, metavar="SECONDS", help="Age at which a session is stuck (default: STUCK_AFTER_S)."),
     ] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Watch the database for LEASE_S, then drive again what is stuck, or end and refund it."""
+    """Watch the database for LEASE_S, then recover what is stuck, or end and refund it."""
     from commands import sweep as module
 
     run = module.dry_run if dry_run else module.sweep
     _await(lambda settings: run(settings, older_than_s=older_than), as_json=as_json)
 
 
-@app.command()
+@command(app, "cancel 77b2c1de-3f4a-4d0c-8a55-0d3c6f1e9b20", "cancel order-7 --product images")
 def cancel(
-    session: Annotated[str, typer.Argument(help="The session to end.")],
+    session: Annotated[str, typer.Argument(help="Id of the session to end.")],
     *,
     product: Annotated[str | None, typer.Option(help="Whose session, where several have one of this id.")] = None,
     as_json: Json = False,
@@ -147,77 +175,7 @@ def cancel(
     _await(lambda settings: run(settings, session, product), as_json=as_json)
 
 
-@dead.command("list")
-def dead_list(limit: Limit = 50, *, as_json: Json = False) -> None:
-    """Show the newest dead letters."""
-    from commands.dead import dead_list as run
-
-    _await(lambda settings: run(settings, limit=limit), as_json=as_json)
-
-
-@dead.command("show")
-def dead_show(letter: Annotated[int, typer.Argument(help="Its number.")], *, as_json: Json = False) -> None:
-    """Show one dead letter with its payload, as it came."""
-    from commands.dead import dead_show as run
-
-    _await(lambda settings: run(settings, letter), as_json=as_json)
-
-
-@dead.command("replay")
-def dead_replay(
-    what: Annotated[str, typer.Argument(help="A dead letter's number, or the id of a failed task.")],
-    *,
-    as_json: Json = False,
-) -> None:
-    """Push a dead letter again, or run a failed task again (which is charged again)."""
-    from commands.dead import dead_replay as run
-
-    _await(lambda settings: run(settings, what), as_json=as_json)
-
-
-@dead.command("drop")
-def dead_drop(letter: Annotated[int, typer.Argument(help="Its number.")], *, as_json: Json = False) -> None:
-    """Forget a dead letter."""
-    from commands.dead import dead_drop as run
-
-    _await(lambda settings: run(settings, letter), as_json=as_json)
-
-
-@webhook.command("set")
-def webhook_set(
-    owner: Owner, url: Annotated[str, typer.Argument(help="An https address.")], *, as_json: Json = False
-) -> None:
-    """Tell an owner's results to an address; shows the secret."""
-    from commands.webhooks import webhook_set as run
-
-    _await(lambda settings: run(settings, owner, url), as_json=as_json)
-
-
-@webhook.command("rotate")
-def webhook_rotate(owner: Owner, *, as_json: Json = False) -> None:
-    """Give an owner a new secret; the old one signs too for a day."""
-    from commands.webhooks import webhook_rotate as run
-
-    _await(lambda settings: run(settings, owner), as_json=as_json)
-
-
-@webhook.command("show")
-def webhook_show(owner: Owner, *, as_json: Json = False) -> None:
-    """Show an owner's webhook, without its secret."""
-    from commands.webhooks import webhook_show as run
-
-    _await(lambda settings: run(settings, owner), as_json=as_json)
-
-
-@webhook.command("drop")
-def webhook_drop(owner: Owner, *, as_json: Json = False) -> None:
-    """Tell an owner's results to nobody any more."""
-    from commands.webhooks import webhook_drop as run
-
-    _await(lambda settings: run(settings, owner), as_json=as_json)
-
-
-@app.command()
+@command(app, "migrate", "migrate --print > darkroom.sql")
 def migrate(
     *,
     print_only: Annotated[bool, typer.Option("--print", help="Print the SQL instead.")] = False,
@@ -233,7 +191,7 @@ def migrate(
         _run(run.buckets if buckets else run.migrate, as_json=as_json)
 
 
-@app.command()
+@command(app, "check", "check --all", "check --json")
 def check(
     *,
     every_setting: Annotated[bool, typer.Option("--all", help="Show the settings with default values too.")] = False,
@@ -245,7 +203,7 @@ def check(
     _run(lambda settings: run(settings, every_setting=every_setting), as_json=as_json)
 
 
-@app.command()
+@command(app, "schema > schemas.json")
 def schema(*, as_json: Json = False) -> None:
     """Print the JSON Schemas of every payload."""
     from commands.schema import schema as run
@@ -253,7 +211,7 @@ def schema(*, as_json: Json = False) -> None:
     _run(lambda _settings: run(), as_json=as_json)
 
 
-@app.command("estimate-body")
+@command(app, "estimate-body me.jpg --height 172 --weight 68", name="estimate-body")
 def estimate_body(  # noqa: PLR0913  what the person says
     photo: Annotated[Path, typer.Argument(help="Shows the whole person from the front.")],
     *,
@@ -273,7 +231,7 @@ def estimate_body(  # noqa: PLR0913  what the person says
     _run(lambda settings: run(settings, photo, **facts, chart=chart, fit=fit), as_json=as_json)
 
 
-@app.command("pose-model")
+@command(app, "pose-model", name="pose-model")
 def pose_model(*, as_json: Json = False) -> None:
     """Put the pose model into DATA_DIR, for the size recommendation."""
     from commands.outcome import Outcome
@@ -284,84 +242,6 @@ def pose_model(*, as_json: Json = False) -> None:
         return Outcome({"path": str(path)}, f"The pose model is at {path}.")
 
     _run(put, as_json=as_json)
-
-
-@benches.callback()
-def bench(
-    context: typer.Context,
-    baseline: Annotated[Path | None, typer.Option(help="JSON of an earlier run to compare with.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="One part; may be repeated.")] = None,
-    *,
-    quick: Annotated[bool, typer.Option("--quick", help="Small: only shows that everything runs.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Measure this machine; without a name, everything."""
-    if context.invoked_subcommand is None:
-        from commands.bench.bench import bench as run
-
-        _run(
-            lambda settings: run(settings, quick=quick, only=only or (), baseline_file=baseline),
-            as_json=as_json,
-        )
-
-
-@benches.command("images")
-def bench_images(*, as_json: Json = False) -> None:
-    """What making a small JPEG of a picture costs, beside libvips."""
-    from commands.bench.bench import images
-
-    _run(lambda _: images(), as_json=as_json)
-
-
-@benches.command("inflight")
-def bench_inflight(
-    tasks: Annotated[int, typer.Option(min=1, help="Generations at once.")] = 1000,
-    latency: Annotated[float, typer.Option(min=0.1, help="What each of them takes, seconds.")] = 60.0,
-    processes: Annotated[int, typer.Option(min=1, help="Worker processes that share them.")] = 1,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Many generations that wait at once, in one worker process unless told otherwise."""
-    from commands.bench.bench import in_flight
-
-    _run(lambda settings: in_flight(settings, tasks=tasks, latency_s=latency, processes=processes), as_json=as_json)
-
-
-@benches.command("http")
-def bench_http(*, as_json: Json = False) -> None:
-    """Event streams and orders over HTTP."""
-    from commands.bench_http import bench_http as run
-
-    _run(run, as_json=as_json)
-
-
-@benches.command("sizing")
-def bench_sizing(*, as_json: Json = False) -> None:
-    """Sizes recommended over HTTP, beside the bare detection."""
-    from commands.bench_sizing import bench_sizing as run
-
-    _run(run, as_json=as_json)
-
-
-def _run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
-    from commands.outcome import report
-    from providers import logs
-    from settings import load
-
-    def configured() -> Outcome:
-        settings = load()
-        # A person reads the outcome; the log of its steps only where it was asked for.
-        chosen = settings.log_level if "log_level" in settings.model_fields_set else "warning"
-        logs.configure(level=chosen, style=settings.log_format)
-        return command(settings)
-
-    raise typer.Exit(report(configured, as_json=as_json))
-
-
-def _await(command: Callable[[Settings], Coroutine[Any, Any, Outcome]], *, as_json: bool) -> None:
-    import asyncio
-
-    _run(lambda settings: asyncio.run(command(settings)), as_json=as_json)
 
 
 if __name__ == "__main__":

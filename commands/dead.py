@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from commands.connections import records, redis_client
+from commands.dead_letters import described
 from commands.outcome import CommandError, Outcome, json_text
 from schemas.records import DeadLetter, Reopening, Replay
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from providers.records import Records
     from settings import Settings
 
@@ -32,18 +32,15 @@ async def dead_list(settings: Settings, *, limit: int) -> Outcome:
     """The newest dead letters."""
     async with records(settings) as found:
         letters = await found.letters(limit=limit)
-    table = Table("id", "list", "code", "reason", "task", "kept since", title="dead letters", title_justify="left")
-    for item in letters:
-        since = f"{item.created_at:%Y-%m-%d %H:%M:%S}" if item.created_at else ""
-        table.add_row(str(item.id), item.list, item.code, escape(item.reason), item.task_id or "", since)
-    data = {"letters": [_brief(item) for item in letters]}
-    return Outcome(data, table if letters else "There are no dead letters.")
+    shown = [described(item) for item in letters]
+    return Outcome({"letters": shown}, "\n".join(_lines(shown)) if shown else "There are no dead letters.")
 
 
 async def dead_show(settings: Settings, letter_id: int) -> Outcome:
     """One dead letter with its payload as it came."""
     async with records(settings) as found:
-        data = (await _letter(found, letter_id)).model_dump(mode="json")
+        letter = await _letter(found, letter_id)
+    data = described(letter) | letter.model_dump(mode="json", include={"payload", "encoding", "complete"})
     return Outcome(data, json_text(data))
 
 
@@ -67,7 +64,7 @@ async def dead_replay(settings: Settings, what: str) -> Outcome:
 
 
 async def dead_drop(settings: Settings, letter_id: int) -> Outcome:
-    """Forget a dead letter."""
+    """Delete a dead letter."""
     async with records(settings) as found:
         if not await found.drop_letter(letter_id):
             raise CommandError(f"There is no dead letter {letter_id}.")
@@ -105,5 +102,12 @@ async def _letter(found: Any, letter_id: int) -> DeadLetter:
     return letters[0]
 
 
-def _brief(item: DeadLetter) -> dict[str, Any]:
-    return item.model_dump(mode="json", exclude={"payload", "encoding", "message"}, exclude_none=True)
+def _lines(letters: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line of at most 80 columns for each letter, and further ones for its ids and its reason."""
+    for data in letters:
+        product = data.get("product") or data["list"]
+        yield f"{data['id']:<5} {data['code']:18} {product:8} {data['created_at'][:16].replace('T', ' ')}"
+        for name in ("task_id", "session_id"):
+            if name in data:
+                yield f"      {name} {data[name]}"
+        yield f"      {data['reason']}"

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
-import psycopg
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -18,8 +17,9 @@ from commands.demo.image_host import ImageHost
 from commands.demo.pictures import checked
 from commands.demo.task import DemoTask
 from commands.demo.watch import Watch
+from commands.new_session import create_session
 from commands.outcome import CommandError, Outcome
-from commands.sessions import write_session
+from commands.reachable import reach_redis
 from providers.producer import Producer
 from providers.redis_clients import sync_client
 from schemas.common import Product
@@ -49,16 +49,20 @@ def enqueue(  # noqa: PLR0913  the parts of a task
 ) -> Outcome:
     """Push a task and follow it; the first picture is the person, the second the outfit, the rest accessories.
 
-    Without a `session_id` a session that cost nothing is written for it.
+    Without a `session_id` a session that costs nothing is created for it.
 
     Raises:
         CommandError: A picture can't be used, or nothing ended the task within `deadline_s` seconds.
+        UnreachableError: A server does not answer.
     """
     with ExitStack() as stack:
         task = _task(_links(settings, pictures, stack), prompt, user_id, store_id, session_id or str(uuid.uuid4()))
+        redis_url = addresses(settings).redis_url
+        asyncio.run(reach_redis(redis_url))
         if session_id is None:
-            _write_session(settings, task)
-        client = sync_client(addresses(settings).redis_url, socket_timeout_s=30.0)
+            owner = ("user_id", task.user_id) if task.user_id else ("store_id", task.owner_id)
+            asyncio.run(create_session(settings, *owner, task.session_id, task.image_urls, task.prompt))
+        client = sync_client(redis_url, socket_timeout_s=30.0)
         stack.callback(client.close)
         subscription = stack.enter_context(client.pubsub(ignore_subscribe_messages=True))
         subscription.subscribe(channel(task.task_id))
@@ -113,22 +117,6 @@ def _task(urls: list[str], prompt: str, user_id: str | None, store_id: str | Non
         raise CommandError(f"That is no task: {faults}") from None
 
 
-def _write_session(settings: Settings, task: TryOnTask) -> None:
-    database_url = addresses(settings).database_url
-    if database_url is None:
-        raise CommandError("Sessions in Supabase are written by their producer: give --session.")
-    with psycopg.connect(database_url) as database:
-        write_session(
-            database,
-            task.channel,
-            session_id=task.session_id,
-            owner_id=task.owner_id,
-            urls=task.image_urls,
-            prompt=task.prompt,
-            credits_used=0,
-        )
-
-
 def _shown(task: TryOnTask) -> DemoTask:
     return DemoTask(Product.TRYON, task.task_id, task.session_id, "try-on", task.channel, {}, (), task.prompt, 0)
 
@@ -150,5 +138,9 @@ def _outcome(task: TryOnTask, row: JobRow | None) -> Outcome:
         "urls": [picture["url"] for picture in pictures],
         "message": message,
     }
-    said = "\n".join(data["urls"]) if pictures else f"{row.state.value}: {message}"
+    said = "\n".join(data["urls"]) if pictures else _ending(row.state.value, message)
     return Outcome(data, said, ok=bool(pictures))
+
+
+def _ending(state: str, message: str) -> str:
+    return f"{state}: {message}" if message.lower() != state else f"{state}."

@@ -54,7 +54,7 @@ def report(command: Callable[[], Outcome], *, as_json: bool) -> int:
     else:
         from rich.console import Console  # noqa: PLC0415  a tenth of a second that --json does without
 
-        Console().print(outcome.view)
+        Console().print(outcome.view, crop=False)
     return 0 if outcome.ok else 1
 
 

@@ -4,45 +4,51 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
 
 from commands.connections import records, redis_client
+from commands.dead_letters import described
 from commands.outcome import CommandError, Outcome, json_text
 from providers.progress import ProgressLog
 from schemas.common import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from schemas.records import JobRow
+    from providers.records import Records
+    from schemas.records import DeadLetter, JobRow
     from settings import Settings
 
 COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "waiting": "dim"}
+#: Columns that a job's second line is indented by.
+INDENT = 11
 
 
-async def status_of(settings: Settings, task_id: str) -> Outcome:
-    """One task: its row, and its latest progress event.
+async def status_of(settings: Settings, identifier: str) -> Outcome:
+    """Show one task by its id or its session's: its row, its latest progress event, its dead letters.
 
     Raises:
-        CommandError: There is no such task.
+        CommandError: Neither a job nor a dead letter names it.
     """
     async with records(settings) as found:
-        row = await found.job(task_id)
+        row = await _job(found, identifier)
+        letters = await found.letters_of(row.task_id if row else identifier)
     if row is None:
-        raise CommandError(f"There is no task {task_id}.")
+        return _refused_task(identifier, letters)
     async with redis_client(settings) as client:
-        latest = await ProgressLog(client, ttl_s=settings.progress_ttl_s).latest(task_id)
+        latest = await ProgressLog(client, ttl_s=settings.progress_ttl_s).latest(row.task_id)
     # What was asked for and what came of it is the user's: links and prompts stay out of terminals and their logs.
     data = row.model_dump(mode="json", exclude={"payload", "journal", "outcome"}, exclude_none=True)
     data["progress"] = latest.model_dump(mode="json", exclude={"result_urls"}, exclude_none=True) if latest else None
+    if letters:
+        data["dead_letters"] = [described(letter) for letter in letters]
     return Outcome(data, json_text(data))
 
 
 def chosen_state(word: str | None) -> JobState | None:
-    """The state called `word`.
+    """Return the state called `word`.
 
     Raises:
         CommandError: There is no such state.
@@ -50,34 +56,51 @@ def chosen_state(word: str | None) -> JobState | None:
     if word is None:
         return None
     if word not in set(JobState):
-        raise CommandError(f"A job is {', '.join(JobState)}; never {word}.")
+        raise CommandError(f"Unknown state '{word}'; choose one of {', '.join(JobState)}.")
     return JobState(word)
 
 
 async def status(settings: Settings, *, state: JobState | None, limit: int) -> Outcome:
-    """How many jobs there are in each state, and the newest `limit` of them."""
+    """Show how many jobs there are in each state, and the newest `limit` of them."""
     async with records(settings) as found:
         counts = await found.counts()
         rows = await found.list(state=state, limit=limit)
     data = {"counts": counts, "jobs": [_brief(row) for row in rows]}
-    return Outcome(data, Group(_totals(counts), table(rows)))
+    return Outcome(data, Group(_totals(counts), *_lines(rows)))
 
 
-def table(rows: Sequence[JobRow]) -> Table:
-    """The jobs, a line each."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    made.add_column("task", no_wrap=True)
-    for heading in ("product", "state", "run", "created", "why"):
-        made.add_column(heading)
+async def _job(found: Records, identifier: str) -> JobRow | None:
+    if row := await found.job(identifier):
+        return row
+    rows = await found.jobs_of_session(identifier)
+    return rows[0] if rows else None
+
+
+def _refused_task(identifier: str, letters: Sequence[DeadLetter]) -> Outcome:
+    if not letters:
+        raise CommandError(f"There is no task {identifier}.")
+    data = {"task_id": letters[0].task_id, "state": "refused", "dead_letters": [described(item) for item in letters]}
+    return Outcome(data, json_text(data))
+
+
+def _lines(rows: Sequence[JobRow]) -> Iterator[RenderableType]:
+    """Yield a line of at most 80 columns for each job, and another for its failure."""
+    if rows:
+        yield ""
     for row in rows:
-        why = escape(str(row.failure["message"])) if row.failure else ""
-        state = f"[{COLOURS[row.state.value]}]{row.state.value}[/]"
-        made.add_row(row.task_id, row.product.value, state, str(row.run), f"{row.created_at:%m-%d %H:%M}", why)
-    return made
+        facts = f"{row.product.value:8} {row.created_at:%m-%d %H:%M}  {row.task_id}"
+        run = f"  run {row.run}" if row.run > 1 else ""
+        state = (f"{row.state.value:{INDENT}}", COLOURS[row.state.value])
+        yield Text.assemble(state, facts, run, no_wrap=True, overflow="ignore")
+        message = str(row.failure["message"]) if row.failure else ""
+        if message and message.lower() != row.state.value:
+            yield Padding(Text(message), (0, 0, 0, INDENT))
 
 
 def _totals(counts: dict[str, float]) -> str:
-    return "   ".join(f"{name.replace('_', ' ')} [bold]{count:g}[/]" for name, count in counts.items())
+    jobs = "  ".join(f"{state.value} {counts.get(state.value, 0):g}" for state in JobState)
+    oldest = counts.get("oldest_waiting_s", 0)
+    return jobs + (f"\nThe oldest waits for {oldest:.0f} s." if counts.get("waiting") else "")
 
 
 def _brief(row: JobRow) -> dict[str, Any]:

@@ -42,7 +42,10 @@ def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, t
     ("words", "sentence"),
     [
         (("status", "nobody"), "There is no task nobody."),
-        (("status", "--state", "odd"), "A job is waiting, running, completed, failed, cancelled; never odd."),
+        (
+            ("status", "--state", "odd"),
+            "Unknown state 'odd'; choose one of waiting, running, completed, failed, cancelled.",
+        ),
         (("cancel", "nobody"), "No queued or running session nobody is known."),
         (("cancel", "nobody", "--product", "odd"), "A product is tryon, avatar, images; never odd."),
         (("dead", "show", "999"), "There is no dead letter 999."),

@@ -1,0 +1,87 @@
+"""`manage.py bench …`."""
+
+# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.cli.layout import command, group
+from commands.cli.running import Json
+from commands.cli.running import run as run_command
+
+app = group(
+    "Measure this machine; without a name, everything.",
+    "bench --quick",
+    "bench --only idle --only ingest",
+    "bench inflight --tasks 1000",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
+
+
+@app.callback()
+def bench(
+    context: typer.Context,
+    baseline: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="JSON of an earlier run to compare with.")
+    ] = None,
+    only: Annotated[list[str] | None, typer.Option(metavar="PART", help="One part; may be repeated.")] = None,
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Small: only shows that everything runs.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure this machine; without a name, everything."""
+    if context.invoked_subcommand is None:
+        from commands.bench.bench import bench as run
+
+        run_command(
+            lambda settings: run(settings, quick=quick, only=only or (), baseline_file=baseline),
+            as_json=as_json,
+        )
+
+
+@command(app, "bench images", name="images")
+def bench_images(*, as_json: Json = False) -> None:
+    """What making a small JPEG of a picture costs, beside libvips."""
+    from commands.bench.bench import images
+
+    run_command(lambda _: images(), as_json=as_json)
+
+
+@command(app, "bench inflight", name="inflight")
+def bench_inflight(
+    tasks: Annotated[int, typer.Option(min=1, metavar="N", help="Generations at once, at least 1.")] = 1000,
+    latency: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="What each of them takes, at least 0.1.")
+    ] = 60.0,
+    processes: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Worker processes that share them, at least 1.")
+    ] = 1,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Many generations that wait at once, in one worker process unless told otherwise."""
+    from commands.bench.bench import in_flight
+
+    run_command(
+        lambda settings: in_flight(settings, tasks=tasks, latency_s=latency, processes=processes), as_json=as_json
+    )
+
+
+@command(app, "bench http", name="http")
+def bench_http(*, as_json: Json = False) -> None:
+    """Event streams and orders over HTTP."""
+    from commands.bench_http import bench_http as run
+
+    run_command(run, as_json=as_json)
+
+
+@command(app, "bench sizing", name="sizing")
+def bench_sizing(*, as_json: Json = False) -> None:
+    """Sizes recommended over HTTP, beside the bare detection."""
+    from commands.bench_sizing import bench_sizing as run
+
+    run_command(run, as_json=as_json)

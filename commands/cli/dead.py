@@ -1,0 +1,51 @@
+"""`manage.py dead …`."""
+
+# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.cli.layout import command, group
+from commands.cli.running import Json, Limit, run_async
+
+app = group("List, show, replay or drop payloads that could not be used.")
+
+Letter = Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `dead list` shows.")]
+
+
+@command(app, "dead list", "dead list --limit 5 --json", name="list")
+def dead_list(limit: Limit = 50, *, as_json: Json = False) -> None:
+    """Show the newest dead letters."""
+    from commands.dead import dead_list as run
+
+    run_async(lambda settings: run(settings, limit=limit), as_json=as_json)
+
+
+@command(app, "dead show 7", name="show")
+def dead_show(letter: Letter, *, as_json: Json = False) -> None:
+    """Show one dead letter with its payload, as it came."""
+    from commands.dead import dead_show as run
+
+    run_async(lambda settings: run(settings, letter), as_json=as_json)
+
+
+@command(app, "dead replay 7", "dead replay 5f0c3a52-8a0e-4f60-9d3e-6f1f2a7f0b11", name="replay")
+def dead_replay(
+    what: Annotated[str, typer.Argument(metavar="NUMBER|TASK", help="A dead letter, or a task that failed.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Push a dead letter again, or run a failed task again, which is charged again."""
+    from commands.dead import dead_replay as run
+
+    run_async(lambda settings: run(settings, what), as_json=as_json)
+
+
+@command(app, "dead drop 7", name="drop")
+def dead_drop(letter: Letter, *, as_json: Json = False) -> None:
+    """Delete a dead letter."""
+    from commands.dead import dead_drop as run
+
+    run_async(lambda settings: run(settings, letter), as_json=as_json)

@@ -1,0 +1,44 @@
+"""How a command runs: its settings, its log, its result; and the options that many commands share."""
+
+# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from commands.outcome import Outcome
+    from settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="How many at most, 1 to 500.")]
+
+
+def run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
+    """Run a command and end with its exit code.
+
+    Raises:
+        typer.Exit: Always.
+    """
+    from commands.outcome import report
+    from providers import logs
+    from settings import load
+
+    def configured() -> Outcome:
+        settings = load()
+        # A person reads the outcome; the log of its steps only where it was asked for.
+        chosen = settings.log_level if "log_level" in settings.model_fields_set else "warning"
+        logs.configure(level=chosen, style=settings.log_format)
+        return command(settings)
+
+    raise typer.Exit(report(configured, as_json=as_json))
+
+
+def run_async(command: Callable[[Settings], Coroutine[Any, Any, Outcome]], *, as_json: bool) -> None:
+    """Run a coroutine as a command; see `run`."""
+    import asyncio
+
+    run(lambda settings: asyncio.run(command(settings)), as_json=as_json)

@@ -1,0 +1,31 @@
+"""How dead letters are shown: their ids, the reason, and what to do about them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas.tasks import TASK_LISTS
+
+if TYPE_CHECKING:
+    from schemas.records import DeadLetter
+
+_PRODUCTS = {name: product.value for product, name in TASK_LISTS.items()}
+_CORRECT = "Correct the producer and push the task again; `manage.py dead drop {id}` deletes this one."
+_REMEDIES = {
+    "unknown_session": "Create session {session_id} for the owner that the payload names (`manage.py session new "
+    "--session {session_id}`, or as its producer does), then run `manage.py dead replay {id}`.",
+    "unknown_version": "Update Darkroom, then run `manage.py dead replay {id}`.",
+    "not_json": _CORRECT,
+    "invalid": _CORRECT,
+    "too_large": _CORRECT,
+}
+_OTHER = "Remove the cause that the reason names, then run `manage.py dead replay {id}`."
+
+
+def described(letter: DeadLetter) -> dict[str, Any]:
+    """Return a dead letter without its payload, with its product and what to do about it."""
+    fields = {"id", "list", "code", "reason", "task_id", "session_id", "complete", "created_at"}
+    data = letter.model_dump(mode="json", include=fields, exclude_none=True)
+    product = letter.product.value if letter.product else _PRODUCTS.get(letter.list)
+    remedy = _REMEDIES.get(letter.code, _OTHER).format(id=letter.id, session_id=letter.session_id)
+    return data | ({"product": product} if product else {}) | {"what_to_do": remedy}
