@@ -147,6 +147,14 @@ def test_without_secret_or_public_address_there_is_no_such_call(
         assert service.client().post(PATH, content=ended(), headers=signed(ended())).status_code == 404
 
 
+def test_while_redis_is_away_replicate_is_asked_to_deliver_again(
+    tmp_path: Path, database_url: str, settings: dict[str, str]
+) -> None:
+    with serving(tmp_path, REDIS_URL="redis://127.0.0.1:1/0", DATABASE_URL=database_url, **settings) as service:
+        answer = service.client().post(PATH, content=ended(), headers=signed(ended()))
+    assert (answer.status_code, answer.json()["code"]) == (503, "webhook_not_published")
+
+
 def prediction(status: str, **more: Any) -> dict[str, Any]:
     return {"id": ID, "status": status} | more
 
