@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 
 import dramatiq
@@ -17,6 +18,7 @@ from actors import queues
 from actors.announcer import keep_announcing
 from actors.delivery import make_channels
 from actors.services import Services, make_services, make_sweep
+from actors.signals import ignore_repeated_stop_signals
 from pipelines.delivery.courier import Courier
 from pipelines.engine.broker import Broker
 from pipelines.engine.database_contact import DatabaseContact
@@ -24,7 +26,7 @@ from pipelines.engine.dispatcher import Dispatcher
 from pipelines.engine.intake import Intake, return_abandoned
 from pipelines.engine.keeper import RENEWALS, Keeper
 from pipelines.engine.registry import Registry, Stop
-from pipelines.engine.threads import LoopThread, pause
+from pipelines.engine.threads import LoopThread, pause, stop_all
 from providers.delivery.bell import Bell
 from providers.malloc import keep_freed_memory
 from providers.metrics import Metrics
@@ -44,6 +46,10 @@ INTERRUPT_CHECK_S = 3600.0
 THREADS = 4
 #: Seconds that work which was told to stop has for handing back its job; supervisors leave five beyond the grace.
 HAND_BACK_S = 4.0
+#: Seconds for closing connections when a worker ends.
+CLOSE_S = 5.0
+#: Threads that take or recover jobs: a worker that leaves does neither.
+STOPPED_FIRST = frozenset({"announcer", "ingest", "janitor"})
 #: Seconds between looks for what dead consumers left.
 RETURN_INTERVAL_S = 5.0
 
@@ -61,6 +67,7 @@ class WorkerMiddleware(Middleware):
         self._registry = Registry()
         self._contact = DatabaseContact(settings.lease_s)
         self._threads: list[LoopThread] = []
+        self._leave_by = 0.0
         self._consumer = uuid.uuid4().hex
         #: The products that this worker makes; None if it takes no generations.
         self._own_products: frozenset[Product] | None = None
@@ -78,10 +85,13 @@ class WorkerMiddleware(Middleware):
     def _boot(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
         if not isinstance(broker, Broker):
             raise TypeError("the worker needs Darkroom's own broker")
+        ignore_repeated_stop_signals()
         keep_freed_memory()
         chosen = worker.consumer_whitelist
         worker.worker_threads = THREADS
         loop = EventLoopThread(get_logger(__name__, type(self)), interrupt_check_ival=INTERRUPT_CHECK_S)
+        # A process whose main thread has ended must not go on working.
+        loop.daemon = True
         loop.start(timeout=5.0)
         set_event_loop_thread(loop)
         self.services = loop.run_coroutine(
@@ -101,11 +111,12 @@ class WorkerMiddleware(Middleware):
         log.info("worker_started", queues=sorted(chosen or queues.QUEUES))
 
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # type: ignore[override]  # noqa: ARG002  Dramatiq's hook
-        """Take no more tasks and begin no more stages; after the grace period hand back what is still running."""
-        for thread in self._threads:
-            if thread.name == "ingest":
-                thread.stop()
+        """Take no more tasks, begin no more stages and recover no jobs; hand back what outlasts the grace period."""
         broker.places.close()
+        for thread in self._threads:
+            if thread.name in STOPPED_FIRST:
+                thread.leave()
+        self._leave_by = time.monotonic() + self._settings.shutdown_grace_s + HAND_BACK_S
         if not broker.places.wait_until_empty(self._settings.shutdown_grace_s):
             self._hand_back(broker)
 
@@ -114,18 +125,27 @@ class WorkerMiddleware(Middleware):
         # What a thread still had may have begun after that.
         if not broker.places.wait_until_empty(0):
             self._hand_back(broker)
-        for thread in self._threads:
-            thread.stop()
-        if loop := get_event_loop_thread():
-            loop.run_coroutine(self.services.aclose())
-        _stop_event_loop()
+        stop_all(self._threads)
+        try:
+            # A job that still runs must not find its connections closed: that would look like a failure of the job.
+            if (loop := get_event_loop_thread()) and broker.places.wait_until_empty(0):
+                loop.run_coroutine(self._close_services())
+        finally:
+            _stop_event_loop()
 
     def _hand_back(self, broker: Broker) -> None:
         for work in self._registry.snapshot():
             work.halt(Stop.SHUTDOWN)
-        if not broker.places.wait_until_empty(HAND_BACK_S):
+        if not broker.places.wait_until_empty(max(0.0, self._leave_by - time.monotonic())):
             # Their leases bring them back.
             log.warning("jobs_not_handed_back", jobs=len(self._registry.snapshot()))
+
+    async def _close_services(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.services.aclose()
+        except TimeoutError:
+            log.warning("connections_not_closed", seconds=CLOSE_S)
 
     async def _make_services(self, broker: Broker, *, generates: bool) -> Services:
         services = make_services(
@@ -214,7 +234,6 @@ class WorkerMiddleware(Middleware):
 
 
 def _stop_event_loop() -> None:
-    # Its thread is no daemon: a process that leaves it running never ends.
     if loop := get_event_loop_thread():
         loop.stop()
         set_event_loop_thread(None)

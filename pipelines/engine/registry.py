@@ -53,24 +53,36 @@ class Work:
         self.stage = stage
 
     def attach(self) -> None:
-        """Say that the running coroutine does the work; if it was stopped before it began, it is stopped now."""
+        """Note that the running coroutine does the work.
+
+        Raises:
+            asyncio.CancelledError: The work was stopped before.
+        """
+        if self.stop is not None:
+            raise asyncio.CancelledError(_message(self.stop))
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        if self.stop and self._task:
-            self._task.cancel(_message(self.stop))
+        if self.stop is not None:
+            self.detach()
+            raise asyncio.CancelledError(_message(self.stop))
 
     def detach(self) -> None:
-        """The coroutine is done; a later stop no longer reaches it."""
+        """Note that the work is done: what follows it is not stopped any more, however late a reason comes."""
         self._task = None
 
     def halt(self, reason: Stop) -> None:
         """Stop the work, from any thread; the first reason counts."""
         if self.stop is None:
             self.stop = reason
-            task, loop = self._task, self._loop
-            if task is not None and loop is not None:
+            loop = self._loop
+            if loop is not None:
                 # A loop that closes has cancelled the task already.
                 with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(task.cancel, _message(reason))
+                    loop.call_soon_threadsafe(self._cancel)
+
+    def _cancel(self) -> None:
+        # On the loop, where attaching and detaching happen too.
+        if self._task is not None and self.stop is not None:
+            self._task.cancel(_message(self.stop))
 
 
 def _message(reason: Stop) -> str | None:

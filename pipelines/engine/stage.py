@@ -15,7 +15,7 @@ from pipelines.engine.broker import Broker
 from pipelines.engine.carry import StageFunction, carry
 from pipelines.engine.hand_on import carry_out
 from pipelines.engine.places import Place
-from pipelines.engine.registry import Registry
+from pipelines.engine.registry import Registry, Stop
 from pipelines.engine.steps import StageMiddleware
 from providers.scratch.held import HeldScratch
 from schemas.common import StageName
@@ -97,6 +97,9 @@ class Stages:
                 now.scratch.in_hand(job.task_id),
                 now.registry.track(job.task_id, job.token, name) as work,
             ):
+                if self._broker.places.closed:
+                    # Its message was fetched before the worker began to leave.
+                    work.halt(Stop.SHUTDOWN)
                 at, step = await carry(
                     message, job, work, stages=self._functions, middleware=now.middleware, place=place
                 )

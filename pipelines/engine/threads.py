@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
-#: Seconds a loop's work may take to finish once it was told to stop.
+#: Seconds that all threads have to finish once they were told to stop.
 STOP_S = 5.0
 
 
 class LoopThread(threading.Thread):
-    """Runs `main(stopped)` on a loop of its own until `stop()`; a crash of `main` is logged and it starts again."""
+    """Runs `main(stopped)` on a loop of its own until `leave()`; a crash of `main` is logged and it starts again."""
 
     def __init__(self, name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         """Prepare the thread.
@@ -32,13 +34,13 @@ class LoopThread(threading.Thread):
         """Run the loop (called by the thread itself)."""
         asyncio.run(self._run())
 
-    def stop(self) -> None:
-        """Ask `main` to stop, and wait for it."""
+    def leave(self) -> None:
+        """Ask `main` to stop, without waiting for it."""
         self._ready.wait(STOP_S)
-        if not self.is_alive():
-            return
-        self._loop.call_soon_threadsafe(self._stopped.set)
-        self.join(STOP_S)
+        if self.is_alive():
+            # The loop may end between the two lines.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stopped.set)
 
     async def _run(self) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -49,6 +51,18 @@ class LoopThread(threading.Thread):
             except Exception:
                 log.exception("thread_crashed", thread=self.name)
                 await pause(self._stopped, 1.0)
+
+
+def stop_all(threads: Iterable[LoopThread]) -> None:
+    """Stop threads and wait for them, `STOP_S` seconds altogether."""
+    threads = list(threads)
+    for thread in threads:
+        thread.leave()
+    deadline = time.monotonic() + STOP_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            log.warning("thread_not_stopped", thread=thread.name)
 
 
 async def pause(stopped: asyncio.Event, seconds: float) -> None:

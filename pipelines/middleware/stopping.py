@@ -18,14 +18,15 @@ class Stopping:
 
     async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
         """See `StageMiddleware`."""
-        delivery.work.attach()
         try:
+            delivery.work.attach()
             return await call_next(delivery)
         except asyncio.CancelledError:
             reason = delivery.work.stop
             if reason is None:
                 raise
-            if task := asyncio.current_task():
+            # Stopped before it began, the task was not cancelled.
+            if (task := asyncio.current_task()) and task.cancelling():
                 task.uncancel()
             log.info("stage_stopped", reason=reason.value)
             if reason is Stop.OVERDUE:
