@@ -6,7 +6,7 @@
 | `darkroom:taking:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
 | `darkroom:consumers` | sorted set | consumers by their last sign of life, milliseconds | until cleaned up |
 | `darkroom:wake` | list | at most one element: something may be dispatched | until popped |
-| `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, and a field per message claimed | a day |
+| `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, `taken`, and a field per message claimed | a day |
 | `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
 | `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
 | `task_updates:{task_id}` | channel | progress events | |

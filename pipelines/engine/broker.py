@@ -11,7 +11,7 @@ from typing import Any
 import redis
 import redis.exceptions
 import structlog
-from dramatiq import Message
+from dramatiq import Message, MessageProxy
 from dramatiq.brokers.redis import RedisBroker, _scripts
 from dramatiq.common import q_name
 from dramatiq.middleware import Middleware
@@ -66,6 +66,7 @@ class Broker(RedisBroker):
         dispatch = broker_scripts.SERVER_TIME.encode() + _scripts["dispatch"]
         self.scripts["dispatch"] = self.client.register_script(dispatch)
         self._enqueue = self.client.register_script(broker_scripts.ENQUEUE)
+        self._ack_job = self.client.register_script(broker_scripts.ACK_JOB)
         self._move_due = self.client.register_script(broker_scripts.MOVE_DUE)
         self._is_queued = self.client.register_script(broker_scripts.IS_QUEUED)
         self._bury_workers = self.client.register_script(broker_scripts.BURY_WORKERS)
@@ -108,6 +109,20 @@ class Broker(RedisBroker):
         self._enqueue(keys=script_keys, args=arguments)
         return message
 
+    def acknowledge(self, queue_name: str, message: MessageProxy) -> None:
+        """Acknowledge a message; with a job's message it is noted that the job was taken.
+
+        Raises:
+            redis.exceptions.RedisError: Trying again is safe.
+        """
+        message_id = message.options["redis_message_id"]
+        if "job_message_id" not in message.options:
+            self.do_ack(queue_name, message_id)
+            return
+        fetched = f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}"
+        messages = f"{self.namespace}:{queue_name}.msgs"
+        self._ack_job(keys=[fetched, messages, keys.job(message.options["task_id"])], args=[message_id, keys.JOB_TTL_S])
+
     def move_due(self, queue_name: str) -> float | None:
         """Move delayed messages that are due into their queue; seconds until the next one is, None without one.
 
@@ -129,13 +144,15 @@ class Broker(RedisBroker):
             log.warning("messages_reclaimed", queue=queue_name, count=len(lost))
             self.do_requeue(queue_name, *lost)
 
-    def is_queued(self, task_id: str, token: int) -> bool:
+    def is_queued(self, task_id: str, token: int, *, taken_within_s: float = 0.0) -> bool:
         """Whether the job's newest message waits: in its queue, delayed, or fetched by a worker that lives.
+
+        A job that was taken less than `taken_within_s` seconds ago counts too.
 
         Raises:
             QueueUnreachable: Redis can't be reached.
         """
-        arguments = [token, self.namespace, self.heartbeat_timeout]
+        arguments = [token, self.namespace, self.heartbeat_timeout, round(taken_within_s * 1000)]
         try:
             return bool(self._is_queued(keys=[keys.job(task_id)], args=arguments))
         except redis.exceptions.RedisError as error:

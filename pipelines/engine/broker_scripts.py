@@ -52,13 +52,27 @@ return next[2] and math.max(0, next[2] - now) or -1
 """
 )
 
+# Acknowledges a job's message and notes in the job's hash when: its worker renews the lease from then on.
+ACK_JOB = (
+    _NOW
+    + """
+if redis.call('SREM', KEYS[1], ARGV[1]) > 0 then
+  redis.call('HDEL', KEYS[2], ARGV[1])
+end
+redis.call('HSET', KEYS[3], 'taken', string.format('%.0f', now))
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+"""
+)
+
 # Whether the newest message of a job waits: in its queue, delayed, or fetched by a worker that lives (ARGV[3] is the
-# longest silence of one, milliseconds).
+# longest silence of one, milliseconds). So does a job that was taken less than ARGV[4] milliseconds ago: its worker may
+# not have renewed the lease yet.
 IS_QUEUED = (
     _NOW
     + """
-local at = redis.call('HMGET', KEYS[1], 'at', 'at_token')
+local at = redis.call('HMGET', KEYS[1], 'at', 'at_token', 'taken')
 if not at[1] or at[2] ~= ARGV[1] then return 0 end
+if at[3] and now - at[3] < tonumber(ARGV[4]) then return 1 end
 local queue, id = string.match(at[1], '^([^|]*)|(.*)$')
 -- Earlier versions kept delayed messages in queues that nobody reads any more.
 if string.sub(queue, -3) == '.DQ' then return 0 end

@@ -71,7 +71,7 @@ class Consumer(_RedisConsumer):
         Raises:
             ConnectionClosed: Redis is away. Dramatiq calls again.
         """
-        self._finish(message, super().ack)
+        self._finish(message, lambda message: self.broker.acknowledge(self.queue_name, message))
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message to the dead letters; its slot is free, whatever Redis answers.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ class Janitor:
             return tally
         for row in rows:
             tally.checked += 1
-            if await asyncio.to_thread(self._broker.is_queued, row.task_id, row.token):
+            queued = functools.partial(self._broker.is_queued, row.task_id, row.token, taken_within_s=self._lease_s)
+            if await asyncio.to_thread(queued):
                 await self._reached(self._records.renew({row.task_id: row.token}, self._lease_s))
             else:
                 await self._take_over(row, tally)

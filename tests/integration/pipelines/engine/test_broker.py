@@ -116,6 +116,7 @@ def test_a_message_counts_as_queued_until_it_is_acknowledged_or_its_worker_is_de
     assert not broker.is_queued("t1", 1)
     consumer.ack(message)
     assert not broker.is_queued("t1", 1)
+    assert broker.is_queued("t1", 1, taken_within_s=60), "its worker has not renewed the lease yet"
 
 
 def test_what_dead_workers_held_is_forgotten_and_the_living_keep_theirs(broker: Broker) -> None:

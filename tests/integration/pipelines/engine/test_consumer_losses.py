@@ -50,11 +50,12 @@ def test_a_slot_is_free_although_redis_did_not_answer_the_acknowledgement(
     consumer = broker.consume("fetch")
     message = take(consumer)
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(broker, f"do_{how}", fail, raising=False)
+        patched.setattr(broker, "_ack_job", fail)
+        patched.setattr(broker, "do_nack", fail, raising=False)
         with pytest.raises(ConnectionClosed):
             getattr(consumer, how)(message)
     assert broker.places.room("fetch") == LIMIT
@@ -85,10 +86,10 @@ def test_a_worker_that_leaves_does_not_wait_for_redis_to_acknowledge(
     message = take(consumer)
     broker.places.close()
 
-    def fail(*_: Any) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise redis.exceptions.ConnectionError
 
-    monkeypatch.setattr(broker, "do_ack", fail, raising=False)
+    monkeypatch.setattr(broker, "_ack_job", fail)
 
     consumer.ack(message)
 
