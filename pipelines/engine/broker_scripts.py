@@ -107,3 +107,14 @@ end
 return #dead
 """
 )
+
+# Returns how many workers live (ARGV[1] is the longest silence of one, milliseconds) and how many messages are in their
+# queues.
+LOAD = (
+    _NOW
+    + """
+local backlog = 0
+for i = 2, #KEYS do backlog = backlog + redis.call('LLEN', KEYS[i]) end
+return {redis.call('ZCOUNT', KEYS[1], string.format('%.0f', now - ARGV[1]), '+inf'), backlog}
+"""
+)

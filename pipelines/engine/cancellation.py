@@ -6,7 +6,7 @@ import asyncio
 
 from pipelines.engine.broker import Broker
 from pipelines.engine.claims import Claims
-from pipelines.engine.driver import plan_job, tell
+from pipelines.engine.driver import ended_job, tell
 from pipelines.products import SESSIONS
 from providers.records import Records
 from schemas.common import JobState, Product
@@ -50,8 +50,7 @@ async def _cancel_job(  # noqa: PLR0913, PLR0917  handed through
     ended = await records.job(row.task_id) if settled.moved else None
     if ended is not None:
         await claims.end(ended.task_id, ended.token)
-        job = plan_job(ended).model_copy(update={"failure": failure, "refunded": settled.refunded})
-        await asyncio.to_thread(tell, broker, job)
+        await asyncio.to_thread(tell, broker, ended_job(ended, failure, settled.refunded))
     return settled
 
 

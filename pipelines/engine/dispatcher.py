@@ -7,10 +7,11 @@ import asyncio
 import redis.asyncio
 import redis.exceptions
 import structlog
-from dramatiq.common import current_millis
 
 from pipelines.engine.broker import HEARTBEAT_TIMEOUT_MS, Broker
-from pipelines.engine.driver import drive
+from pipelines.engine.broker_scripts import LOAD
+from pipelines.engine.driver import InvalidRow, drive
+from pipelines.engine.invalid_rows import end_invalid
 from pipelines.engine.threads import pause
 from providers.metrics import Metrics
 from providers.records import Records
@@ -54,6 +55,7 @@ class Dispatcher:
         self._records = records
         self._broker = broker
         self._client = client
+        self._load = client.register_script(LOAD)
         self._metrics = metrics
         self._max_in_flight = max_in_flight
         self._lease_s = lease_s
@@ -71,6 +73,9 @@ class Dispatcher:
                 # A job that was started and not enqueued comes back when its lease runs out.
                 log.warning("dispatch_failed", error=type(error).__name__)
                 await pause(stopped, 0.5)
+            except Exception:
+                log.exception("dispatch_failed")
+                await pause(stopped, 0.5)
 
     async def dispatch(self, limit: int = BACKLOG) -> int:
         """Start what may be started now, at most `limit`; returns how many jobs.
@@ -81,23 +86,34 @@ class Dispatcher:
         """
         rows = await self._records.dispatch(limit=limit, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
         if rows:
-            await asyncio.to_thread(self._enqueue, rows)
+            invalid = await asyncio.to_thread(self._enqueue, rows)
+            for row in invalid:
+                await end_invalid(row, self._records, self._broker, lease_s=self._lease_s)
             for row in rows:
                 await self._metrics.incr("darkroom_tasks_total", {"product": row.product.value, "event": "started"})
         return len(rows)
 
     async def _room(self) -> int:
         """How many jobs more may wait in the queues."""
-        now = current_millis()
-        async with self._client.pipeline(transaction=False) as pipe:
-            pipe.zcount(keys.HEARTBEATS, now - HEARTBEAT_TIMEOUT_MS, now)
-            # What is in somebody's hands is bounded already; what somebody lost there must not count for ever.
-            for stage in StageName:
-                pipe.llen(f"{keys.BROKER_NAMESPACE}:{stage}")
-            workers, *backlog = await pipe.execute()
-        return max(1, int(workers)) * BACKLOG - sum(map(int, backlog))
+        # What workers have fetched is bounded already; what they lost must not count for ever.
+        queues = [f"{keys.BROKER_NAMESPACE}:{stage}" for stage in StageName]
+        workers, backlog = await self._load(keys=[keys.HEARTBEATS, *queues], args=[HEARTBEAT_TIMEOUT_MS])
+        return max(1, int(workers)) * BACKLOG - int(backlog)
 
-    def _enqueue(self, rows: list[JobRow]) -> None:
+    def _enqueue(self, rows: list[JobRow]) -> list[JobRow]:
+        """Enqueue what was started; return the rows that can't be used."""
+        invalid = []
         for row in rows:
-            drive(self._broker, row)
-            log.info("job_started", task_id=row.task_id, request_id=row.request_id, product=row.product.value)
+            ids = {"task_id": row.task_id, "session_id": row.session_id, "request_id": row.request_id}
+            try:
+                drive(self._broker, row)
+            except InvalidRow:
+                invalid.append(row)
+            except redis.exceptions.RedisError:
+                raise
+            except Exception:
+                # Its lease brings it back, here or at a worker that can do it.
+                log.exception("job_not_started", **ids)
+            else:
+                log.info("job_started", product=row.product.value, **ids)
+        return invalid

@@ -9,10 +9,16 @@ from dramatiq import Message, pipeline
 
 from pipelines.engine.broker import Broker, job_message, message_options
 from pipelines.products import PRODUCTS
-from schemas.common import StageName
+from pipelines.products.base import Plan
+from schemas.common import JobState, StageName
+from schemas.errors import Invalid
 from schemas.job import Failure, Job, Picture
 from schemas.records import JobRow
 from schemas.tasks import TASK_TYPES
+
+
+class InvalidRow(Invalid):
+    """The task could not be processed because it is not valid."""
 
 
 def plan_job(row: JobRow) -> Job:
@@ -20,9 +26,20 @@ def plan_job(row: JobRow) -> Job:
 
     Where the journal says that the pictures were generated, the job goes on from there; one that was completed has what
     it made.
+
+    Raises:
+        InvalidRow: The payload can't be used. A job that has ended needs none.
     """
-    spec = PRODUCTS[row.product]
-    plan = spec.plan(TASK_TYPES[row.product].model_validate(row.payload))
+    try:
+        plan = PRODUCTS[row.product].plan(TASK_TYPES[row.product].model_validate(row.payload))
+        return _job(row, plan)
+    except (KeyError, TypeError, ValueError) as error:
+        if not row.state.terminal:
+            raise InvalidRow(f"{type(error).__name__} in the row of {row.task_id}") from None
+        return _job(row, Plan(prompt="", count=0))
+
+
+def _job(row: JobRow, plan: Plan) -> Job:
     job = Job(
         product=row.product,
         task_id=row.task_id,
@@ -44,6 +61,12 @@ def plan_job(row: JobRow) -> Job:
     if made is not None:
         job = Job.model_validate(job.model_dump() | {key: made[key] for key in made if key in Job.model_fields})
     return job
+
+
+def ended_job(row: JobRow, failure: Failure, refunded: int) -> Job:
+    """Return the job of a row that was just failed, for its deliveries."""
+    ended = row.model_copy(update={"state": JobState.FAILED, "failure": failure.model_dump(mode="json")})
+    return plan_job(ended).model_copy(update={"refunded": refunded})
 
 
 def stages_left(row: JobRow) -> tuple[StageName, ...]:

@@ -14,13 +14,14 @@ import structlog
 
 from pipelines.engine.broker import Broker, QueueUnreachable
 from pipelines.engine.database_contact import INTERVAL, DatabaseContact
-from pipelines.engine.driver import drive, plan_job, tell
+from pipelines.engine.driver import InvalidRow, drive, ended_job, plan_job, tell
+from pipelines.engine.invalid_rows import end_invalid
 from pipelines.engine.threads import pause
 from pipelines.stages.notify import announcements
 from providers.records import Records
-from schemas.errors import DarkroomError
+from schemas.errors import DarkroomError, Unavailable
 from schemas.job import Failure
-from schemas.records import JobRow
+from schemas.records import JobRow, Settlement
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,8 @@ class Janitor:
                 await asyncio.to_thread(self._broker.bury_dead_workers)
             except DarkroomError as error:
                 log.warning("janitor_failed", error=str(error))
+            except Exception:
+                log.exception("janitor_failed")
             # Many workers have a janitor: they should not all look at once.
             await pause(stopped, interval_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, guards nothing
 
@@ -86,12 +89,18 @@ class Janitor:
         if not self.may_take_over:
             return tally
         for row in rows:
+            if self._broker.places.closed:
+                # A worker that leaves could not finish what it takes over.
+                break
             tally.checked += 1
-            queued = functools.partial(self._broker.is_queued, row.task_id, row.token, taken_within_s=self._lease_s)
-            if await asyncio.to_thread(queued):
-                await self._reached(self._records.renew({row.task_id: row.token}, self._lease_s))
-            else:
-                await self._take_over(row, tally)
+            try:
+                await self._look_at(row, tally)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception(
+                    "job_not_recovered", task_id=row.task_id, session_id=row.session_id, request_id=row.request_id
+                )
         return tally
 
     @property
@@ -113,6 +122,13 @@ class Janitor:
         with self._contact.call():
             return await call
 
+    async def _look_at(self, row: JobRow, tally: Tally) -> None:
+        queued = functools.partial(self._broker.is_queued, row.task_id, row.token, taken_within_s=self._lease_s)
+        if await asyncio.to_thread(queued):
+            await self._reached(self._records.renew({row.task_id: row.token}, self._lease_s))
+        else:
+            await self._take_over(row, tally)
+
     async def _take_over(self, row: JobRow, tally: Tally) -> None:
         taken = await self._reached(
             self._records.recover(row.task_id, row.token, max_recoveries=self._max_recoveries, lease_s=self._lease_s)
@@ -125,6 +141,9 @@ class Janitor:
         log.warning("job_redriven", task_id=row.task_id, request_id=row.request_id, recoveries=taken.recoveries)
         try:
             await asyncio.to_thread(drive, self._broker, taken)
+        except InvalidRow:
+            self._count(await end_invalid(taken, self._records, self._broker, lease_s=self._lease_s), tally)
+            return
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"driving a job again: {type(error).__name__}") from error
         tally.redriven += 1
@@ -137,8 +156,11 @@ class Janitor:
         failure = Failure(code="worker_lost", message=STUCK_MESSAGE, details={"recoveries": self._max_recoveries})
         settled = await self._records.fail(row.task_id, failure, token=row.token, lease_s=self._lease_s)
         log.error("job_given_up", task_id=row.task_id, request_id=row.request_id, refunded=settled.refunded)
+        self._count(settled, tally)
         if settled.moved:
-            tally.failed += 1
-            tally.refunded += settled.refunded
-            job = plan_job(row).model_copy(update={"failure": failure, "refunded": settled.refunded})
-            await asyncio.to_thread(tell, self._broker, job)
+            await asyncio.to_thread(tell, self._broker, ended_job(row, failure, settled.refunded))
+
+    @staticmethod
+    def _count(settled: Settlement, tally: Tally) -> None:
+        tally.failed += settled.moved
+        tally.refunded += settled.refunded

@@ -10,6 +10,7 @@ import dramatiq
 import structlog
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.middleware import CurrentMessage
+from pydantic import ValidationError
 
 from pipelines.engine.broker import Broker
 from pipelines.engine.carry import StageFunction, carry
@@ -80,7 +81,14 @@ class Stages:
         loop = get_event_loop_thread()
         if message is None or loop is None:
             raise RuntimeError(f"{name} was called outside a worker")
-        job = Job.model_validate(payload)
+        try:
+            job = Job.model_validate(payload)
+        except ValidationError as error:
+            # A newer worker's, most likely. Expiry of the job's lease brings it back.
+            log.error(  # noqa: TRY400  the traceback has the payload
+                "job_message_unreadable", task_id=message.options.get("task_id"), stage=name, faults=error.error_count()
+            )
+            return
         place = self._broker.places.take_over(message.options["redis_message_id"])
         loop.loop.call_soon_threadsafe(self._start, message, name, job, place)
 

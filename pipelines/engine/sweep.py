@@ -13,6 +13,8 @@ from providers.records import Records
 from providers.scratch.base import Scratch
 from providers.served import ServedProducts
 from schemas import keys
+from schemas.errors import Unavailable
+from schemas.records import Orphan
 from schemas.tasks import TASK_LISTS
 
 log = structlog.get_logger(__name__)
@@ -68,13 +70,21 @@ class Sweep:
         tally.failed += lost
         for orphan in await self._records.orphans(older_than_s=self._stuck_after_s):
             tally.checked += 1
-            settled = await self._records.fail_session(
-                orphan.product, orphan.channel, orphan.session_id, STUCK_MESSAGE, "sweep"
-            )
-            if settled.moved:
-                log.warning("session_swept", session_id=orphan.session_id, product=orphan.product.value)
-                tally.failed += 1
-                tally.refunded += settled.refunded
+            try:
+                await self._end_orphan(orphan, tally)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("session_not_swept", session_id=orphan.session_id, product=orphan.product.value)
+
+    async def _end_orphan(self, orphan: Orphan, tally: Tally) -> None:
+        settled = await self._records.fail_session(
+            orphan.product, orphan.channel, orphan.session_id, STUCK_MESSAGE, "sweep"
+        )
+        if settled.moved:
+            log.warning("session_swept", session_id=orphan.session_id, product=orphan.product.value)
+            tally.failed += 1
+            tally.refunded += settled.refunded
 
     async def _tasks_on_their_way(self) -> int:
         consumers = await self._client.zrange(keys.CONSUMERS, 0, -1)

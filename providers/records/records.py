@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+import structlog
+from pydantic import BaseModel, ValidationError
 
 from providers.records.base import Rpc
 from providers.records.deliveries import Deliveries
@@ -12,6 +15,14 @@ from providers.records.sessions import Sessions
 from schemas.common import JobState, Product
 from schemas.job import Failure
 from schemas.records import Completion, DeadLetter, JobRow, NewTask, Orphan, Reopening, Replay, Settlement, Verdict
+
+log = structlog.get_logger(__name__)
+
+Row = TypeVar("Row", bound=BaseModel)
+
+_KNOWN_PRODUCTS = [product.value for product in Product]
+#: Columns of a job that hold objects, and what stands for one that can't be read: the job can still be ended.
+_CONTENTS: dict[str, Any] = {"payload": {}, "journal": {}, "outcome": None, "failure": None}
 
 
 class Records:
@@ -43,9 +54,18 @@ class Records:
         return {task_id: Verdict(verdict) for task_id, verdict in found.items()}
 
     async def dispatch(self, *, limit: int, max_in_flight: int, lease_s: float) -> list[JobRow]:
-        """Start waiting jobs in turn, at most `limit` and never more than `max_in_flight` running altogether."""
+        """Start waiting jobs in turn, at most `limit` and never more than `max_in_flight` running altogether.
+
+        Jobs of unknown products are left to workers that know them.
+        """
         return _rows(
-            await self._rpc.call("darkroom_dispatch", p_limit=limit, p_max_in_flight=max_in_flight, p_lease_s=lease_s)
+            await self._rpc.call(
+                "darkroom_dispatch",
+                p_limit=limit,
+                p_max_in_flight=max_in_flight,
+                p_lease_s=lease_s,
+                p_products=_KNOWN_PRODUCTS,
+            )
         )
 
     async def renew(self, leases: Mapping[str, int], lease_s: float) -> dict[str, JobState]:
@@ -54,15 +74,15 @@ class Records:
         return {task_id: JobState(state) for task_id, state in held.items()}
 
     async def expired(self, limit: int = 500) -> list[JobRow]:
-        """Jobs that somebody owes work although nobody renewed their lease."""
-        return _rows(await self._rpc.call("darkroom_expired", p_limit=limit))
+        """Return jobs whose lease has expired, of products that this version knows."""
+        return _rows(await self._rpc.call("darkroom_expired", p_limit=limit, p_products=_KNOWN_PRODUCTS))
 
     async def recover(self, task_id: str, token: int, *, max_recoveries: int, lease_s: float) -> JobRow | None:
         """Take an expired job over; None if another was faster. `recoveries` above the limit: end it."""
         row = await self._rpc.call(
             "darkroom_recover", p_task_id=task_id, p_token=token, p_max_recoveries=max_recoveries, p_lease_s=lease_s
         )
-        return JobRow.model_validate(row) if row else None
+        return _row(row) if row else None
 
     async def journal(  # noqa: PLR0913  one row's facts
         self,
@@ -169,7 +189,7 @@ class Records:
     async def orphans(self, *, older_than_s: float, limit: int = 500) -> list[Orphan]:
         """Sessions alive for longer than `older_than_s` that no job knows."""
         found = await self._rpc.call("darkroom_orphans", p_older_s=older_than_s, p_limit=limit)
-        return [Orphan.model_validate(item) for item in found]
+        return _parsed(Orphan, found)
 
     async def replay(self, task_id: str) -> Replay:
         """Run a failed or cancelled job again, charged again."""
@@ -178,7 +198,7 @@ class Records:
     async def job(self, task_id: str) -> JobRow | None:
         """The row of a task."""
         row = await self._rpc.call("darkroom_job", p_task_id=task_id)
-        return JobRow.model_validate(row) if row else None
+        return _row(row) if row else None
 
     async def jobs_of_session(self, session_id: str) -> list[JobRow]:
         """The rows of a session; more than one only if two products use the same id."""
@@ -195,13 +215,11 @@ class Records:
 
     async def letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
         """The newest dead letters, or the one with that id."""
-        found = await self._rpc.call("darkroom_letters", p_id=letter_id, p_limit=limit)
-        return [DeadLetter.model_validate(row) for row in found]
+        return _parsed(DeadLetter, await self._rpc.call("darkroom_letters", p_id=letter_id, p_limit=limit))
 
     async def letters_of(self, identifier: str) -> Sequence[DeadLetter]:
         """The newest dead letters that name a task or session of that id."""
-        found = await self._rpc.call("darkroom_letters_of", p_id=identifier)
-        return [DeadLetter.model_validate(row) for row in found]
+        return _parsed(DeadLetter, await self._rpc.call("darkroom_letters_of", p_id=identifier))
 
     async def reopen_letter(self, letter_id: int) -> Reopening:
         """Queue the failed session of a dead letter again and charge what it was refunded."""
@@ -225,4 +243,25 @@ class Records:
 
 
 def _rows(found: list[dict[str, Any]]) -> list[JobRow]:
-    return [JobRow.model_validate(row) for row in found]
+    return [row for item in found if (row := _row(item)) is not None]
+
+
+def _row(found: dict[str, Any]) -> JobRow | None:
+    """Return the row, its contents empty where they are no objects; None for a row of an unknown product."""
+    try:
+        return JobRow.model_validate(
+            found | {name: empty for name, empty in _CONTENTS.items() if not isinstance(found.get(name), dict)}
+        )
+    except ValidationError:
+        log.warning("row_not_understood", row="JobRow", task_id=found.get("task_id"), product=found.get("product"))
+        return None
+
+
+def _parsed(model: type[Row], found: list[dict[str, Any]]) -> list[Row]:
+    rows = []
+    for item in found:
+        try:
+            rows.append(model.model_validate(item))
+        except ValidationError as error:
+            log.warning("row_not_understood", row=model.__name__, faults=error.error_count())
+    return rows

@@ -92,7 +92,11 @@ end $$;
 -- Picks waiting jobs in turn, as many as may still be in flight, and starts them: job and session move together.
 -- Returns the started jobs. A job whose session was ended elsewhere meanwhile is closed without a refund: whoever
 -- ended the session settled it.
-create or replace function darkroom_dispatch(p_limit integer, p_max_in_flight integer, p_lease_s float8) returns jsonb
+-- The previous version had no `p_products`.
+drop function if exists darkroom_dispatch(integer, integer, float8);
+create or replace function darkroom_dispatch(
+  p_limit integer, p_max_in_flight integer, p_lease_s float8, p_products jsonb default null
+) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_free integer;
@@ -111,6 +115,7 @@ begin
   select array_agg(task_id) into v_ids from (
     select task_id from darkroom_jobs
      where state = 'waiting' and (not_before is null or not_before <= now())
+       and (p_products is null or p_products ? product)
      order by turn, seq limit v_free for update skip locked) picked;
   if v_ids is null then
     return '[]';

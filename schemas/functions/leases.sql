@@ -12,11 +12,15 @@ language sql security definer set search_path = public, extensions, pg_temp as $
   select coalesce(jsonb_object_agg(task_id, state), '{}') from held
 $$;
 
--- Jobs that somebody owes work and nobody has renewed.
-create or replace function darkroom_expired(p_limit integer) returns jsonb
+-- Jobs whose lease has expired, of `p_products` where given: a worker leaves jobs of products that it does not know to
+-- those that do.
+drop function if exists darkroom_expired(integer);
+create or replace function darkroom_expired(p_limit integer, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
-    select * from darkroom_jobs where lease_until < now() order by lease_until limit p_limit) j
+    select * from darkroom_jobs
+     where lease_until < now() and (p_products is null or p_products ? product)
+     order by lease_until limit p_limit) j
 $$;
 
 -- Takes an expired job over: a new token, one recovery more. Null if another was faster or it was renewed. A job that

@@ -1,0 +1,33 @@
+"""Ends jobs whose row can't be used: one bad row harms one job."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from pipelines.engine.broker import Broker
+from pipelines.engine.driver import InvalidRow, ended_job, tell
+from providers.records import Records
+from schemas.job import Failure
+from schemas.records import JobRow, Settlement
+
+log = structlog.get_logger(__name__)
+
+
+async def end_invalid(row: JobRow, records: Records, broker: Broker, *, lease_s: float) -> Settlement:
+    """Fail and refund a started job, and enqueue its last event.
+
+    Raises:
+        DarkroomError: The database can't be reached.
+        redis.exceptions.RedisError: The event could not be enqueued; the job's lease brings it back.
+    """
+    failure = Failure(code=InvalidRow.code, message=InvalidRow().public_message)
+    settled = await records.fail(row.task_id, failure, token=row.token, lease_s=lease_s)
+    log.error(
+        "row_invalid", task_id=row.task_id, session_id=row.session_id, request_id=row.request_id,
+        refunded=settled.refunded,
+    )  # fmt: skip
+    if settled.moved:
+        await asyncio.to_thread(tell, broker, ended_job(row, failure, settled.refunded))
+    return settled
