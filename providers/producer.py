@@ -24,9 +24,19 @@ import redis.asyncio
 import redis.exceptions
 
 from providers.redis_clients import sync_client
+from schemas import keys
 from schemas.common import Product
 from schemas.errors import Unavailable
 from schemas.tasks import TASK_LISTS, AnyTask, AvatarTask, ImagesTask, TryOnTask
+
+#: How long a pushed task is remembered, seconds. Later the database knows it, and would take no second one either.
+PUSHED_TTL_S = 600
+#: KEYS: the list, the note that the task was pushed. ARGV: the task, the seconds that the note is kept.
+_PUSH_ONCE = """
+if redis.call('set', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then
+  redis.call('lpush', KEYS[1], ARGV[1])
+end
+"""
 
 
 class QueueUnavailable(Unavailable):
@@ -64,18 +74,19 @@ class AsyncProducer:
 
     def __init__(self, client: redis.asyncio.Redis, *, deadline_s: float) -> None:
         """Push through `client`, which belongs to somebody else; give up after `deadline_s` seconds."""
-        self._client = client
+        self._push_once = client.register_script(_PUSH_ONCE)
         self._deadline_s = deadline_s
 
     async def push(self, product: Product, task: AnyTask) -> str:
-        """Push a valid task; returns its task id.
+        """Push a valid task and return its id. Pushing it again within `PUSHED_TTL_S` is success, not a second task.
 
         Raises:
             QueueUnavailable: Redis can't take it, or did not say so in time: it may still arrive.
         """
+        text = task.model_dump_json(exclude_none=True)
         try:
             async with asyncio.timeout(self._deadline_s):
-                await self._client.lpush(TASK_LISTS[product], task.model_dump_json(exclude_none=True))
+                await self._push_once(keys=[TASK_LISTS[product], keys.pushed(task.task_id)], args=[text, PUSHED_TTL_S])
         except (redis.exceptions.RedisError, TimeoutError) as error:
             raise QueueUnavailable(f"Redis queue unavailable: {type(error).__name__}") from error
         return task.task_id

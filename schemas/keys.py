@@ -5,6 +5,7 @@
 | `schemas.tasks.TASK_LISTS` | list | tasks; producers LPUSH, we take from the right | until taken |
 | `darkroom:taking:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
 | `darkroom:consumers` | sorted set | consumers by their last sign of life, milliseconds | until cleaned up |
+| `darkroom:pushed:{task_id}` | string | HTTP has pushed this task | ten minutes |
 | `darkroom:wake` | list | at most one element: something may be dispatched | until popped |
 | `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, `taken`, and a field per message claimed | a day |
 | `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
@@ -43,6 +44,11 @@ JOB_TTL_S = 86_400
 def taking(consumer: str, task_list: str) -> str:
     """The processing list of one consumer for one producers' list."""
     return f"darkroom:taking:{consumer}:{task_list}"
+
+
+def pushed(task_id: str) -> str:
+    """Return the key of the note that HTTP has pushed a task."""
+    return f"darkroom:pushed:{task_id}"
 
 
 def delayed(queue_name: str) -> str:

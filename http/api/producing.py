@@ -30,6 +30,8 @@ PROBLEMS = (402, 413, 422, 503)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 #: When to ask again for a product that is off, seconds: a setting has to be changed first.
 RETRY_OFF_S = 60
+#: How long the question whether a product is switched off may delay an order, seconds.
+SERVED_DEADLINE_S = 0.25
 #: What the failed session says.
 QUEUE_UNAVAILABLE = "Redis queue unavailable"
 
@@ -104,8 +106,9 @@ class Producing:
 
     async def _refuse_what_is_off(self, product: Product) -> None:
         try:
-            served = await self._served.is_served(product)
-        except redis.exceptions.RedisError:
+            async with asyncio.timeout(SERVED_DEADLINE_S):
+                served = await self._served.is_served(product)
+        except (redis.exceptions.RedisError, TimeoutError):
             return  # the push will find out, and give the credit back
         if not served:
             log.warning("order_refused", product=product.value, reason="no running worker makes this product")
@@ -123,24 +126,34 @@ class Producing:
     async def _take(self, order: Order, purchase: Purchase) -> tuple[dict[str, Any], bool]:
         ordered = await self._sessions.produce(order, purchase.session, purchase.price)
         if ordered.outcome is Outcome.CREATED:
-            await self._push(order, purchase)
+            await self._push(purchase.product, purchase.task, order.answer)
             return order.answer, False
         if ordered.outcome is Outcome.REPLAYED and ordered.answer is not None:
+            if not ordered.arrived:
+                # The first call may have been answered 503 before the database got to charge it.
+                task = _as_first_ordered(purchase.task, ordered.answer)
+                await self._push(purchase.product, task, ordered.answer)
             return ordered.answer, True
         raise _refusal(ordered.outcome, ordered.balance, purchase)
 
-    async def _push(self, order: Order, purchase: Purchase) -> None:
+    async def _push(self, product: Product, task: AnyTask, answer: dict[str, Any]) -> None:
         try:
-            await self._producer.push(purchase.product, purchase.task)
+            await self._producer.push(product, task)
         except QueueUnavailable as error:
-            log.warning("task_not_pushed", task_id=order.task_id, session_id=order.session_id, error=str(error))
-            if await self._sessions.unproduce(order.task_id, QUEUE_UNAVAILABLE):
+            session_id = answer.get("session_id", answer.get("job_id"))
+            log.warning("task_not_pushed", task_id=task.task_id, session_id=session_id, error=str(error))
+            if await self._sessions.unproduce(task.task_id, QUEUE_UNAVAILABLE):
                 raise Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     "queue_unavailable",
                     "Generation service temporarily unavailable",
                     headers={"Retry-After": str(RETRY_AFTER_S)},
                 ) from error
+
+
+def _as_first_ordered(task: AnyTask, answer: dict[str, Any]) -> AnyTask:
+    """Return the task of a repeated call, whose body is the same, with the ids that the first call was given."""
+    return task.model_copy(update={name: answer[name] for name in type(task).model_fields if name in answer})
 
 
 def _order(req: Request, principal: Principal, purchase: Purchase) -> Order:

@@ -47,9 +47,11 @@ class States:
             self._sessions.tasks(task_ids), self._events(task_ids), return_exceptions=True
         )
         if isinstance(facts, BaseException):
-            if owner is not None or isinstance(events, BaseException) or not isinstance(facts, Unavailable):
+            # Without an event nobody can tell an unknown task from one that only the database knows.
+            told = owner is None and not isinstance(events, BaseException) and events
+            if not told or not isinstance(facts, Unavailable):
                 raise facts
-            return events
+            return told
         if isinstance(events, BaseException):
             if not isinstance(events, Unavailable):
                 raise events

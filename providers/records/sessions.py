@@ -53,12 +53,17 @@ class Order(BaseModel):
 
 
 class Ordered(BaseModel):
-    """What became of an order: the first answer where the call was repeated, the balance where it was too small."""
+    """What became of an order: the first answer where the call was repeated, the balance where it was too small.
+
+    Attributes:
+        arrived: Whether the task of a repeated call is known to the workers.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     outcome: Outcome
     answer: dict[str, Any] | None = None
+    arrived: bool = False
     balance: int = 0
 
 

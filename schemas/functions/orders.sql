@@ -15,7 +15,8 @@ begin
 end $$;
 
 -- Takes an order: remembers it, charges it and creates its session, or none of these. Returns `{outcome}`: created,
--- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer`,
+-- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer` and
+-- whether its task has `arrived` in the waiting room,
 -- no_credits with the `balance`, unknown_id where an id names nothing in this database.
 create or replace function darkroom_produce(p_request jsonb, p_session jsonb, p_price integer) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
@@ -34,7 +35,8 @@ begin
     select * into v_old from darkroom_requests
      where client = v_new.client and idempotency_key = v_new.idempotency_key;
     if found then
-      return jsonb_build_object('answer', v_old.answer, 'outcome',
+      return jsonb_build_object('answer', v_old.answer,
+        'arrived', exists (select from darkroom_jobs where task_id = v_old.task_id), 'outcome',
         case when v_old.fingerprint = v_new.fingerprint then 'replayed' else 'conflict' end);
     end if;
   end loop;

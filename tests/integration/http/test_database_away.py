@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+
+from commands.embedded import Embedded
+from commands.embedded.postgres import Postgres
+from providers.records.migrate import migrate
+from tests.integration.http.conftest import Service, balance, give_credits, serving
+
+pytestmark = pytest.mark.usefixtures("flush_redis")
+GENERATIONS = "wearon:tasks:generation"
+#: More than the deadline of a database call: a client that waited for longer fails its test.
+CLIENT_TIMEOUT_S = 8.0
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL that can be taken away without harm to others."""
+    folder = tmp_path_factory.mktemp("away")
+    folder.chmod(0o711)
+    with Embedded(folder, ephemeral=True, valkey=False) as embedded:
+        assert embedded.postgres
+        migrate(embedded.postgres.url)
+        yield embedded.postgres
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres: Postgres) -> str:
+    return postgres.url
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, redis_url: str, database_url: str) -> Iterator[Service]:
+    with serving(tmp_path_factory.mktemp("http"), REDIS_URL=redis_url, DATABASE_URL=database_url) as running:
+        yield running
+
+
+@pytest.fixture
+def client(service: Service) -> httpx.Client:
+    client = service.client()
+    client.timeout = httpx.Timeout(CLIENT_TIMEOUT_S)
+    return client
+
+
+@pytest.fixture
+def shopper(postgres: Postgres) -> str:
+    user_id = str(uuid.uuid4())
+    with psycopg.connect(postgres.url, autocommit=True) as database:
+        give_credits(database, user_id, 30)
+    return user_id
+
+
+def order(client: httpx.Client, user_id: str, **headers: str) -> httpx.Response:
+    body = {"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg"}
+    return client.post("/generations", json=body, headers=headers)
+
+
+def many(client: httpx.Client, user_id: str, count: int) -> list[httpx.Response]:
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: order(client, user_id), range(count)))
+
+
+def unavailable(answer: httpx.Response) -> bool:
+    assert int(answer.headers["Retry-After"]) > 0
+    return (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+
+
+def pushed(redis_client: redis.Redis) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in redis_client.lrange(GENERATIONS, 0, -1)]
+
+
+def wait_for_the_charge(database: psycopg.Connection[Any], user_id: str, expected: int) -> None:
+    """Return when the server has executed what lay unread in a connection while it was frozen."""
+    deadline = time.monotonic() + 10
+    while balance(database, user_id) != expected:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_orders_and_reads_are_answered_503_while_the_database_is_frozen_and_work_again_after_it(
+    client: httpx.Client, postgres: Postgres, shopper: str
+) -> None:
+    assert {answer.status_code for answer in many(client, shopper, 8)} == {202}  # all connections are open
+    postgres.pause()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            asked = [pool.submit(order, client, shopper) for _ in range(10)]
+            asked += [pool.submit(client.get, "/generations") for _ in range(5)]
+            asked += [pool.submit(client.get, f"/tasks/{uuid.uuid4()}") for _ in range(5)]
+            answers = [future.result() for future in asked]
+        ready = client.get("/health/ready").status_code
+    finally:
+        postgres.resume()
+    assert all(unavailable(answer) for answer in answers)
+    assert ready == 503
+    assert order(client, shopper).status_code == 202
+    assert client.get("/generations").status_code == 200
+
+
+def test_no_order_is_refused_once_a_restarted_database_answers(
+    client: httpx.Client, postgres: Postgres, shopper: str
+) -> None:
+    assert {answer.status_code for answer in many(client, shopper, 8)} == {202}
+    postgres.restart()
+    assert [answer.status_code for answer in many(client, shopper, 20)] == [202] * 20
+
+
+def test_an_order_that_was_charged_although_its_answer_was_lost_is_queued_by_the_repeated_call(
+    client: httpx.Client, postgres: Postgres, shopper: str, redis_client: redis.Redis
+) -> None:
+    assert order(client, shopper).status_code == 202  # a connection is open, on which the next call is sent
+    redis_client.delete(GENERATIONS)
+    postgres.pause()
+    try:
+        assert unavailable(order(client, shopper, **{"Idempotency-Key": shopper}))
+    finally:
+        postgres.resume()
+    with psycopg.connect(postgres.url, autocommit=True) as database:
+        wait_for_the_charge(database, shopper, 28)
+        told = [order(client, shopper, **{"Idempotency-Key": shopper}) for _ in range(3)]
+        assert [answer.status_code for answer in told] == [202] * 3
+        assert balance(database, shopper) == 28
+    (task,) = pushed(redis_client)
+    assert [answer.json()["task_id"] for answer in told] == [task["task_id"]] * 3
+    assert [answer.json()["session_id"] for answer in told] == [task["session_id"]] * 3
+    assert {answer.json()["request_id"] for answer in told} == {task["request_id"]}
