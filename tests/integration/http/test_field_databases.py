@@ -1,4 +1,4 @@
-"""Orders for users that the database does not know, in databases of different make."""
+"""Orders in databases whose credits and users are kept in other ways than ours."""
 
 from __future__ import annotations
 
@@ -77,3 +77,18 @@ def test_an_id_of_another_type_than_the_users_is_422(client: httpx.Client, datab
     answers = [order(client, "many"), order(client, "99999999999")]
     database.execute("alter table generation_sessions alter column user_id type text")
     assert [unknown(answer) for answer in answers] == [True, True]
+
+
+def test_two_orders_with_one_request_id_are_two_charges_where_references_must_be_unique(
+    client: httpx.Client, database: psycopg.Connection[Any]
+) -> None:
+    store_id = str(uuid.uuid4())
+    give_credits(database, store_id, 5, store=True)
+    database.execute("create unique index of_request on store_credit_transactions (store_id, request_id, type)")
+    body = {"channel": "b2b", "store_id": store_id, "model_image_url": "https://p.example/m.jpg"}
+    answers = [client.post("/generations", json=body, headers={"X-Request-ID": "req_twice"}) for _ in range(2)]
+    database.execute("drop index of_request")
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert {answer.json()["request_id"] for answer in answers} == {"req_twice"}
+    row = database.execute("select balance from store_credits where store_id = %s", [store_id]).fetchone()
+    assert row == (3,)
