@@ -148,7 +148,8 @@ define venv
 	    if "$$python" -c 'import venv, ensurepip' 2>/dev/null; then chosen="$$python"; break; fi; \
 	  done; \
 	  if [ -z "$$supported" ]; then \
-	    echo "Darkroom needs Python 3.11, 3.12 or 3.13. On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi; \
+	    echo "Darkroom needs Python 3.11, 3.12 or 3.13$(if $(PYTHON),; PYTHON=$(PYTHON) is none of them)." \
+	      "On Debian: apt-get install python3 python3-venv" >&2; exit 1; fi; \
 	  if [ -z "$$chosen" ]; then \
 	    echo "$$supported can't make virtual environments here. On Debian: apt-get install python3-venv" >&2; exit 1; fi; \
 	  rm -rf $(VENV); "$$chosen" -m venv $(VENV) || exit 1; \
