@@ -62,7 +62,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Watch tasks of all three products become pictures; needs and costs nothing."""
-    from commands.demo.demo import demo as run
+    from devtools.demo.demo import demo as run
 
     _run(lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json)
 
@@ -70,7 +70,7 @@ def demo(
 @command(app, "up")
 def up(*, as_json: Json = False) -> None:
     """Run everything on this machine until Ctrl-C."""
-    from commands.up import up as run
+    from commands.local.up import up as run
 
     _run(run, as_json=as_json)
 
@@ -87,7 +87,7 @@ def chaos(
     """Break everything while tasks flow, then show that none was lost."""
     import secrets
 
-    from commands.chaos.chaos import chaos as run
+    from devtools.chaos.chaos import chaos as run
 
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     _run(lambda settings: run(settings, minutes=minutes, seed=chosen), as_json=as_json)

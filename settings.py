@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     max_in_flight: Positive = Field(512, description="jobs between dispatch and outcome, all workers together")
     lease_s: Annotated[float, Field(ge=1)] = Field(20.0, description="a worker silent for longer has lost its jobs")
     max_recoveries: Annotated[int, Field(ge=0)] = Field(3, description="how often a job outlives its worker")
-    janitor_interval_s: Seconds = Field(3.0, description="how often each worker looks for expired leases")
+    recovery_interval_s: Seconds = Field(3.0, description="how often each worker looks for expired leases")
     stuck_after_s: Seconds = Field(900.0, description="a session without a sign of life for longer is ended")
     soft_time_limit_s: Seconds = Field(300.0, description="a generation may take this long")
     hard_time_limit_s: Seconds = Field(330.0, description="a generation's lease is not renewed beyond this")

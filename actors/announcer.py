@@ -9,7 +9,7 @@ import redis.asyncio
 import redis.exceptions
 import structlog
 
-from pipelines.engine.threads import pause
+from pipelines.control.background import wait_or_stop
 from providers.served import ANNOUNCE_INTERVAL_S, ServedProducts
 from schemas.common import Product
 
@@ -26,7 +26,7 @@ async def keep_announcing(
             await served.announce(worker, products)
         except (redis.exceptions.RedisError, OSError) as error:
             log.warning("products_not_announced", error=type(error).__name__)
-        await pause(stopped, ANNOUNCE_INTERVAL_S)
+        await wait_or_stop(stopped, ANNOUNCE_INTERVAL_S)
     try:
         await served.withdraw(worker)
     except (redis.exceptions.RedisError, OSError) as error:

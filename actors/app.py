@@ -11,11 +11,11 @@ from periodiq import PeriodiqMiddleware
 from actors import queues
 from actors.services import Services
 from actors.worker import WorkerMiddleware
-from pipelines.engine.broker import Broker
-from pipelines.engine.stage import Stages
+from pipelines.engine.dramatiq_redis.broker import Broker
+from pipelines.engine.stage_actors import Stages
 from providers import logs
 from providers.container import container_name
-from providers.embedded import NotRunningError, resolve
+from providers.local_services import NotRunningError, resolve
 from settings import SettingsError, load
 
 try:

@@ -1,4 +1,4 @@
-"""The channels of a worker's courier, as the settings say."""
+"""The channels of a worker's dispatcher, as the settings say."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from providers.delivery.web import WebChannel
 from providers.delivery.webhook import WebhookChannel
 from providers.delivery.webhook_secrets import parse_keys
 from providers.delivery.whatsapp import WhatsAppChannel
-from providers.records.deliveries import Deliveries
+from providers.records.outbox import Outbox
 from providers.signing import signing_key
-from schemas.delivery import ChannelName
+from schemas.delivery import DeliveryChannel
 from settings import Settings
 
 META = Settings.model_fields["whatsapp_base_url"].default
 
 
-def make_channels(settings: Settings, deliveries: Deliveries) -> dict[ChannelName, Channel]:
+def make_channels(settings: Settings, deliveries: Outbox) -> dict[DeliveryChannel, Channel]:
     """Every channel that is set up; nothing connects before it is used."""
     channels: list[Channel] = [
         WebChannel(deliveries),
@@ -34,10 +34,10 @@ def _webhook_keys(settings: Settings) -> tuple[bytes, ...]:
     return parse_keys(settings.webhook_keys.get_secret_value() if settings.webhook_keys else None, links)
 
 
-def _whatsapp(settings: Settings, deliveries: Deliveries) -> Channel | None:
+def _whatsapp(settings: Settings, deliveries: Outbox) -> Channel | None:
     if settings.ai_mock_mode and settings.whatsapp_base_url == META:
         # Whoever tries Darkroom out with made-up users must not write to real phones.
-        return FakeChannel(ChannelName.WHATSAPP)
+        return FakeChannel(DeliveryChannel.WHATSAPP)
     if not settings.whatsapp_phone_number_id or not settings.whatsapp_access_token:
         return None
     return WhatsAppChannel(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import redis.asyncio
 import structlog
 
-from providers.images.gate import Gate
-from providers.images.limits import parsed_limits
 from providers.images.model_watch import ModelWatch
 from providers.images.provider_set import make_providers
-from providers.images.router import Router
+from providers.images.routing.admission import AdmissionControl
+from providers.images.routing.limits import parsed_limits
+from providers.images.routing.router import Router
 from providers.images.webhook_listener import TakesWebhooks, WebhookListener
 from schemas.common import Product
 from settings import Settings
@@ -38,7 +38,7 @@ class Generators:
             concurrency=settings.provider_concurrency,
             daily_usd=settings.provider_daily_usd,
         )
-        self._gate = Gate(client)
+        self._gate = AdmissionControl(client)
         self.routers = {
             product: Router(
                 self._set.of(product),

@@ -13,5 +13,5 @@ async def notify(job: Job) -> Job:
     """Tell whoever waits for the outcome."""
     use = services()
     return await notify_everybody(
-        job, progress=use.progress, scratch=use.scratch, deliveries=use.records.deliveries, bell=use.bell
+        job, progress=use.progress, scratch=use.scratch, deliveries=use.records.outbox, wakeup=use.wakeup
     )

@@ -15,7 +15,7 @@ async def resize(job: Job) -> Job:
     return await resize_inputs(
         job,
         scratch=use.scratch,
-        pixels=use.pixels,
+        image_executor=use.image_executor,
         max_px=settings.input_max_px,
         max_pixels=settings.fetch_max_pixels,
     )

@@ -8,25 +8,34 @@ from dataclasses import dataclass
 import redis.asyncio
 
 from actors.generators import Generators
-from pipelines.engine.broker import Broker
-from pipelines.engine.claims import Claims
+from pipelines.control.recovery import JobRecovery
+from pipelines.control.sweep import Sweep
+from pipelines.engine.claims import MessageClaims
 from pipelines.engine.database_contact import DatabaseContact
-from pipelines.engine.janitor import Janitor
-from pipelines.engine.registry import Registry
-from pipelines.engine.steps import StageMiddleware
-from pipelines.engine.sweep import Sweep
-from pipelines.middleware import Claiming, Correlation, Counting, Reporting, Retries, Settlement, Stopping, TimeLimit
+from pipelines.engine.dramatiq_redis.broker import Broker
+from pipelines.engine.outcome import StageMiddleware
+from pipelines.engine.running_jobs import RunningJobs
+from pipelines.middleware import (
+    Cancellation,
+    Deduplication,
+    LogContext,
+    Reporting,
+    Retries,
+    Settlement,
+    StageMetrics,
+    TimeLimit,
+)
 from pipelines.stages.generate import Generate
-from pipelines.stages.pixels import Pixels
-from providers.delivery.bell import Bell
+from pipelines.stages.image_executor import ImageExecutor
+from providers.delivery.wakeup import DeliveryWakeup
 from providers.fetch import Fetcher, FetchPolicy
-from providers.metrics import Metrics
+from providers.metrics.recorder import Metrics
 from providers.progress import ProgressLog
 from providers.records import Records
 from providers.redis_clients import async_client
 from providers.scratch.base import Scratch
+from providers.scratch.cached import CachedScratch
 from providers.scratch.folder import FolderScratch
-from providers.scratch.held import HeldScratch
 from providers.scratch.redis import RedisScratch
 from providers.signing import signing_key
 from providers.storage.base import Storage
@@ -44,20 +53,20 @@ class Services:
 
     records: Records
     progress: ProgressLog
-    bell: Bell
-    claims: Claims
+    wakeup: DeliveryWakeup
+    claims: MessageClaims
     metrics: Metrics
-    scratch: HeldScratch
+    scratch: CachedScratch
     storage: Storage
     fetcher: Fetcher
     result_fetcher: Fetcher
-    pixels: Pixels
+    image_executor: ImageExecutor
     generators: Generators
     generate: Mapping[Product, Generate]
     middleware: Sequence[StageMiddleware]
     sweep: Sweep
     lease_s: float
-    registry: Registry
+    registry: RunningJobs
     client: redis.asyncio.Redis
 
     async def aclose(self) -> None:
@@ -71,43 +80,48 @@ class Services:
         await self.scratch.aclose()
         await self.records.aclose()
         await self.client.aclose()
-        self.pixels.close()
+        self.image_executor.close()
 
 
 def make_services(  # noqa: PLR0913, PLR0917  what a process has
-    settings: Settings, broker: Broker, redis_url: str, records: Records, registry: Registry, contact: DatabaseContact
+    settings: Settings,
+    broker: Broker,
+    redis_url: str,
+    records: Records,
+    registry: RunningJobs,
+    contact: DatabaseContact,
 ) -> Services:
     """The services of one process; nothing connects before it is used."""
     client = async_client(redis_url, max_connections=64)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
-    scratch = HeldScratch(make_scratch(settings, client))
+    scratch = CachedScratch(make_scratch(settings, client))
     storage = make_storage(settings)
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
-    claims = Claims(client)
+    claims = MessageClaims(client)
     metrics = Metrics(client)
     generators = Generators(settings, client)
     return Services(
         records=records,
         progress=progress,
-        bell=Bell(client),
+        wakeup=DeliveryWakeup(client),
         claims=claims,
         metrics=metrics,
         scratch=scratch,
         storage=storage,
         fetcher=fetcher,
         result_fetcher=result_fetcher,
-        pixels=Pixels(),
+        image_executor=ImageExecutor(),
         generators=generators,
         generate=_generate(
             settings, generators, fetcher=result_fetcher, scratch=scratch, records=records, progress=progress
         ),
         middleware=(
-            Correlation(),
-            Claiming(claims, progress, patience_s=settings.lease_s),
-            Counting(metrics, generators.in_flight),
+            LogContext(),
+            Deduplication(claims, progress, timeout_s=settings.lease_s),
+            StageMetrics(metrics, generators.in_flight),
             Settlement(records, lease_s=settings.lease_s),
-            Stopping(),
+            Cancellation(),
             Retries(
                 records,
                 progress,
@@ -150,9 +164,9 @@ def make_sweep(
     settings: Settings, broker: Broker, records: Records, client: redis.asyncio.Redis, contact: DatabaseContact
 ) -> Sweep:
     """The sweep, over the connections given; `contact` is the process's."""
-    janitor = Janitor(records, broker, contact, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries)
+    recovery = JobRecovery(records, broker, contact, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries)
     return Sweep(
-        janitor=janitor,
+        recovery=recovery,
         records=records,
         client=client,
         scratch=make_scratch(settings, client),

@@ -18,7 +18,7 @@ async def watermark(job: Job) -> Job:
     return await finish_pictures(
         job,
         scratch=use.scratch,
-        pixels=use.pixels,
+        image_executor=use.image_executor,
         text=settings.watermark_text if visible else None,
         credit=settings.credit_line,
         max_pixels=settings.fetch_max_pixels,

@@ -1,4 +1,4 @@
-"""What a worker process starts beside its actors: the event loop, the leases, the janitor, the intake."""
+"""What a worker process starts beside its actors: the event loop, the leases, the recovery, the intake."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from actors.announcer import keep_announcing
 from actors.delivery import make_channels
 from actors.services import Services, make_services, make_sweep
 from actors.signals import ignore_repeated_stop_signals
-from pipelines.delivery.courier import Courier
-from pipelines.engine.broker import Broker
+from pipelines.control.background import BackgroundLoop, stop_all, wait_or_stop
+from pipelines.control.dispatcher import Dispatcher
+from pipelines.control.ingest import TaskListConsumer, requeue_abandoned
+from pipelines.control.lease_renewer import RENEWALS, LeaseRenewer
+from pipelines.control.outbox import DeliveryDispatcher
 from pipelines.engine.database_contact import DatabaseContact
-from pipelines.engine.dispatcher import Dispatcher
-from pipelines.engine.intake import Intake, return_abandoned
-from pipelines.engine.keeper import RENEWALS, Keeper
-from pipelines.engine.registry import Registry, Stop
-from pipelines.engine.threads import LoopThread, pause, stop_all
-from providers.delivery.bell import Bell
+from pipelines.engine.dramatiq_redis.broker import Broker
+from pipelines.engine.running_jobs import RunningJobs, StopReason
+from providers.delivery.wakeup import DeliveryWakeup
 from providers.malloc import keep_freed_memory
-from providers.metrics import Metrics
+from providers.metrics.recorder import Metrics
 from providers.records import Records
 from providers.records.connect import connect
 from providers.redis_clients import async_client
@@ -49,7 +49,7 @@ HAND_BACK_S = 4.0
 #: Seconds for closing connections when a worker ends.
 CLOSE_S = 5.0
 #: Threads that take or recover jobs: a worker that leaves does neither.
-STOPPED_FIRST = frozenset({"announcer", "ingest", "janitor"})
+STOPPED_FIRST = frozenset({"announcer", "ingest", "recovery"})
 #: Seconds between looks for what dead consumers left.
 RETURN_INTERVAL_S = 5.0
 
@@ -64,9 +64,9 @@ class WorkerMiddleware(Middleware):
         self._settings = settings
         self._redis_url = redis_url
         self._database_url = database_url
-        self._registry = Registry()
+        self._registry = RunningJobs()
         self._contact = DatabaseContact(settings.lease_s)
-        self._threads: list[LoopThread] = []
+        self._threads: list[BackgroundLoop] = []
         self._leave_by = 0.0
         self._consumer = uuid.uuid4().hex
         #: The products that this worker makes; None if it takes no generations.
@@ -97,46 +97,49 @@ class WorkerMiddleware(Middleware):
         self.services = loop.run_coroutine(
             self._make_services(broker, generates=chosen is None or StageName.GENERATE in chosen)
         )
-        self._threads = [LoopThread("keeper", self._keep), LoopThread("janitor", lambda stop: self._tidy(broker, stop))]
+        self._threads = [
+            BackgroundLoop("renewer", self._keep),
+            BackgroundLoop("recovery", lambda stop: self._tidy(broker, stop)),
+        ]
         if chosen is None or StageName.GENERATE in chosen:
             self._own_products = self.services.generators.served
             self.services.generators.log_faults()
-            self._threads.append(LoopThread("announcer", self._announce))
+            self._threads.append(BackgroundLoop("announcer", self._announce))
         if chosen is None or queues.INGEST in chosen:
-            self._threads.append(LoopThread("ingest", lambda stop: self._ingest(broker, stop)))
+            self._threads.append(BackgroundLoop("ingest", lambda stop: self._ingest(broker, stop)))
         if chosen is None or StageName.NOTIFY in chosen:
-            self._threads.append(LoopThread("courier", self._deliver))
+            self._threads.append(BackgroundLoop("dispatcher", self._deliver))
         for thread in self._threads:
             thread.start()
         log.info("worker_started", queues=sorted(chosen or queues.QUEUES))
 
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # type: ignore[override]  # noqa: ARG002  Dramatiq's hook
         """Take no more tasks, begin no more stages and recover no jobs; hand back what outlasts the grace period."""
-        broker.places.close()
+        broker.slots.close()
         for thread in self._threads:
             if thread.name in STOPPED_FIRST:
                 thread.leave()
         self._leave_by = time.monotonic() + self._settings.shutdown_grace_s + HAND_BACK_S
-        if not broker.places.wait_until_empty(self._settings.shutdown_grace_s):
+        if not broker.slots.wait_until_empty(self._settings.shutdown_grace_s):
             self._hand_back(broker)
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:  # type: ignore[override]  # noqa: ARG002  Dramatiq's hook
         """Stop the threads and give back the connections."""
         # What a thread still had may have begun after that.
-        if not broker.places.wait_until_empty(0):
+        if not broker.slots.wait_until_empty(0):
             self._hand_back(broker)
         stop_all(self._threads)
         try:
             # A job that still runs must not find its connections closed: that would look like a failure of the job.
-            if (loop := get_event_loop_thread()) and broker.places.wait_until_empty(0):
+            if (loop := get_event_loop_thread()) and broker.slots.wait_until_empty(0):
                 loop.run_coroutine(self._close_services())
         finally:
             _stop_event_loop()
 
     def _hand_back(self, broker: Broker) -> None:
         for work in self._registry.snapshot():
-            work.halt(Stop.SHUTDOWN)
-        if not broker.places.wait_until_empty(max(0.0, self._leave_by - time.monotonic())):
+            work.halt(StopReason.SHUTDOWN)
+        if not broker.slots.wait_until_empty(max(0.0, self._leave_by - time.monotonic())):
             # Their leases bring them back.
             log.warning("jobs_not_handed_back", jobs=len(self._registry.snapshot()))
 
@@ -168,11 +171,11 @@ class WorkerMiddleware(Middleware):
     async def _keep(self, stopped: asyncio.Event) -> None:
         records = self._connect(1, timeout_s=self._settings.lease_s / RENEWALS)
         client = async_client(self._redis_url, max_connections=2)
-        keeper = Keeper(
+        renewer = LeaseRenewer(
             self._registry, records, client, lease_s=self._settings.lease_s, hard_s=self._settings.hard_time_limit_s
         )
         try:
-            await keeper.run(stopped)
+            await renewer.run(stopped)
         finally:
             await records.aclose()
             await client.aclose()
@@ -184,7 +187,7 @@ class WorkerMiddleware(Middleware):
         try:
             with contextlib.suppress(DarkroomError):
                 await sweep.sweep()
-            await sweep.janitor.run(stopped, self._settings.janitor_interval_s)
+            await sweep.recovery.run(stopped, self._settings.recovery_interval_s)
         finally:
             await records.aclose()
             await client.aclose()
@@ -192,11 +195,13 @@ class WorkerMiddleware(Middleware):
     async def _deliver(self, stopped: asyncio.Event) -> None:
         records = self._connect(4)
         client = async_client(self._redis_url, max_connections=4)
-        courier = Courier(records.deliveries, Bell(client), make_channels(self._settings, records.deliveries))
+        dispatcher = DeliveryDispatcher(
+            records.outbox, DeliveryWakeup(client), make_channels(self._settings, records.outbox)
+        )
         try:
-            await courier.run(stopped)
+            await dispatcher.run(stopped)
         finally:
-            await courier.aclose()
+            await dispatcher.aclose()
             await records.aclose()
             await client.aclose()
 
@@ -218,15 +223,15 @@ class WorkerMiddleware(Middleware):
         try:
             async with asyncio.TaskGroup() as tasks:
                 for product in Product:
-                    intake = Intake(product, self._consumer, client, records, is_served=served.is_served)
+                    intake = TaskListConsumer(product, self._consumer, client, records, is_served=served.is_served)
                     tasks.create_task(intake.run(stopped))
                 tasks.create_task(dispatcher.run(stopped))
                 while not stopped.is_set():
                     try:
-                        await return_abandoned(client)
+                        await requeue_abandoned(client)
                     except redis.exceptions.RedisError as error:
-                        log.warning("abandoned_tasks_not_returned", error=type(error).__name__)
-                    await pause(stopped, RETURN_INTERVAL_S)
+                        log.warning("abandoned_tasks_not_requeued", error=type(error).__name__)
+                    await wait_or_stop(stopped, RETURN_INTERVAL_S)
         finally:
             await metrics.aclose()
             await records.aclose()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from commands.connections import queue, records, redis_client
 from commands.outcome import CommandError, Outcome
-from pipelines.engine.cancellation import cancel_session
-from pipelines.engine.claims import Claims
+from pipelines.control.cancellation import cancel_session
+from pipelines.engine.claims import MessageClaims
 from schemas.common import Product
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ async def cancel(settings: Settings, session_id: str, product: str | None = None
     chosen = _product(product)
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
-            live = await found.sessions.live_products(session_id)
+            live = await found.orders.live_products(session_id)
             if chosen is None and len(live) > 1:
                 names = ", ".join(sorted(live))
                 raise CommandError(
@@ -36,7 +36,7 @@ async def cancel(settings: Settings, session_id: str, product: str | None = None
                 chosen or live[0],
                 session_id,
                 records=found,
-                claims=Claims(client),
+                claims=MessageClaims(client),
                 broker=broker,
                 lease_s=settings.lease_s,
             )

@@ -11,8 +11,8 @@ from dramatiq.common import current_millis
 
 from commands import http_service
 from commands.check_row import Row, fault, ok, tried, warning
-from pipelines.engine.broker import HEARTBEAT_TIMEOUT_MS
-from providers.embedded import attach
+from pipelines.engine.dramatiq_redis.broker import HEARTBEAT_TIMEOUT_MS
+from providers.local_services import attach
 from providers.records.migrate import migrations, pending
 from providers.redis_clients import async_client, sync_client
 from providers.served import ServedProducts

@@ -12,8 +12,8 @@ from dotenv import dotenv_values
 
 from commands import http_service
 from commands.check_row import Row, fault, ok, warning
-from providers.images.limits import parsed_limits
 from providers.images.provider_set import ProviderSet, make_providers
+from providers.images.routing.limits import parsed_limits
 from providers.pose.bundle import model_path, require_bundle
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from commands.reachable import reach_database, reach_redis, reach_supabase
-from pipelines.engine.broker import Broker
-from providers.embedded import resolve, resolve_database
+from pipelines.engine.dramatiq_redis.broker import Broker
+from providers.local_services import resolve, resolve_database
 from providers.records.connect import connect
 from providers.redis_clients import async_client
 from schemas.common import StageName

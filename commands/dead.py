@@ -31,7 +31,7 @@ REOPENING_REFUSALS = {
 async def dead_list(settings: Settings, *, limit: int) -> Outcome:
     """The newest dead letters."""
     async with records(settings) as found:
-        letters = await found.letters(limit=limit)
+        letters = await found.dead_letters(limit=limit)
     shown = [described(item) for item in letters]
     return Outcome({"letters": shown}, "\n".join(_lines(shown)) if shown else "There are no dead letters.")
 
@@ -66,7 +66,7 @@ async def dead_replay(settings: Settings, what: str) -> Outcome:
 async def dead_drop(settings: Settings, letter_id: int) -> Outcome:
     """Delete a dead letter."""
     async with records(settings) as found:
-        if not await found.drop_letter(letter_id):
+        if not await found.drop_dead_letter(letter_id):
             raise CommandError(f"There is no dead letter {letter_id}.")
     return Outcome({"dropped": letter_id}, f"Dead letter {letter_id} is gone.")
 
@@ -84,7 +84,7 @@ async def _push_again(settings: Settings, letter_id: int) -> Outcome:
             raise CommandError(REOPENING_REFUSALS[reopening].format(letter_id))
         # Pushed before it is dropped: cut in between, it is there twice, and the second is recognised.
         await client.lpush(item.list, payload)
-        await found.drop_letter(letter_id)
+        await found.drop_dead_letter(letter_id)
     return Outcome({"replayed": letter_id, "list": item.list}, f"Dead letter {letter_id} was pushed to {item.list}.")
 
 
@@ -96,7 +96,7 @@ async def _retry_refund(found: Records, letter_id: int) -> Outcome:
 
 
 async def _letter(found: Any, letter_id: int) -> DeadLetter:
-    letters: list[DeadLetter] = await found.letters(letter_id=letter_id)
+    letters: list[DeadLetter] = await found.dead_letters(letter_id=letter_id)
     if not letters:
         raise CommandError(f"There is no dead letter {letter_id}.")
     return letters[0]

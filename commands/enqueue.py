@@ -13,14 +13,14 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from commands.connections import addresses, records
-from commands.demo.image_host import ImageHost
-from commands.demo.pictures import checked
-from commands.demo.task import DemoTask
-from commands.demo.watch import Watch
+from commands.local.picture_host import ImageHost
 from commands.new_session import create_session
 from commands.outcome import CommandError, Outcome
 from commands.reachable import reach_redis
-from providers.producer import Producer
+from devtools.demo.pictures import checked
+from devtools.demo.task import DemoTask
+from devtools.demo.watch import Watch
+from providers.producer.producer import Producer
 from providers.redis_clients import sync_client
 from schemas.common import Product
 from schemas.progress import Progress, channel

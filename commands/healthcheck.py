@@ -70,7 +70,7 @@ def _with_redis(check: Callable[[redis.Redis], str | None]) -> str | None:
     from redis.exceptions import RedisError  # noqa: PLC0415  see the module's docstring
 
     from commands.connections import addresses  # noqa: PLC0415  the same
-    from providers.embedded import NotRunningError  # noqa: PLC0415  the same
+    from providers.local_services import NotRunningError  # noqa: PLC0415  the same
     from providers.redis_clients import sync_client  # noqa: PLC0415  the same
     from settings import SettingsError, load  # noqa: PLC0415  the same
 

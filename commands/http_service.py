@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 from pydantic import ValidationError
 
-from commands.programs import ROOT
+from commands.local.programs import ROOT
 from schemas.http import Health
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def access_fault(settings: Settings) -> str | None:
     """Return why the service would refuse to listen: tokens that can't be read, or none on an open address."""
     if str(ROOT / "http") not in sys.path:
         sys.path.append(str(ROOT / "http"))  # as gunicorn's configuration does
-    from api import binding  # noqa: PLC0415  found by the line above
-    from api.access import TokensError  # noqa: PLC0415  the same
     from api.dependencies import make_tokens  # noqa: PLC0415  the same
+    from api.middleware.access import TokensError  # noqa: PLC0415  the same
+    from api.server import listen_guard as binding  # noqa: PLC0415  found by the line above
 
     try:
         binding.check([(settings.host, settings.port)], guarded=bool(make_tokens(settings)))

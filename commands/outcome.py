@@ -67,8 +67,8 @@ def _refuse(sentence: str, *, as_json: bool) -> int:
 
 def _expected() -> tuple[type[Exception], ...]:
     # Imported here so that `--help` stays quick; by now the command has loaded most of it.
-    from commands.process import StartError  # noqa: PLC0415
-    from providers.embedded import NotRunningError  # noqa: PLC0415
+    from commands.local.process import StartError  # noqa: PLC0415
+    from providers.local_services import NotRunningError  # noqa: PLC0415
     from schemas.errors import DarkroomError  # noqa: PLC0415
     from settings import SettingsError  # noqa: PLC0415
 

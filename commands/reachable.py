@@ -67,7 +67,7 @@ async def reach_supabase(records: Records, url: str) -> None:
     """
     address = urlsplit(url).netloc.rpartition("@")[2]
     try:
-        await _within("Supabase", address, records.sessions.ping())
+        await _within("Supabase", address, records.orders.ping())
     except DatabaseUnavailable as error:
         raise UnreachableError("Supabase", address, _reason(error)) from error
 

@@ -63,8 +63,8 @@ def chosen_state(word: str | None) -> JobState | None:
 async def status(settings: Settings, *, state: JobState | None, limit: int) -> Outcome:
     """Show how many jobs there are in each state, and the newest `limit` of them."""
     async with records(settings) as found:
-        counts = await found.counts()
-        rows = await found.list(state=state, limit=limit)
+        counts = await found.job_counts()
+        rows = await found.recent(state=state, limit=limit)
     data = {"counts": counts, "jobs": [_brief(row) for row in rows]}
     return Outcome(data, Group(_totals(counts), *_lines(rows)))
 

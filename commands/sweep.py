@@ -9,9 +9,9 @@ from rich.table import Table
 
 from commands.connections import queue, records, redis_client
 from commands.outcome import Outcome
+from pipelines.control.recovery import JobRecovery, SweepReport
+from pipelines.control.sweep import Sweep
 from pipelines.engine.database_contact import DatabaseContact
-from pipelines.engine.janitor import Janitor, Tally
-from pipelines.engine.sweep import Sweep
 from providers.scratch.folder import FolderScratch
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
     """
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
-            janitor = Janitor(
+            recovery = JobRecovery(
                 found, broker, DatabaseContact(settings.lease_s), lease_s=settings.lease_s,
                 max_recoveries=settings.max_recoveries,
             )  # fmt: skip
-            await janitor.wait_for_contact()
+            await recovery.wait_for_contact()
             tally = await Sweep(
-                janitor=janitor,
+                recovery=recovery,
                 records=found,
                 client=client,
                 scratch=FolderScratch(settings.data_dir / "scratch"),
@@ -45,7 +45,7 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
 async def dry_run(settings: Settings, *, older_than_s: float | None) -> Outcome:
     """What a sweep would look at; nothing is changed."""
     async with records(settings) as found:
-        expired = await found.expired()
+        expired = await found.expired_leases()
         orphans = await found.orphans(older_than_s=older_than_s or settings.stuck_after_s)
     table = Table("session", "product", "what a sweep would do", title="dry run", title_justify="left")
     for row in expired:
@@ -53,11 +53,11 @@ async def dry_run(settings: Settings, *, older_than_s: float | None) -> Outcome:
         table.add_row(row.session_id, row.product.value, "end it, refund" if last else "drive it again")
     for orphan in orphans:
         table.add_row(orphan.session_id, orphan.product.value, "end it, refund: no job knows it")
-    data = asdict(Tally(checked=len(expired) + len(orphans))) | {"dry_run": True}
-    return Outcome(data, table if expired or orphans else "Nothing is stuck.")
+    data = asdict(SweepReport(checked=len(expired) + len(orphans))) | {"dry_run": True}
+    return Outcome(data, table if expired or orphans else "Drop is stuck.")
 
 
-def _table(tally: Tally) -> Table:
-    table = Table(*asdict(tally), title="swept", title_justify="left")
+def _table(tally: SweepReport) -> Table:
+    table = Table(*asdict(tally), title="sweep_finished", title_justify="left")
     table.add_row(*(str(count) for count in asdict(tally).values()))
     return table

@@ -20,7 +20,7 @@ import structlog
 
 from commands.connections import addresses, records
 from providers import logs
-from providers.embedded import NotRunningError
+from providers.local_services import NotRunningError
 from providers.records.migrate import pending
 from providers.redis_clients import sync_client
 from schemas.errors import DarkroomError
@@ -115,7 +115,7 @@ def _migrations(settings: Settings) -> None:
 
 async def _count(settings: Settings) -> None:
     async with records(settings) as found:
-        await found.counts()
+        await found.job_counts()
 
 
 _NEEDS = {"redis": _redis, "database": _database, "migrations": _migrations}

@@ -8,12 +8,12 @@ from commands.connections import records
 from commands.outcome import CommandError, Outcome
 from providers.delivery.webhook_secrets import parse_keys, secret
 from providers.fetch.policy import FetchPolicy
-from providers.fetch.target import parse_target
+from providers.safe_http.url import parse_target
 from providers.signing import signing_key
 from schemas.errors import InputRefused
 
 if TYPE_CHECKING:
-    from providers.records.deliveries import Change
+    from providers.records.outbox import Change
     from schemas.delivery import Webhook
     from settings import Settings
 
@@ -57,13 +57,13 @@ async def webhook_show(settings: Settings, owner_id: str) -> Outcome:
 async def webhook_drop(settings: Settings, owner_id: str) -> Outcome:
     """Tell an owner's results to nobody any more."""
     async with records(settings) as found:
-        await found.deliveries.webhook(owner_id, "drop")
+        await found.outbox.webhook(owner_id, "drop")
     return Outcome({"dropped": owner_id}, f"{owner_id} has no webhook.")
 
 
 async def _changed(settings: Settings, owner_id: str, change: Change | None, url: str | None = None) -> Webhook:
     async with records(settings) as found:
-        webhook = await found.deliveries.webhook(owner_id, change, url)
+        webhook = await found.outbox.webhook(owner_id, change, url)
     if webhook is None:
         raise CommandError(f"{owner_id} has no webhook.")
     return webhook

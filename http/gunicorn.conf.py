@@ -9,11 +9,12 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_ROOT / "http"), str(_ROOT)]
 
-from api import binding, server  # noqa: E402  found by the lines above
-from api.access import TokensError  # noqa: E402
 from api.dependencies import addresses, make_tokens  # noqa: E402
+from api.middleware.access import TokensError  # noqa: E402
+from api.server import listen_guard as binding  # noqa: E402  found by the lines above
+from api.server import protocol as server  # noqa: E402  found by the lines above
 from providers import logs  # noqa: E402
-from providers.embedded import NotRunningError  # noqa: E402
+from providers.local_services import NotRunningError  # noqa: E402
 from settings import SettingsError, load  # noqa: E402
 
 
@@ -54,7 +55,7 @@ limit_request_line = 8190
 control_socket_disable = True
 # Requests are logged by the application, with request ids and without queries; the rest goes where its logs go.
 accesslog = None
-logger_class = "api.gunicorn_log.StructuredLogger"
+logger_class = "api.server.log.StructuredLogger"
 
 
 def on_starting(arbiter: Any) -> None:

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from schemas.common import Frozen
 
 
-class Kind(StrEnum):
+class DeliveryKind(StrEnum):
     """What is said."""
 
     PHOTO = "photo"
@@ -20,7 +20,7 @@ class Kind(StrEnum):
     RESULT = "result"
 
 
-class ChannelName(StrEnum):
+class DeliveryChannel(StrEnum):
     """By which way."""
 
     WEB = "web"
@@ -29,7 +29,7 @@ class ChannelName(StrEnum):
     WEBHOOK = "webhook"
 
 
-class Announcement(Frozen):
+class OutboxMessage(Frozen):
     """Something that is to be said about a job.
 
     Attributes:
@@ -37,8 +37,8 @@ class Announcement(Frozen):
             event for a webhook. Never shown in a log: it holds signed addresses.
     """
 
-    kind: Kind
-    channel: ChannelName
+    kind: DeliveryKind
+    channel: DeliveryChannel
     message: dict[str, Any] = Field(repr=False)
 
 
@@ -57,8 +57,8 @@ class Delivery(BaseModel):
     id: int
     task_id: str
     run: int
-    kind: Kind
-    channel: ChannelName
+    kind: DeliveryKind
+    channel: DeliveryChannel
     owner_id: str
     request_id: str
     message: dict[str, Any] = Field(repr=False)

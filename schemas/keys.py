@@ -3,7 +3,7 @@
 | key | type | what | lives |
 |---|---|---|---|
 | `schemas.tasks.TASK_LISTS` | list | tasks; producers LPUSH, we take from the right | until taken |
-| `darkroom:taking:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
+| `darkroom:processing:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
 | `darkroom:consumers` | sorted set | consumers by their last sign of life, milliseconds | until cleaned up |
 | `darkroom:pushed:{task_id}` | string | HTTP has pushed this task | ten minutes |
 | `darkroom:wake` | list | at most one element: something may be dispatched | until popped |
@@ -11,13 +11,13 @@
 | `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
 | `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
 | `task_updates:{task_id}` | channel | progress events | |
-| `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.bell`) | until taken |
+| `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.wakeup`) | until taken |
 | `darkroom:last_sweep` | string | when a scheduled sweep was last made, milliseconds | |
 | `darkroom:served` | sorted set | which products running workers make (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |
-| `dramatiq:*` | | the broker's queues (`pipelines.engine.broker_scripts`) | until acknowledged |
+| `dramatiq:*` | | the broker's queues (`pipelines.engine.dramatiq_redis.broker_scripts`) | until acknowledged |
 | `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by when they are due, milliseconds | until due |
-| `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics.py`) | |
+| `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics/recorder.py`) | |
 | `darkroom:models` | hash | what providers said about their models (`providers/images/model_watch.py`) | |
 | `darkroom:models:asking:{provider}` | string | a worker asks about the model right now | a minute |
 | `darkroom:webhooks:{provider}` | channel | ids of ended work that a provider's webhooks name; wakes their polls | |
@@ -41,9 +41,9 @@ HEARTBEATS = f"{BROKER_NAMESPACE}:__heartbeats__"
 JOB_TTL_S = 86_400
 
 
-def taking(consumer: str, task_list: str) -> str:
+def processing(consumer: str, task_list: str) -> str:
     """The processing list of one consumer for one producers' list."""
-    return f"darkroom:taking:{consumer}:{task_list}"
+    return f"darkroom:processing:{consumer}:{task_list}"
 
 
 def pushed(task_id: str) -> str:

@@ -44,7 +44,7 @@ class Reopening(StrEnum):
     NO_CREDITS = "no_credits"
 
 
-class Settlement(BaseModel):
+class SettlementResult(BaseModel):
     """Whether this call ended the job or session, and the credits it gave back."""
 
     model_config = ConfigDict(frozen=True)

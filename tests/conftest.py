@@ -12,7 +12,7 @@ import pytest
 import redis
 from pytest_socket import disable_socket
 
-from commands.embedded import Embedded
+from commands.local.embedded import Embedded
 from providers.records.migrate import migrate
 
 if TYPE_CHECKING:

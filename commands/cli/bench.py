@@ -35,7 +35,7 @@ def bench(
 ) -> None:
     """Measure this machine; without a name, everything."""
     if context.invoked_subcommand is None:
-        from commands.bench.bench import bench as run
+        from devtools.bench.bench import bench as run
 
         run_command(
             lambda settings: run(settings, quick=quick, only=only or (), baseline_file=baseline),
@@ -46,7 +46,7 @@ def bench(
 @command(app, "bench images", name="images")
 def bench_images(*, as_json: Json = False) -> None:
     """What making a small JPEG of a picture costs, beside libvips."""
-    from commands.bench.bench import images
+    from devtools.bench.bench import images
 
     run_command(lambda _: images(), as_json=as_json)
 
@@ -64,7 +64,7 @@ def bench_inflight(
     as_json: Json = False,
 ) -> None:
     """Many generations that wait at once, in one worker process unless told otherwise."""
-    from commands.bench.bench import in_flight
+    from devtools.bench.bench import in_flight
 
     run_command(
         lambda settings: in_flight(settings, tasks=tasks, latency_s=latency, processes=processes), as_json=as_json
@@ -74,7 +74,7 @@ def bench_inflight(
 @command(app, "bench http", name="http")
 def bench_http(*, as_json: Json = False) -> None:
     """Event streams and orders over HTTP."""
-    from commands.bench_http import bench_http as run
+    from devtools.bench.http import bench_http as run
 
     run_command(run, as_json=as_json)
 
@@ -82,6 +82,6 @@ def bench_http(*, as_json: Json = False) -> None:
 @command(app, "bench sizing", name="sizing")
 def bench_sizing(*, as_json: Json = False) -> None:
     """Sizes recommended over HTTP, beside the bare detection."""
-    from commands.bench_sizing import bench_sizing as run
+    from devtools.bench.sizing import bench_sizing as run
 
     run_command(run, as_json=as_json)

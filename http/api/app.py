@@ -7,22 +7,22 @@ from typing import Any
 import falcon.asgi
 
 from api import problems
-from api.access import AccessMiddleware
 from api.dependencies import Dependencies, make_dependencies
-from api.docs import Docs
-from api.edge import Edge
-from api.files import Files
-from api.generations import Generation, Generations, GenerationStats
-from api.headers import HeadersMiddleware
-from api.health import Checks, HealthResource, Live, Ready
-from api.images import Images
-from api.metrics import MetricsResource
-from api.openapi import OpenApi
+from api.middleware.access import AccessMiddleware
+from api.middleware.headers import HeadersMiddleware
+from api.middleware.request_logging import RequestLogging
 from api.operations import Described
-from api.photos import Photos
-from api.producing import Producing
+from api.orders.generations import Generation, Generations, GenerationStats
+from api.orders.images import Images
+from api.orders.photos import Photos
+from api.orders.service import OrderService
 from api.replicate_webhook import ReplicateWebhook
-from api.tasks import Task, TaskEvents
+from api.system.docs import Docs
+from api.system.files import Files
+from api.system.health import Checks, HealthResource, Live, Ready
+from api.system.metrics import MetricsResource
+from api.system.openapi import OpenApi
+from api.tasks.resources import Task, TaskEvents
 from providers import logs
 from providers.images.configured import REPLICATE_WEBHOOK_PATH
 from providers.served import ServedProducts
@@ -51,13 +51,13 @@ class Lifespan:
         await self._deps.aclose()
 
 
-def create_app(deps: Dependencies) -> Edge:
+def create_app(deps: Dependencies) -> RequestLogging:
     """The ASGI application over `deps`, which it closes when it ends."""
     middleware: list[Any] = [  # of several kinds, by what they define
         HeadersMiddleware(https=(deps.public_url or "").startswith("https://")),
         AccessMiddleware(
             deps.tokens,
-            deps.tickets,
+            deps.event_urls,
             deps.limit,
             deps.addresses,
             open_paths=deps.open_paths,
@@ -72,31 +72,31 @@ def create_app(deps: Dependencies) -> Edge:
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     problems.install(app)
-    edge = Edge(app, deps.metrics, lambda path: _body_limit(deps, path), deps.hub.drain)
+    edge = RequestLogging(app, deps.metrics, lambda path: _body_limit(deps, path), deps.hub.drain)
     for path, resource in _routes(deps, edge):
         app.add_route(path, resource)
     return edge
 
 
-def from_settings() -> Edge:
+def from_settings() -> RequestLogging:
     """The application that the settings describe."""
     settings = load()
     logs.configure(level=settings.log_level, style=settings.log_format)
     return create_app(make_dependencies(settings))
 
 
-def _routes(deps: Dependencies, edge: Edge) -> list[tuple[str, Described]]:
-    producing = Producing(deps.sessions, deps.producer, ServedProducts(deps.client), deps.tickets, deps.addresses)
+def _routes(deps: Dependencies, edge: RequestLogging) -> list[tuple[str, Described]]:
+    orders = OrderService(deps.sessions, deps.producer, ServedProducts(deps.client), deps.event_urls, deps.addresses)
     checks = Checks(deps.sessions, deps.client, lambda: deps.sizing.loaded)
     openapi, docs = OpenApi(), Docs()
     routes: list[tuple[str, Described]] = [
-        ("/generations", Generations(producing, deps.sessions, deps.pictures)),
+        ("/generations", Generations(orders, deps.sessions, deps.pictures)),
         ("/generations/stats", GenerationStats(deps.sessions)),
         ("/generations/{session_id}", Generation(deps.sessions, deps.pictures)),
-        ("/photos", Photos(producing, deps.avatar_price)),
-        ("/images", Images(producing, deps.images_price)),
-        ("/tasks/{task_id}", Task(deps.states, deps.tickets, deps.addresses)),
-        ("/tasks/{task_id}/events", TaskEvents(deps.hub, deps.states)),
+        ("/photos", Photos(orders, deps.avatar_price)),
+        ("/images", Images(orders, deps.images_price)),
+        ("/tasks/{task_id}", Task(deps.task_states, deps.event_urls, deps.addresses)),
+        ("/tasks/{task_id}/events", TaskEvents(deps.hub, deps.task_states)),
         ("/health", HealthResource(checks)),
         ("/health/live", Live()),
         ("/health/ready", Ready(checks, edge.is_draining)),

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import redis.asyncio
 from pydantic import SecretStr
 
-from api.access import Tokens
 from api.addresses import Addresses
-from api.hub import Hub
+from api.middleware.access import Tokens
 from api.picture_links import PictureLinks
-from api.sizing import Sizing, make_sizing
-from api.states import States
-from api.tickets import Tickets
-from providers.embedded import resolve
+from api.sizing.estimators import Sizing, make_sizing
+from api.tasks.hub import Hub
+from api.tasks.signed_urls import EventUrls
+from api.tasks.task_states import TaskStates
 from providers.images.configured import replicate_webhook_url
-from providers.limits import RateLimit
-from providers.metrics import Metrics
-from providers.producer import AsyncProducer
+from providers.local_services import resolve
+from providers.metrics.recorder import Metrics
+from providers.producer.producer import AsyncProducer
+from providers.rate_limit import RateLimit
 from providers.records import Records, Rpc
 from providers.records.connect import connect_rpc
-from providers.records.sessions import Sessions
+from providers.records.orders import Orders
 from providers.redis_clients import async_client
 from providers.signing import signing_key
 from providers.storage.base import Storage
@@ -51,16 +51,16 @@ class Dependencies:
 
     rpc: Rpc
     records: Records
-    sessions: Sessions
+    sessions: Orders
     client: redis.asyncio.Redis
     listener: redis.asyncio.Redis
     producer: AsyncProducer
     metrics: Metrics
     limit: RateLimit
-    states: States
+    task_states: TaskStates
     hub: Hub
     tokens: Tokens
-    tickets: Tickets
+    event_urls: EventUrls
     storage: Storage
     pictures: PictureLinks
     addresses: Addresses
@@ -129,20 +129,20 @@ def make_dependencies(settings: Settings) -> Dependencies:
     records, metrics = Records(rpc), Metrics(client)
     storage = _storage(settings, key)
     pictures = PictureLinks(storage)
-    states = States(records.sessions, client, pictures)
+    task_states = TaskStates(records.orders, client, pictures)
     return Dependencies(
         rpc=rpc,
         records=records,
-        sessions=records.sessions,
+        sessions=records.orders,
         client=client,
         listener=listener,
         producer=AsyncProducer(client, deadline_s=PUSH_DEADLINE_S),
         metrics=metrics,
         limit=RateLimit(client, per_minute=settings.rate_limit_per_minute),
-        states=states,
-        hub=Hub(listener, states.many, metrics),
+        task_states=task_states,
+        hub=Hub(listener, task_states.many, metrics),
         tokens=make_tokens(settings),
-        tickets=Tickets(key),
+        event_urls=EventUrls(key),
         storage=storage,
         pictures=pictures,
         addresses=Addresses(settings.public_url, settings.base_url, settings.cors_origins),

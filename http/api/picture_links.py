@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import structlog
 
 from pipelines.products import PRODUCTS
-from providers.records.sessions import StoredPicture
+from providers.records.orders import StoredPicture
 from providers.storage.base import Storage
 from schemas.common import Product
 from schemas.errors import DarkroomError

@@ -42,7 +42,7 @@ class ClaimsUnavailable(Unavailable):
     code = "claims_unavailable"
 
 
-class Claims:
+class MessageClaims:
     """Claims of messages, in Redis. The database fences what costs money or settles; this saves the work."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:

@@ -6,8 +6,8 @@ import asyncio
 
 import structlog
 
-from pipelines.engine.broker import Broker
-from pipelines.engine.driver import InvalidRow, ended_job, tell
+from pipelines.engine.dramatiq_redis.broker import Broker
+from pipelines.engine.scheduling import InvalidRow, ended_job, enqueue_notify
 from providers.records import Records
 from schemas.job import Failure
 from schemas.records import JobRow, Settlement
@@ -29,5 +29,5 @@ async def end_invalid(row: JobRow, records: Records, broker: Broker, *, lease_s:
         refunded=settled.refunded,
     )  # fmt: skip
     if settled.moved:
-        await asyncio.to_thread(tell, broker, ended_job(row, failure, settled.refunded))
+        await asyncio.to_thread(enqueue_notify, broker, ended_job(row, failure, settled.refunded))
     return settled

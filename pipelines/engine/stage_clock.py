@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.engine.registry import Work
+    from pipelines.engine.running_jobs import RunningJob
 
 
 class StageClock:
-    """Pauses the soft limit, an `asyncio.Timeout`, and the hard one, which counts from `Work.since`."""
+    """Pauses the soft limit, an `asyncio.Timeout`, and the hard one, which counts from `RunningJob.since`."""
 
-    def __init__(self, work: Work, soft_limit: asyncio.Timeout) -> None:
+    def __init__(self, work: RunningJob, soft_limit: asyncio.Timeout) -> None:
         """Control `soft_limit`, which the caller has entered, and the start time of `work`."""
         self._work = work
         self._soft_limit = soft_limit

@@ -6,6 +6,6 @@ They block and use a core: callers on an event loop run them in threads, no more
 from pipelines.images.finish import FinishedImage, finish
 from pipelines.images.normalize import normalize
 from pipelines.images.watermark import watermark
-from providers.fetch.probe import ImageInfo, probe
+from providers.pictures.probe import ImageInfo, probe
 
 __all__ = ["FinishedImage", "ImageInfo", "finish", "normalize", "probe", "watermark"]

@@ -8,8 +8,8 @@ from PIL import Image
 
 from pipelines.images.colour import to_srgb
 from pipelines.images.vips import libvips
-from providers.fetch.probe import Format, probe
-from providers.fetch.refusal import refusal
+from providers.pictures.errors import refusal
+from providers.pictures.probe import Format, probe
 
 #: libvips' largest coordinate (VIPS_MAX_COORD): fits whatever passed the probe, so nothing is shrunk.
 _UNLIMITED_PX = 10_000_000

@@ -1,21 +1,30 @@
 """What surrounds every stage, one concern a module, outermost first.
 
-`Correlation` binds the log context. `Claiming` drops what is stale or delivered twice and publishes the phase.
-`Counting` counts what followed. `Settlement` turns a final error into a failed, refunded job. `Stopping` ends work
+`LogContext` binds the log context. `Deduplication` drops what is stale or delivered twice and publishes the phase.
+`StageMetrics` counts what followed. `Settlement` turns a final error into a failed, refunded job. `Cancellation` ends work
 whose job was cancelled, lost or handed back. `Retries` turns a passing error into another try. `Reporting` logs how
 long it took. `TimeLimit` bounds the stage.
 
 They are ours rather than Dramatiq's because its hooks run after the fact and swallow what goes wrong in them; here a
-failure to settle or to hand on is a failure of the delivery, and the job's lease brings it back.
+failure to settle or to hand on is a failure of the run, and the job's lease brings it back.
 """
 
-from pipelines.middleware.claiming import Claiming
-from pipelines.middleware.correlation import Correlation
-from pipelines.middleware.counting import Counting
+from pipelines.middleware.cancellation import Cancellation
+from pipelines.middleware.deduplication import Deduplication
+from pipelines.middleware.log_context import LogContext
+from pipelines.middleware.metrics import StageMetrics
 from pipelines.middleware.reporting import Reporting
 from pipelines.middleware.retries import Retries
 from pipelines.middleware.settlement import Settlement
-from pipelines.middleware.stopping import Stopping
 from pipelines.middleware.time_limit import TimeLimit
 
-__all__ = ["Claiming", "Correlation", "Counting", "Reporting", "Retries", "Settlement", "Stopping", "TimeLimit"]
+__all__ = [
+    "Cancellation",
+    "Deduplication",
+    "LogContext",
+    "Reporting",
+    "Retries",
+    "Settlement",
+    "StageMetrics",
+    "TimeLimit",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.engine.steps import Delivery
+from pipelines.engine.outcome import StageRun
 from schemas.common import StageName
 from schemas.progress import Progress, Status
 
@@ -16,13 +16,13 @@ PHASES: dict[StageName, tuple[int, str]] = {
 }
 
 
-def phase(delivery: Delivery) -> Progress | None:
+def phase(run: StageRun) -> Progress | None:
     """The event, or None where the stage tells the outcome itself."""
-    if delivery.stage not in PHASES:
+    if run.stage not in PHASES:
         return None
-    percent, message = PHASES[delivery.stage]
-    job = delivery.job
+    percent, message = PHASES[run.stage]
+    job = run.job
     return Progress(
         status=Status.PROCESSING, progress=percent, message=message, task_id=job.task_id,
-        session_id=job.session_id, stage=delivery.stage.value, run=job.run, attempt=job.token,
+        session_id=job.session_id, stage=run.stage.value, run=job.run, attempt=job.token,
     )  # fmt: skip

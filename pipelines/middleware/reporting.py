@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 
-from pipelines.engine.steps import Delivery, Next, Step
+from pipelines.engine.outcome import Next, StageOutcome, StageRun
 
 
 class Reporting:
-    """Notes how long the stage took, for the line in the log that says how far the job was carried."""
+    """Notes how long the stage took, for the line in the log that says how far the job was in_process."""
 
-    async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
+    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
         """See `StageMiddleware`."""
         started = time.perf_counter()
-        step = await call_next(delivery)
-        delivery.work.seconds[delivery.stage.value] = round(time.perf_counter() - started, 4)
-        return step
+        outcome = await call_next(run)
+        run.work.seconds[run.stage.value] = round(time.perf_counter() - started, 4)
+        return outcome

@@ -6,8 +6,8 @@ import time
 
 import structlog
 
-from pipelines.engine.policy import RATE_LIMIT_MAX_DELAY_S, Retry, decide
-from pipelines.engine.steps import Again, Delivery, Next, Nothing, Step
+from pipelines.engine.outcome import Drop, Next, RetryStage, StageOutcome, StageRun
+from pipelines.engine.retry_policy import RATE_LIMIT_MAX_DELAY_S, Retry, decide
 from pipelines.engine.unavailable import retry_while_unavailable
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -36,53 +36,53 @@ class Retries:
         self._lease_s = lease_s
         self._stuck_after_s = stuck_after_s
 
-    async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
+    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
         """See `StageMiddleware`."""
-        job = delivery.job
+        job = run.job
         try:
-            if job.attempt and delivery.stage is not StageName.NOTIFY:
-                await self._records.hold(job.task_id, job.token, None)
-            return await call_next(delivery)
+            if job.attempt and run.stage is not StageName.NOTIFY:
+                await self._records.mark_rate_limited(job.task_id, job.token, None)
+            return await call_next(run)
         except DarkroomError as error:
             decision = decide(error, job.attempt, max_retries=self._max_retries)
-            if not isinstance(decision, Retry) or self._is_stuck(delivery, error):
+            if not isinstance(decision, Retry) or self._is_stuck(run, error):
                 raise
-            return await self._again(delivery, error, decision)
+            return await self._again(run, error, decision)
 
-    def _is_stuck(self, delivery: Delivery, error: DarkroomError) -> bool:
+    def _is_stuck(self, run: StageRun, error: DarkroomError) -> bool:
         """Return whether the job waited too long for a service of ours. An outcome is published however late."""
-        age_s = time.time() - delivery.job.started_ms / 1000
-        return isinstance(error, Unavailable) and delivery.stage is not StageName.NOTIFY and age_s > self._stuck_after_s
+        age_s = time.time() - run.job.started_ms / 1000
+        return isinstance(error, Unavailable) and run.stage is not StageName.NOTIFY and age_s > self._stuck_after_s
 
-    async def _again(self, delivery: Delivery, error: DarkroomError, retry: Retry) -> Step:
-        job, delay_s = delivery.job, retry.delay_s
+    async def _again(self, run: StageRun, error: DarkroomError, retry: Retry) -> StageOutcome:
+        job, delay_s = run.job, retry.delay_s
         if not retry.counted and delay_s > RATE_LIMIT_MAX_DELAY_S:
             # Too long to hold a place: it waits where everybody waits.
             log.info("job_postponed", code=error.error_code, delay_s=round(delay_s))
             await retry_while_unavailable(lambda: self._records.postpone(job.task_id, job.token, delay_s, HELD))
-            return Nothing()
+            return Drop()
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
         try:
-            if not await self._announce(delivery, error, delay_s):
-                return Nothing()
+            if not await self._announce(run, error, delay_s):
+                return Drop()
         except Unavailable as away:
             # The same outage may be why the stage is tried again. A lease that runs out meanwhile brings the job back.
             log.warning("retry_not_announced", error=str(away))
         again = {"attempt": job.attempt + 1, "delivery": 0} if retry.counted else {"delivery": job.delivery + 1}
-        return Again(job.model_copy(update=again), delay_s)
+        return RetryStage(job.model_copy(update=again), delay_s)
 
-    async def _announce(self, delivery: Delivery, error: DarkroomError, delay_s: float) -> bool:
+    async def _announce(self, run: StageRun, error: DarkroomError, delay_s: float) -> bool:
         """Cover the delay with the lease and show a rate limit to the user; false if the job is another's by now."""
-        job = delivery.job
-        held = await self._records.renew({job.task_id: job.token}, delay_s + self._lease_s)
+        job = run.job
+        held = await self._records.renew_leases({job.task_id: job.token}, delay_s + self._lease_s)
         if job.task_id not in held:
             return False
-        if isinstance(error, RateLimited) and delivery.stage is not StageName.NOTIFY:
-            await self._records.hold(job.task_id, job.token, HELD)
+        if isinstance(error, RateLimited) and run.stage is not StageName.NOTIFY:
+            await self._records.mark_rate_limited(job.task_id, job.token, HELD)
             await self._progress.publish(
                 Progress(
                     status=Status.PENDING, progress=0, message=HELD, task_id=job.task_id, session_id=job.session_id,
-                    stage=delivery.stage.value, run=job.run, attempt=job.token,
+                    stage=run.stage.value, run=job.run, attempt=job.token,
                 )
             )  # fmt: skip
         return True

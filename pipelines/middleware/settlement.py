@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from pipelines.engine.registry import GIVES_UP
-from pipelines.engine.steps import Delivery, Next, Nothing, Step, Tell
+from pipelines.engine.outcome import Drop, Next, NotifyOutcome, StageOutcome, StageRun
+from pipelines.engine.running_jobs import ABANDONS
 from pipelines.engine.unavailable import retry_while_unavailable
 from providers.records import Records
 from schemas.common import StageName
@@ -22,42 +22,42 @@ class Settlement:
         self._records = records
         self._lease_s = lease_s
 
-    async def __call__(self, delivery: Delivery, call_next: Next) -> Step:
+    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
         """See `StageMiddleware`."""
         try:
-            return await call_next(delivery)
+            return await call_next(run)
         except (Fenced, Cancelled) as error:
-            log.info("job_not_ours", code=error.error_code)
-            return Nothing()
+            log.info("job_fenced", code=error.error_code)
+            return Drop()
         except DarkroomError as error:
-            if delivery.stage is StageName.NOTIFY:
+            if run.stage is StageName.NOTIFY:
                 raise
-            return await self._settle(delivery, error)
+            return await self._settle(run, error)
         except Exception as error:
-            if delivery.stage is StageName.NOTIFY:
+            if run.stage is StageName.NOTIFY:
                 raise
             log.exception("stage_crashed")
-            return await self._settle(delivery, DarkroomError(f"unexpected {type(error).__name__}"))
+            return await self._settle(run, DarkroomError(f"unexpected {type(error).__name__}"))
 
-    async def _settle(self, delivery: Delivery, error: DarkroomError) -> Step:
-        job = delivery.job
+    async def _settle(self, run: StageRun, error: DarkroomError) -> StageOutcome:
+        job = run.job
         failure = Failure(
             code=error.error_code,
             message=error.public_message,
-            stage=delivery.stage,
+            stage=run.stage,
             attempt=job.attempt,
             details=error.details,
         )
         settled = await retry_while_unavailable(
             lambda: self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s),
-            give_up_if=lambda: delivery.work.stop in GIVES_UP,
+            give_up_if=lambda: run.work.stop in ABANDONS,
         )
         log.warning(
             "job_failed", code=failure.code, error=str(error), refunded=settled.refunded, moved=settled.moved,
             report=error.report,
         )  # fmt: skip
         if not settled.moved:
-            return Nothing()
-        return Tell(
+            return Drop()
+        return NotifyOutcome(
             job.model_copy(update={"failure": failure, "refunded": settled.refunded, "attempt": 0, "delivery": 0})
         )

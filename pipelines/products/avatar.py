@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.products.avatar_prompt import avatar_prompt
 from pipelines.products.base import Plan, ProductSpec, request_id
 from schemas.common import Product, StageName
-from schemas.delivery import Announcement, ChannelName, Kind
+from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
 from schemas.errors import Cancelled
 from schemas.job import Job
 from schemas.records import NewTask
@@ -35,18 +35,18 @@ def _plan(task: AvatarTask) -> Plan:
     return Plan(prompt=avatar_prompt(task.avatar, task.scene_description), params={"avatar_id": task.avatar.id})
 
 
-def _announcements(job: Job) -> list[Announcement]:
+def _announcements(job: Job) -> list[OutboxMessage]:
     to = {"user_id": job.owner_id, "avatar_id": job.params.get("avatar_id")}
-    channel = ChannelName(job.channel)
+    channel = DeliveryChannel(job.channel)
     if job.failure is None:
         url = job.pictures[0].url
-        return [Announcement(kind=Kind.PHOTO, channel=channel, message=to | {"url": url}), _audit(job)]
+        return [OutboxMessage(kind=DeliveryKind.PHOTO, channel=channel, message=to | {"url": url}), _audit(job)]
     if job.failure.code in _NO_APOLOGY:
         return []
-    return [Announcement(kind=Kind.APOLOGY, channel=channel, message=to | {"text": APOLOGY})]
+    return [OutboxMessage(kind=DeliveryKind.APOLOGY, channel=channel, message=to | {"text": APOLOGY})]
 
 
-def _audit(job: Job) -> Announcement:
+def _audit(job: Job) -> OutboxMessage:
     picture = job.pictures[0]
     row = {
         "user_id": job.owner_id,
@@ -62,7 +62,7 @@ def _audit(job: Job) -> Announcement:
         },
         "result": "success",
     }
-    return Announcement(kind=Kind.AUDIT, channel=ChannelName.AUDIT, message=row)
+    return OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message=row)
 
 
 AVATAR = ProductSpec(
@@ -82,6 +82,6 @@ AVATAR = ProductSpec(
     plan=_plan,
     path=lambda job, _: f"{job.owner_id}/{job.session_id}.jpg",
     session=lambda _job, _elapsed_ms: {},
-    announcements=_announcements,
+    outbox_messages=_announcements,
     watermarked=True,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.common import Product, StageName
-from schemas.delivery import Announcement
+from schemas.delivery import OutboxMessage
 from schemas.job import Job
 from schemas.records import NewTask
 from schemas.tasks import AnyTask
@@ -44,7 +44,7 @@ class ProductSpec:
         path: The path in the bucket of the picture with this index, from 0.
         session: Columns of the session row on completion, from the job and the milliseconds it took.
         images: Rows of the `images` table on completion.
-        announcements: What is told about an ended job, beside progress and webhooks.
+        outbox_messages: What is told about an ended job, beside progress and webhooks.
         watermarked: Whether its pictures always carry the watermark.
     """
 
@@ -59,7 +59,7 @@ class ProductSpec:
     path: Callable[[Job, int], str]
     session: Callable[[Job, int], dict[str, Any]]
     images: Callable[[Job], list[dict[str, Any]]] = lambda _: []
-    announcements: Callable[[Job], list[Announcement]] = lambda _: []
+    outbox_messages: Callable[[Job], list[OutboxMessage]] = lambda _: []
     watermarked: bool = False
 
 

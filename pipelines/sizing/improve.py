@@ -28,7 +28,7 @@ _TYPICAL_AGE = 30
 _ASKED_FOR = {"weight_kg": "weight", "build": "a build from 1 to 5", "sex": "the sex", "age": "the age"}
 #: Ways to say a share, as people say it.
 _SHARES = {n / 10: f"{n} in 10" for n in range(1, 10)} | {1 / 3: "1 in 3", 1 / 2: "1 in 2", 2 / 3: "2 in 3"}
-#: Equally probable places on a normal distribution, in standard deviations.
+#: Equally probable slots on a normal distribution, in standard deviations.
 _PLACES = tuple(NormalDist().inv_cdf((i + 0.5) / 21) for i in range(21))
 
 

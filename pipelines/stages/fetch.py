@@ -22,7 +22,7 @@ async def fetch_inputs(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
     async def copy(index: int, url: str) -> str:
         data = await fetcher.fetch(url, subject=f"Input {index + 1}")
         name = f"{job.task_id}/{job.token}-input-{index}"
-        await scratch.write(name, data, lasting=False)
+        await scratch.write(name, data, durable=False)
         return name
 
     async with _first_error() as tasks:
@@ -43,7 +43,7 @@ async def fetch_results(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
             return picture
         data = await fetcher.fetch(picture.source_url, subject="The generated picture")
         name = f"{job.task_id}/{job.token}-made-{index}"
-        await retry_while_unavailable(partial(scratch.write, name, data, lasting=False))
+        await retry_while_unavailable(partial(scratch.write, name, data, durable=False))
         return picture.model_copy(update={"scratch": name, "source_url": None})
 
     async with _first_error() as tasks:

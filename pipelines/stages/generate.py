@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.engine.places import at_rest
-from pipelines.engine.policy import Retry, decide
+from pipelines.engine.retry_policy import Retry, decide
+from pipelines.engine.slots import waiting_on_io
 from pipelines.engine.unavailable import finish_when_cancelled
 from pipelines.products import PRODUCTS
 from pipelines.stages.batch import BatchProgress
@@ -75,7 +75,7 @@ class Generate:
             return Job.model_validate(job.model_dump() | written["generated"])
         inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
         batch = BatchProgress(job, self._records, self._progress, done=len(written.get("pictures", {})))
-        with at_rest():
+        with waiting_on_io():
             made = await asyncio.gather(
                 *(self._picture(job, index, inputs, journal, written, batch) for index in range(len(job.pictures))),
                 return_exceptions=True,

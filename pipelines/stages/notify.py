@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import structlog
 
-from pipelines.delivery.result import result_announcement
+from pipelines.delivery.result_message import result_message
 from pipelines.products import PRODUCTS
-from providers.delivery.bell import Bell, BellUnavailable
+from providers.delivery.wakeup import DeliveryWakeup, DeliveryWakeupUnavailable
 from providers.progress import ProgressLog
-from providers.records.deliveries import Deliveries
+from providers.records.outbox import Outbox
 from providers.scratch.base import Scratch
-from schemas.delivery import Announcement
+from schemas.delivery import OutboxMessage
 from schemas.job import Job
 from schemas.progress import Progress, Status
 
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 async def notify_everybody(
-    job: Job, *, progress: ProgressLog, scratch: Scratch, deliveries: Deliveries, bell: Bell
+    job: Job, *, progress: ProgressLog, scratch: Scratch, deliveries: Outbox, wakeup: DeliveryWakeup
 ) -> Job:
     """Publish the last event, forget the bytes, hand over what is to be delivered, and close the books.
 
@@ -31,22 +31,22 @@ async def notify_everybody(
     """
     await progress.publish(_last_event(job))
     await scratch.delete_task(job.task_id)
-    if await deliveries.hand_over(job.task_id, job.token, announcements(job)):
-        await _ring(bell)
+    if await deliveries.enqueue(job.task_id, job.token, outbox_messages(job)):
+        await _ring(wakeup)
     return job
 
 
-def announcements(job: Job) -> list[Announcement]:
+def outbox_messages(job: Job) -> list[OutboxMessage]:
     """Everything that is to be delivered about an ended job."""
-    return [*PRODUCTS[job.product].announcements(job), result_announcement(job)]
+    return [*PRODUCTS[job.product].outbox_messages(job), result_message(job)]
 
 
-async def _ring(bell: Bell) -> None:
+async def _ring(wakeup: DeliveryWakeup) -> None:
     try:
-        await bell.ring()
-    except BellUnavailable as error:
+        await wakeup.ring()
+    except DeliveryWakeupUnavailable as error:
         # The couriers look by themselves every second.
-        log.warning("courier_not_woken", error=str(error))
+        log.warning("delivery_wakeup_failed", error=str(error))
 
 
 def _last_event(job: Job) -> Progress:

@@ -31,7 +31,7 @@ class Generator(Protocol):
         on_call: Callable[[Call], Awaitable[None]] | None = None,
         resume: tuple[str, str] | None = None,
     ) -> GeneratedImage:
-        """Make a picture; see `providers.images.router.Router.generate`."""
+        """Make a picture; see `providers.images.routing.router.Router.generate`."""
 
 
 #: Writes what was made, and what that cost (US dollars) unless that is written already.

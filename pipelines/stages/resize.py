@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pipelines.images import normalize
-from pipelines.stages.pixels import Pixels
+from pipelines.stages.image_executor import ImageExecutor
 from providers.scratch.base import Scratch
 from schemas.errors import DarkroomError
 from schemas.job import Job
 
 
-async def resize_inputs(job: Job, *, scratch: Scratch, pixels: Pixels, max_px: int, max_pixels: int) -> Job:
-    """Replace each input by a JPEG of at most `max_px` pixels on its longest side.
+async def resize_inputs(
+    job: Job, *, scratch: Scratch, image_executor: ImageExecutor, max_px: int, max_pixels: int
+) -> Job:
+    """Replace each input by a JPEG of at most `max_px` image_executor on its longest side.
 
     Raises:
         InputRefused: One of them is no usable picture; the message names it.
@@ -18,9 +20,11 @@ async def resize_inputs(job: Job, *, scratch: Scratch, pixels: Pixels, max_px: i
     names = []
     for index, name in enumerate(job.input_scratch):
         data = await read_scratch(scratch, name)
-        small = await pixels.run(normalize, data, max_px=max_px, max_pixels=max_pixels, subject=f"Input {index + 1}")
+        small = await image_executor.run(
+            normalize, data, max_px=max_px, max_pixels=max_pixels, subject=f"Input {index + 1}"
+        )
         names.append(f"{job.task_id}/{job.token}-small-{index}")
-        await scratch.write(names[-1], small, lasting=False)
+        await scratch.write(names[-1], small, durable=False)
     # Nothing may be awaited from here on: whoever is stopped between the two would have neither.
     for name in job.input_scratch:
         scratch.forget(name)

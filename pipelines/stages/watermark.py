@@ -6,14 +6,14 @@ from functools import partial
 
 from pipelines.engine.unavailable import retry_while_unavailable
 from pipelines.images import finish
-from pipelines.stages.pixels import Pixels
+from pipelines.stages.image_executor import ImageExecutor
 from pipelines.stages.resize import read_scratch
 from providers.scratch.base import Scratch
 from schemas.job import Job, Picture
 
 
 async def finish_pictures(  # noqa: PLR0913  what the picture is to say
-    job: Job, *, scratch: Scratch, pixels: Pixels, text: str | None, credit: str, max_pixels: int
+    job: Job, *, scratch: Scratch, image_executor: ImageExecutor, text: str | None, credit: str, max_pixels: int
 ) -> Job:
     """Finish every picture; `text` is the visible watermark, None for none.
 
@@ -23,11 +23,11 @@ async def finish_pictures(  # noqa: PLR0913  what the picture is to say
     pictures = []
     for index, picture in enumerate(job.pictures):
         data = await retry_while_unavailable(partial(read_scratch, scratch, picture.scratch or ""))
-        finished = await pixels.run(
+        finished = await image_executor.run(
             finish, data, credit=credit, product=job.product.value, max_pixels=max_pixels, watermark_text=text
         )
         name = f"{job.task_id}/{job.token}-final-{index}"
-        await retry_while_unavailable(partial(scratch.write, name, finished.data, lasting=False))
+        await retry_while_unavailable(partial(scratch.write, name, finished.data, durable=False))
         pictures.append(_finished(picture, name, finished.width, finished.height, len(finished.data)))
     return job.model_copy(update={"pictures": tuple(pictures)})
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from providers.delivery.base import OnSending
-from providers.records.deliveries import Deliveries
-from schemas.delivery import ChannelName, Delivery
+from providers.records.outbox import Outbox
+from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import Fenced
 
 
 class AuditChannel:
     """Writes what was made into the log that auditors read."""
 
-    name = ChannelName.AUDIT
+    name = DeliveryChannel.AUDIT
 
-    def __init__(self, deliveries: Deliveries) -> None:
+    def __init__(self, deliveries: Outbox) -> None:
         """Write through `deliveries`, which belongs to somebody else."""
         self._deliveries = deliveries
 

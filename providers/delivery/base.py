@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
-from schemas.delivery import ChannelName, Delivery
+from schemas.delivery import Delivery, DeliveryChannel
 
 #: Awaited right before something goes out that can't be taken back; raises Fenced if somebody else does it by now.
 OnSending = Callable[[], Awaitable[None]]
@@ -21,7 +21,7 @@ class Channel(Protocol):
     """
 
     @property
-    def name(self) -> ChannelName:
+    def name(self) -> DeliveryChannel:
         """The word that records and logs use for it."""
 
     async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:

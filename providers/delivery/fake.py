@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from providers.delivery.base import OnSending
-from schemas.delivery import ChannelName, Delivery
+from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import DarkroomError
 
 #: Deliveries that are remembered.
@@ -15,7 +15,7 @@ KEPT = 1000
 class FakeChannel:
     """Takes the place of `name`; its records look as if everything had been told."""
 
-    def __init__(self, name: ChannelName, failures: tuple[DarkroomError, ...] = ()) -> None:
+    def __init__(self, name: DeliveryChannel, failures: tuple[DarkroomError, ...] = ()) -> None:
         """Raise the `failures` first, one a delivery; then succeed."""
         self.name = name
         self.sent: deque[Delivery] = deque(maxlen=KEPT)

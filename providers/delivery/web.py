@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from providers.delivery.base import OnSending
-from providers.records.deliveries import Deliveries
-from schemas.delivery import ChannelName, Delivery, Kind
+from providers.records.outbox import Outbox
+from schemas.delivery import Delivery, DeliveryChannel, DeliveryKind
 from schemas.errors import Fenced
 
 
 class WebChannel:
     """Writes into the chat that the web application shows."""
 
-    name = ChannelName.WEB
+    name = DeliveryChannel.WEB
 
-    def __init__(self, deliveries: Deliveries) -> None:
+    def __init__(self, deliveries: Outbox) -> None:
         """Write through `deliveries`, which belongs to somebody else."""
         self._deliveries = deliveries
 
@@ -25,7 +25,7 @@ class WebChannel:
             "avatar_id": message["avatar_id"],
             "channel": "web",
             "role": "assistant",
-            "content": f"[PHOTO]{message['url']}[/PHOTO]" if delivery.kind is Kind.PHOTO else message["text"],
+            "content": f"[PHOTO]{message['url']}[/PHOTO]" if delivery.kind is DeliveryKind.PHOTO else message["text"],
         }
         if not await self._deliveries.write_row(delivery, "messages", row):
             raise Fenced("the message was written by somebody else")

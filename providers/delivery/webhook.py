@@ -17,14 +17,14 @@ from aiohttp import ClientError, ClientSession
 
 from providers.delivery.base import OnSending
 from providers.delivery.webhook_secrets import sign, valid_secrets
-from providers.fetch.network import AddressRefusedError
 from providers.fetch.policy import FetchPolicy
-from providers.fetch.resolve import Resolve, SystemResolver
-from providers.fetch.session import open_session, unparsed
-from providers.fetch.target import parse_target
-from providers.images.faults import retry_after_s
-from providers.records.deliveries import Deliveries
-from schemas.delivery import ChannelName, Delivery
+from providers.images.errors import retry_after_s
+from providers.records.outbox import Outbox
+from providers.safe_http.network import AddressRefusedError
+from providers.safe_http.resolver import Resolve, SystemResolver
+from providers.safe_http.session import open_session, unparsed
+from providers.safe_http.url import parse_target
+from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import Invalid, RateLimited, Transient
 
 #: Seconds for the whole call; Standard Webhooks ask receivers to answer within 15 to 30.
@@ -35,11 +35,11 @@ _HEADERS = {"Content-Type": "application/json", "User-Agent": "Darkroom"}
 class WebhookChannel:
     """Posts signed results."""
 
-    name = ChannelName.WEBHOOK
+    name = DeliveryChannel.WEBHOOK
 
     def __init__(
         self,
-        deliveries: Deliveries,
+        deliveries: Outbox,
         *,
         keys: Sequence[bytes],
         allowed_networks: tuple[str, ...] = (),

@@ -16,8 +16,8 @@ from pydantic import SecretStr
 
 from providers.delivery.base import OnSending
 from providers.delivery.graph_errors import graph_error
-from providers.records.deliveries import Deliveries
-from schemas.delivery import ChannelName, Delivery, Kind
+from providers.records.outbox import Outbox
+from schemas.delivery import Delivery, DeliveryChannel, DeliveryKind
 from schemas.errors import Ambiguous, Invalid, Transient
 
 TEXT = "Here's your photo (link valid 24h): {url}"
@@ -33,11 +33,11 @@ _PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
 class WhatsAppChannel:
     """Sends texts from one business number."""
 
-    name = ChannelName.WHATSAPP
+    name = DeliveryChannel.WHATSAPP
 
     def __init__(  # noqa: PLR0913  what Meta wants to know
         self,
-        deliveries: Deliveries,
+        deliveries: Outbox,
         *,
         phone_number_id: str,
         access_token: SecretStr,
@@ -70,7 +70,7 @@ class WhatsAppChannel:
     async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:
         """See `Channel.deliver`."""
         message = delivery.message
-        text = TEXT.format(url=message["url"]) if delivery.kind is Kind.PHOTO else str(message["text"])
+        text = TEXT.format(url=message["url"]) if delivery.kind is DeliveryKind.PHOTO else str(message["text"])
         phone = recipient(await self._deliveries.whatsapp_phone(message["user_id"]))
         await on_sending()
         try:

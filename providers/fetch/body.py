@@ -6,8 +6,8 @@ import zlib
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from functools import partial
 
-from providers.fetch.probe import SIGNATURE_BYTES, recognise
-from providers.fetch.refusal import refusal
+from providers.pictures.errors import refusal
+from providers.pictures.probe import SIGNATURE_BYTES, recognise
 from schemas.errors import InputRefused
 
 #: `zlib` takes gzip and zlib headers alike with this (zlib manual, inflateInit2: 32 + 15 bits of window).

@@ -14,14 +14,14 @@ import httpx
 from aiohttp import ClientError, ClientResponse, ClientSession
 
 from providers.fetch.body import read_body, too_large
-from providers.fetch.network import AddressRefusedError
 from providers.fetch.policy import FetchPolicy
-from providers.fetch.probe import probe
-from providers.fetch.refusal import refusal
-from providers.fetch.resolve import Resolve, SystemResolver
-from providers.fetch.session import open_session, unparsed
 from providers.fetch.status import failure, no_answer, too_slow
-from providers.fetch.target import parse_target
+from providers.pictures.errors import refusal
+from providers.pictures.probe import probe
+from providers.safe_http.network import AddressRefusedError
+from providers.safe_http.resolver import Resolve, SystemResolver
+from providers.safe_http.session import open_session, unparsed
+from providers.safe_http.url import parse_target
 
 #: Fetches at once; the next one waits for its turn before its deadline starts.
 _MAX_CONNECTIONS = 256

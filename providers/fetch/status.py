@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from providers.fetch.refusal import refusal
+from providers.pictures.errors import refusal
 from schemas.errors import DarkroomError, RateLimited, Transient
 
 #: A stranger's server may not put a job off for longer, in seconds.

@@ -156,7 +156,7 @@ class ImageProvider(Protocol):
             Transient: It failed in a way that is not billed and may pass. An id from `on_started` is used up.
             Invalid: It refused the request itself: wrong key, unknown model.
 
-        `providers.images.faults` has the codes that tell a router to turn to the next provider. What the call cost
+        `providers.images.errors` has the codes that tell a router to turn to the next provider. What the call cost
         although it failed is `details["cost_usd"]`. Cancelling the call cancels the provider's work where the provider
         offers that, unless with `KEEP_WORK`.
         """

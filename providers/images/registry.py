@@ -21,9 +21,9 @@ MOCK = "mock"
 
 #: Loaded when asked for: a process that needs one provider does not import the other's SDK.
 _BUILT_IN = {
-    MOCK: "providers.images.mock:from_config",
-    "openai": "providers.images.openai:OpenAIProvider",
-    "replicate": "providers.images.replicate:ReplicateProvider",
+    MOCK: "providers.images.mock.provider:from_config",
+    "openai": "providers.images.openai.provider:OpenAIProvider",
+    "replicate": "providers.images.replicate.provider:ReplicateProvider",
 }
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from providers.fetch.probe import probe
-from providers.fetch.refusal import refusal
+from providers.pictures.errors import refusal
+from providers.pictures.probe import probe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

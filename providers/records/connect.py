@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from providers.records.base import Rpc
+from providers.records.jobs import Records
 from providers.records.postgres import PostgresRpc
-from providers.records.records import Records
 from schemas.errors import Invalid
 
 

@@ -50,7 +50,7 @@ class Credits(BaseModel):
 
 
 class Operators:
-    """Sessions and credits by hand. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
+    """Orders and credits by hand. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
 
     def __init__(self, rpc: Rpc) -> None:
         """Work through `rpc`, which its owner closes."""

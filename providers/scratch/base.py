@@ -8,10 +8,10 @@ from typing import Protocol
 class Scratch(Protocol):
     """Holds a job's bytes under `{task_id}/{name}` until the job ends."""
 
-    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
+    async def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
         """Keep `data` under `name`, replacing what is there; it is complete or absent, never partial.
 
-        What is `lasting` survives a power cut. What is not may be lost with this process: its job starts over then.
+        What is `durable` survives a power cut. What is not may be lost with this process: its job starts over then.
 
         Raises:
             Unavailable: The store can't be reached or is full.

@@ -34,13 +34,13 @@ class FolderScratch:
         """Use `root`, which is made when it is first written to."""
         self._root = root
 
-    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
+    async def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
         """See `Scratch.write`."""
         checked_name(name)
-        if len(data) <= _AT_ONCE_BYTES and not lasting:
+        if len(data) <= _AT_ONCE_BYTES and not durable:
             self._write(name, data, durable=False)
         else:
-            await asyncio.to_thread(self._write, name, data, durable=lasting)
+            await asyncio.to_thread(self._write, name, data, durable=durable)
 
     async def probe(self) -> None:
         """See `Scratch.probe`."""

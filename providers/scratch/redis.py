@@ -35,7 +35,7 @@ class RedisScratch:
         self._redis: Any = client
         self._ttl_s = ttl_s
 
-    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:  # noqa: ARG002  all of it lasts
+    async def write(self, name: str, data: bytes, *, durable: bool = True) -> None:  # noqa: ARG002  all of it lasts
         """See `Scratch.write`."""
         task_id, rest = checked_name(name)
         async with _unavailable():

@@ -131,7 +131,7 @@ begin
       '  where id = any (%3$L::%4$s[]) and lower(status::text) in (''queued'', ''pending'', ''processing'')'
       '  returning id::text)'
       ' select coalesce(array_agg(id), ''{}'') from moved',
-      v_table.table_name, darkroom_label(v_table.table_name, 'status', 'processing'), v_table.sessions,
+      v_table.table_name, darkroom_enum_label(v_table.table_name, 'status', 'processing'), v_table.sessions,
       darkroom_column_type(v_table.table_name, 'id'),
       case when v_table.table_name = 'image_generation_jobs' then ', started_at = now()' else '' end) into v_alive;
     select v_gone || coalesce(array_agg(j.task_id), '{}') into v_gone

@@ -35,7 +35,7 @@ begin
   if p_channel <> 'b2b' then
     return jsonb_build_object('kind', 'user', 'id', coalesce(p_user_id, p_owner_id));
   end if;
-  if darkroom_column_type('stores', 'billing_mode') is not null and darkroom_fits('stores', 'id', p_owner_id) then
+  if darkroom_column_type('stores', 'billing_mode') is not null and darkroom_accepts_value('stores', 'id', p_owner_id) then
     execute format('select lower(billing_mode::text) from stores where id = %L', p_owner_id) into v_mode;
   end if;
   if v_mode like 'resell%' then
@@ -79,7 +79,7 @@ declare
   v_column text := case v_payer ->> 'kind' when 'user' then 'user_id' else 'store_id' end;
   v_balance integer;
 begin
-  if darkroom_column_type(v_table, v_column) is not null and darkroom_fits(v_table, v_column, v_payer ->> 'id') then
+  if darkroom_column_type(v_table, v_column) is not null and darkroom_accepts_value(v_table, v_column, v_payer ->> 'id') then
     execute format('select balance from %I where %I = %L', v_table, v_column, v_payer ->> 'id')
          || case when v_payer ->> 'kind' = 'shopper'
                  then format(' and shopper_email = %L', v_payer ->> 'email') else '' end into v_balance;

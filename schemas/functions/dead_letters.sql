@@ -2,7 +2,7 @@
 
 -- Keeps payloads that could not be used, with the reason, and ends the sessions that they name together with their
 -- owner. A letter whose `letter_key` is known already is left alone. Returns credits refunded.
-create or replace function darkroom_bury(p_letters jsonb, p_max_refund integer default 1) returns integer
+create or replace function darkroom_add_dead_letters(p_letters jsonb, p_max_refund integer default 1) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_letter record;
@@ -34,7 +34,7 @@ begin
 end $$;
 
 -- Dead letters, newest first; one of them where an id is given.
-create or replace function darkroom_letters(p_id bigint, p_limit integer) returns jsonb
+create or replace function darkroom_dead_letters_page(p_id bigint, p_limit integer) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
     select * from darkroom_dead_letters where p_id is null or id = p_id order by id desc limit p_limit) l
@@ -47,7 +47,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
     select * from darkroom_dead_letters where task_id = p_id or session_id = p_id order by id desc limit 20) l
 $$;
 
-create or replace function darkroom_drop_letter(p_id bigint) returns boolean
+create or replace function darkroom_drop_dead_letter(p_id bigint) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
   delete from darkroom_dead_letters where id = p_id;
@@ -96,7 +96,7 @@ exception when sqlstate 'DR402' then  -- takes the move back with it
 end $$;
 
 -- Forgets dead letters older than `p_older_s`, but for refunds that are still owed; returns how many.
-create or replace function darkroom_purge_letters(p_older_s float8) returns integer
+create or replace function darkroom_purge_dead_letters(p_older_s float8) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_dropped integer;

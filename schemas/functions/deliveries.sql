@@ -3,7 +3,7 @@
 -- Closes the books of an ended job and takes over what is to be said about it, in one transaction, so that it is said
 -- whatever happens to the caller. `p_deliveries` is a list of `{kind, channel, message}`; one for a webhook is dropped
 -- where the owner has none. Returns how many were taken over: none, for a job that was told about before.
-create or replace function darkroom_hand_over(p_task_id text, p_token bigint, p_deliveries jsonb) returns integer
+create or replace function darkroom_enqueue_deliveries(p_task_id text, p_token bigint, p_deliveries jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
@@ -42,7 +42,7 @@ language sql security definer set search_path = public, extensions, pg_temp as $
 $$;
 
 -- Says that a claimed delivery goes out now and can't be taken back; false if somebody else has it.
-create or replace function darkroom_sending(p_id bigint, p_claim integer) returns boolean
+create or replace function darkroom_mark_delivery_sending(p_id bigint, p_claim integer) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
   update darkroom_deliveries set state = 'sending' where id = p_id and claim = p_claim and state = 'claimed';
@@ -95,7 +95,7 @@ begin
 end $$;
 
 -- Tries a dead delivery again from the start; false if it is not dead.
-create or replace function darkroom_rearm_delivery(p_id bigint) returns boolean
+create or replace function darkroom_retry_dead_delivery(p_id bigint) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
   update darkroom_deliveries set state = 'due', attempts = 0, next_at = now(), armed_at = now(), code = null
@@ -128,7 +128,7 @@ language plpgsql stable security definer set search_path = public, extensions, p
 declare
   v_phone text;
 begin
-  if darkroom_fits('user_preferences', 'user_id', p_user_id) then
+  if darkroom_accepts_value('user_preferences', 'user_id', p_user_id) then
     execute format('select whatsapp_phone::text from user_preferences where user_id = %L limit 1', p_user_id) into v_phone;
   end if;
   return v_phone;

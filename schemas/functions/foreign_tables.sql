@@ -33,7 +33,7 @@ $$;
 
 -- The label of an enum column that means `p_word`, whatever its case; the word itself for a text column. `queued` and
 -- `pending` stand for each other where a column knows only one of them.
-create or replace function darkroom_label(p_table text, p_column text, p_word text) returns text
+create or replace function darkroom_enum_label(p_table text, p_column text, p_word text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(
     (select e.enumlabel
@@ -54,7 +54,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
 $$;
 
 -- Whether a column can hold a value at all: a uuid column refuses other words with an error.
-create or replace function darkroom_fits(p_table text, p_column text, p_value text) returns boolean
+create or replace function darkroom_accepts_value(p_table text, p_column text, p_value text) returns boolean
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select darkroom_column_type(p_table, p_column) is distinct from 'uuid'
       or p_value ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'

@@ -2,7 +2,7 @@
 
 -- Extends the leases of `{task_id: token}`; returns `{task_id: state}` of those that still hold. Who is missing lost the
 -- job to another worker; who is no longer running ended meanwhile.
-create or replace function darkroom_renew(p_leases jsonb, p_lease_s float8) returns jsonb
+create or replace function darkroom_renew_leases(p_leases jsonb, p_lease_s float8) returns jsonb
 language sql security definer set search_path = public, extensions, pg_temp as $$
   with held as (
     update darkroom_jobs j set lease_until = now() + make_interval(secs => p_lease_s)
@@ -14,8 +14,8 @@ $$;
 
 -- Jobs whose lease has expired, of `p_products` where given: a worker leaves jobs of products that it does not know to
 -- those that do.
-drop function if exists darkroom_expired(integer);
-create or replace function darkroom_expired(p_limit integer, p_products jsonb default null) returns jsonb
+drop function if exists darkroom_expired_leases(integer);
+create or replace function darkroom_expired_leases(p_limit integer, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
     select * from darkroom_jobs

@@ -16,7 +16,7 @@ begin
   end if;
   perform darkroom_insert(v_table.table_name, p_columns || jsonb_build_object(
     'id', p_session_id, v_table.owner_column, p_owner_id,
-    'status', darkroom_label(v_table.table_name, 'status', 'queued')));
+    'status', darkroom_enum_label(v_table.table_name, 'status', 'queued')));
   return 'created';
 exception
   when unique_violation then
@@ -36,7 +36,7 @@ declare
   v_column text := case when p_channel = 'b2b' then 'store_id' else 'user_id' end;
   v_row jsonb;
 begin
-  if darkroom_fits(v_table, v_column, p_owner_id) then
+  if darkroom_accepts_value(v_table, v_column, p_owner_id) then
     execute format('select to_jsonb(c) from %I c where %I = %L limit 1', v_table, v_column, p_owner_id) into v_row;
   end if;
   return v_row;
@@ -62,7 +62,7 @@ begin
   if p_amount <= 0 then
     raise exception 'credits to add must be positive, not %', p_amount;
   end if;
-  if not darkroom_fits(v_table, v_column, p_owner_id) then
+  if not darkroom_accepts_value(v_table, v_column, p_owner_id) then
     return jsonb_build_object('outcome', 'unknown_id', 'balance', 0);
   end if;
   for v_try in 1..3 loop

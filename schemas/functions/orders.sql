@@ -8,7 +8,7 @@ declare
   v_column text := case when p_channel = 'b2b' then 'store_id' else 'user_id' end;
   v_exists boolean := false;
 begin
-  if darkroom_fits(v_table, v_column, p_payer_id) then
+  if darkroom_accepts_value(v_table, v_column, p_payer_id) then
     execute format('select exists (select from %I where %I = %L)', v_table, v_column, p_payer_id) into v_exists;
   end if;
   return v_exists;
@@ -18,7 +18,7 @@ end $$;
 -- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer` and
 -- whether its task has `arrived` in the waiting room,
 -- no_credits with the `balance`, unknown_id where an id names nothing in this database.
-create or replace function darkroom_produce(p_request jsonb, p_session jsonb, p_price integer) returns jsonb
+create or replace function darkroom_place_order(p_request jsonb, p_session jsonb, p_price integer) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_new darkroom_requests;
@@ -52,7 +52,7 @@ begin
   if v_table.table_name is not null then
     perform darkroom_insert(v_table.table_name, p_session || jsonb_build_object(
       'id', v_new.session_id, v_table.owner_column, v_new.owner_id,
-      'status', darkroom_label(v_table.table_name, 'status', 'queued')));
+      'status', darkroom_enum_label(v_table.table_name, 'status', 'queued')));
   end if;
 
   if random() < 0.01 then
@@ -78,7 +78,7 @@ end $$;
 
 -- Undoes an order whose task could not be pushed: the session fails, the charge is given back and the idempotency key
 -- is free again. Returns ended, or accepted (and changes nothing) if the task arrived after all.
-create or replace function darkroom_unproduce(p_task_id text, p_message text) returns text
+create or replace function darkroom_cancel_order(p_task_id text, p_message text) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_request darkroom_requests;
@@ -122,7 +122,7 @@ begin
 end $$;
 
 -- Undoes orders older than `p_older_s` whose task never arrived: their process died before it pushed. Returns how many.
-create or replace function darkroom_unproduce_lost(p_older_s float8, p_message text) returns integer
+create or replace function darkroom_cancel_lost_orders(p_older_s float8, p_message text) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_task_id text;
@@ -137,7 +137,7 @@ begin
     -- Always in the same order: each undone order locks its payer's balance.
     select task_id from lost order by coalesce(case when channel = 'b2b' then owner_id else user_id end, owner_id), task_id
   loop
-    if darkroom_unproduce(v_task_id, p_message) = 'ended' then
+    if darkroom_cancel_order(v_task_id, p_message) = 'ended' then
       v_ended := v_ended + 1;
     end if;
   end loop;

@@ -11,14 +11,14 @@ language sql stable security definer set search_path = public, extensions, pg_te
 $$;
 
 -- The newest jobs, of one state where given.
-create or replace function darkroom_list(p_state text, p_limit integer) returns jsonb
+create or replace function darkroom_recent_jobs(p_state text, p_limit integer) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
     select * from darkroom_jobs where p_state is null or state = p_state order by seq desc limit p_limit) j
 $$;
 
 -- `{state: jobs}`, and how long the oldest waiting job waits, in seconds.
-create or replace function darkroom_counts() returns jsonb
+create or replace function darkroom_job_counts() returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_object_agg(state, n), '{}') || jsonb_build_object('oldest_waiting_s', coalesce(
            (select extract(epoch from now() - min(created_at)) from darkroom_jobs where state = 'waiting'), 0))

@@ -33,7 +33,7 @@ begin
 end $$;
 
 -- Tells the session that its job waits for a rate limit (`p_message`), or that it goes on (null).
-create or replace function darkroom_hold(p_task_id text, p_token bigint, p_message text) returns boolean
+create or replace function darkroom_mark_rate_limited(p_task_id text, p_token bigint, p_message text) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;

@@ -24,7 +24,7 @@ begin
   -- Untyped literals take the column's type, so that one statement fits text, uuid and enum columns alike.
   select string_agg(format('%I = %L', key, value), ', '), string_agg(format('%I::text is distinct from %L', key, value), ' or ')
     into v_assignments, v_changes
-    from jsonb_each_text(jsonb_build_object('status', darkroom_label(v_table, 'status', p_to)) || coalesce(p_set, '{}'));
+    from jsonb_each_text(jsonb_build_object('status', darkroom_enum_label(v_table, 'status', p_to)) || coalesce(p_set, '{}'));
   execute format('select true from %I where id = %L and lower(status::text) = any (%L::text[]) for update',
                  v_table, p_session_id, p_from) into v_moved;
   if v_moved then
@@ -52,7 +52,7 @@ declare
   v_filter text := 'true';
 begin
   if p_query ->> 'owner_id' is not null then
-    if not darkroom_fits(p_table.table_name, p_table.owner_column, p_query ->> 'owner_id') then
+    if not darkroom_accepts_value(p_table.table_name, p_table.owner_column, p_query ->> 'owner_id') then
       return null;
     end if;
     v_filter := v_filter || format(' and %I = %L', p_table.owner_column, p_query ->> 'owner_id');

@@ -32,7 +32,7 @@ end $$;
 
 -- These return with more parameters.
 drop function if exists darkroom_accept(jsonb);
-drop function if exists darkroom_bury(jsonb);
+drop function if exists darkroom_add_dead_letters(jsonb);
 drop function if exists darkroom_balance(text, text);
 drop function if exists darkroom_session_price(text, text, text);
 drop function if exists darkroom_fail_session(text, text, text, text, text);

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from commands.embedded import Embedded
+    from commands.local.embedded import Embedded
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "a-fourth-product.md"

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from PIL import Image
 
-from commands.embedded import Embedded
+from commands.local.embedded import Embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.faults.house import wait_for
+from tests.faults.deployment import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.delivery import ChannelName, Delivery, Kind
+from schemas.delivery import Delivery, DeliveryChannel, DeliveryKind
 
 
-def a_delivery(channel: ChannelName, kind: Kind = Kind.PHOTO, **more: Any) -> Delivery:
+def a_delivery(channel: DeliveryChannel, kind: DeliveryKind = DeliveryKind.PHOTO, **more: Any) -> Delivery:
     fields = {
         "id": 1,
         "task_id": "t1",

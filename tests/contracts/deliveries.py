@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from schemas.delivery import Announcement, ChannelName, Kind
+from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
 from schemas.job import Failure
 
 if TYPE_CHECKING:
@@ -24,13 +24,15 @@ LEASE_S = 60.0
 FAILURE = Failure(code="server_error", message="A plain sentence.")
 
 
-def photo(user_id: str) -> Announcement:
+def photo(user_id: str) -> OutboxMessage:
     message = {"user_id": user_id, "avatar_id": None, "url": "https://files.example/p.jpg?s=1"}
-    return Announcement(kind=Kind.PHOTO, channel=ChannelName.WEB, message=message)
+    return OutboxMessage(kind=DeliveryKind.PHOTO, channel=DeliveryChannel.WEB, message=message)
 
 
-def result() -> Announcement:
-    return Announcement(kind=Kind.RESULT, channel=ChannelName.WEBHOOK, message={"type": "generation.completed"})
+def result() -> OutboxMessage:
+    return OutboxMessage(
+        kind=DeliveryKind.RESULT, channel=DeliveryChannel.WEBHOOK, message={"type": "generation.completed"}
+    )
 
 
 class Desk:
@@ -39,7 +41,7 @@ class Desk:
     def __init__(self, connection: psycopg.Connection[Any], records: Records) -> None:
         self.connection = connection
         self.records = records
-        self.deliveries = records.deliveries
+        self.deliveries = records.outbox
 
     def empty(self) -> None:
         self.connection.execute(
@@ -67,7 +69,7 @@ class Desk:
         """A photo for the web chat, claimed."""
         user_id = user_id or self.user()
         task_id = self.ended_job(user_id)
-        assert await self.deliveries.hand_over(task_id, 3, [photo(user_id)]) == 1
+        assert await self.deliveries.enqueue(task_id, 3, [photo(user_id)]) == 1
         (found,) = await self.deliveries.claim(limit=10, lease_s=LEASE_S, task_id=task_id)
         return found
 
@@ -85,37 +87,42 @@ class Desk:
 class DeliveriesContract:
     async def test_the_books_are_closed_when_what_is_to_be_said_is_taken_over(self, desk: Desk) -> None:
         task_id = desk.ended_job()
-        assert await desk.deliveries.hand_over(task_id, 3, [photo("u1")]) == 1
+        assert await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) == 1
         assert desk.one("select lease_until is null from darkroom_jobs where task_id = %s", task_id)
         (found,) = await desk.deliveries.of_task(task_id)
-        assert (found.kind, found.channel, found.state, found.run) == (Kind.PHOTO, ChannelName.WEB, "due", 1)
+        assert (found.kind, found.channel, found.state, found.run) == (
+            DeliveryKind.PHOTO,
+            DeliveryChannel.WEB,
+            "due",
+            1,
+        )
 
     async def test_what_is_handed_over_twice_is_said_once(self, desk: Desk) -> None:
         task_id = desk.ended_job()
-        taken = [await desk.deliveries.hand_over(task_id, 3, [photo("u1")]) for _ in range(2)]
+        taken = [await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) for _ in range(2)]
         assert taken == [1, 0]
         assert len(await desk.deliveries.of_task(task_id)) == 1
 
     async def test_an_old_token_hands_over_nothing(self, desk: Desk) -> None:
         task_id = desk.ended_job()
-        assert await desk.deliveries.hand_over(task_id, 2, [photo("u1")]) == 0
+        assert await desk.deliveries.enqueue(task_id, 2, [photo("u1")]) == 0
         assert await desk.deliveries.of_task(task_id) == []
 
     async def test_a_job_that_still_runs_hands_over_nothing(self, desk: Desk) -> None:
         task_id = desk.ended_job(state="running")
-        assert await desk.deliveries.hand_over(task_id, 3, [photo("u1")]) == 0
+        assert await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) == 0
 
     async def test_a_result_is_for_owners_with_a_webhook_in_use(self, desk: Desk) -> None:
         owner = desk.user()
-        assert await desk.deliveries.hand_over(desk.ended_job(owner), 3, [result()]) == 0
+        assert await desk.deliveries.enqueue(desk.ended_job(owner), 3, [result()]) == 0
         await desk.deliveries.webhook(owner, "set", "https://shop.example/hook")
-        assert await desk.deliveries.hand_over(desk.ended_job(owner), 3, [result()]) == 1
+        assert await desk.deliveries.enqueue(desk.ended_job(owner), 3, [result()]) == 1
         await desk.deliveries.webhook(owner, "disable")
-        assert await desk.deliveries.hand_over(desk.ended_job(owner), 3, [result()]) == 0
+        assert await desk.deliveries.enqueue(desk.ended_job(owner), 3, [result()]) == 0
 
     async def test_many_couriers_claim_each_delivery_once(self, desk: Desk) -> None:
         for _ in range(30):
-            await desk.deliveries.hand_over(desk.ended_job(), 3, [photo("u1")])
+            await desk.deliveries.enqueue(desk.ended_job(), 3, [photo("u1")])
         claims = await asyncio.gather(*(desk.deliveries.claim(limit=5, lease_s=LEASE_S) for _ in range(8)))
         ids = [item.id for claim in claims for item in claim]
         assert len(ids) == len(set(ids)) == 30
@@ -151,16 +158,16 @@ class DeliveriesContract:
     async def test_what_is_given_up_is_a_dead_letter_without_its_text(self, desk: Desk) -> None:
         delivery = await desk.claimed()
         assert await desk.deliveries.give_up(delivery, "window_closed", "WhatsApp refused with code 131047")
-        (letter,) = await desk.records.letters()
+        (letter,) = await desk.records.dead_letters()
         assert (letter.list, letter.code, letter.task_id) == ("darkroom:deliveries", "window_closed", delivery.task_id)
         assert f'"delivery": {delivery.id}' in letter.payload
         assert "files.example" not in letter.payload
 
     async def test_a_dead_delivery_can_be_armed_again_once(self, desk: Desk) -> None:
         delivery = await desk.claimed()
-        assert not await desk.deliveries.rearm(delivery.id)
+        assert not await desk.deliveries.retry_dead(delivery.id)
         await desk.deliveries.give_up(delivery, "x", "x")
-        assert [await desk.deliveries.rearm(delivery.id) for _ in range(2)] == [True, False]
+        assert [await desk.deliveries.retry_dead(delivery.id) for _ in range(2)] == [True, False]
         (again,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert again.attempts == 0
 

@@ -1,6 +1,6 @@
 """What every delivery channel does. A test class per channel inherits this and provides `bench`.
 
-`bench.channel` is one whose far end answers at once; `bench.told()` is how many different announcements arrived there.
+`bench.channel` is one whose far end answers at once; `bench.told()` is how many different outbox_messages arrived there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Bench:
     Attributes:
         channel: Whose far end answers at once.
         new: Makes an announcement that is claimed and was not told yet.
-        told: How many different announcements a receiver knows of.
+        told: How many different outbox_messages a receiver knows of.
     """
 
     channel: Channel

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from providers.records.operators import Credits, Grant, Granted, NewSession
 from schemas.common import Product
 from schemas.records import DeadLetter, Verdict
-from tests.contracts.records_world import images, tryon
+from tests.contracts.database_fixture import images, tryon
 
 if TYPE_CHECKING:
     from providers.records import Records
-    from tests.contracts.records_world import World
+    from tests.contracts.database_fixture import World
 
 
 async def new_session(records: Records, owner_id: str, session_id: str, product: str = "tryon b2c") -> NewSession:
@@ -67,7 +67,7 @@ class OperatorContract:
 
     async def test_a_letter_is_found_by_its_task_and_by_its_session(self, records: Records) -> None:
         letter = DeadLetter(list="l", code="invalid", reason="r", payload="{}", task_id="t-1", session_id="s-1")
-        await records.bury([letter])
+        await records.add_dead_letters([letter])
         for identifier in ("t-1", "s-1"):
             assert [item.task_id for item in await records.letters_of(identifier)] == ["t-1"]
         assert await records.letters_of("t-2") == []
@@ -78,5 +78,5 @@ class OperatorContract:
             list="l", code="unknown_session", reason="r", payload="{}", product=Product.TRYON, channel="b2c",
             session_id=session, request_id="req_1",
         )  # fmt: skip
-        assert await records.bury([letter]) == 0
+        assert await records.add_dead_letters([letter]) == 0
         assert world.status(session) == ("queued", None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from commands.figure import draw_person
+from devtools.pictures.synthetic_person import draw_person
 from providers.pose.base import LANDMARKS
 from schemas.errors import Invalid
 

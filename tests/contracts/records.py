@@ -12,14 +12,14 @@ import pytest
 from providers.records import Records
 from providers.records.base import DatabaseRefused
 from schemas.common import JobState, Product
-from schemas.records import Completion, DeadLetter, JobRow, NewTask, Reopening, Replay, Settlement, Verdict
+from schemas.records import Completion, DeadLetter, JobRow, NewTask, Reopening, Replay, SettlementResult, Verdict
+from tests.contracts.database_fixture import FAILURE, LEASE_S, World, avatar, images, tryon
 from tests.contracts.operators import OperatorContract
-from tests.contracts.records_world import FAILURE, LEASE_S, World, avatar, images, tryon
 
 if TYPE_CHECKING:
     from providers.records import Rpc
 
-NOTHING = Settlement(moved=False, refunded=0)
+NOTHING = SettlementResult(moved=False, refunded=0)
 
 
 async def start(records: Records, *tasks: NewTask) -> list[JobRow]:
@@ -115,14 +115,14 @@ class LeasingContract:
     async def test_a_lease_that_nobody_renews_is_taken_over_by_one(self, records: Records, world: World) -> None:
         await records.accept([world.task()])
         (row,) = await records.dispatch(limit=1, max_in_flight=1, lease_s=0)
-        assert [found.task_id for found in await records.expired()] == [row.task_id]
+        assert [found.task_id for found in await records.expired_leases()] == [row.task_id]
         taken = await asyncio.gather(
             *(records.recover(row.task_id, row.token, max_recoveries=3, lease_s=LEASE_S) for _ in range(10))
         )
         (new,) = [found for found in taken if found]
         assert (new.token, new.recoveries) == (row.token + 1, 1)
-        assert await records.renew({row.task_id: row.token}, LEASE_S) == {}
-        assert await records.renew({row.task_id: new.token}, LEASE_S) == {row.task_id: JobState.RUNNING}
+        assert await records.renew_leases({row.task_id: row.token}, LEASE_S) == {}
+        assert await records.renew_leases({row.task_id: new.token}, LEASE_S) == {row.task_id: JobState.RUNNING}
         assert await complete(records, row) is Completion.FENCED
         assert await complete(records, new) is Completion.COMPLETED
 
@@ -143,7 +143,7 @@ class LeasingContract:
     async def test_a_job_is_owed_until_everybody_was_told(self, records: Records, world: World) -> None:
         (row,) = await start(records, world.task())
         await complete(records, row)
-        await records.deliveries.hand_over(row.task_id, row.token, [])
+        await records.outbox.enqueue(row.task_id, row.token, [])
         found = await records.job(row.task_id)
         assert found is not None
         assert found.lease_until is None
@@ -188,7 +188,7 @@ class OutcomeContract:
         task = world.task(price=3)
         (row,) = await start(records, task)
         found = await asyncio.gather(*(records.fail(row.task_id, FAILURE, lease_s=LEASE_S) for _ in range(20)))
-        assert Counter(found) == {Settlement(moved=True, refunded=3): 1, NOTHING: 19}
+        assert Counter(found) == {SettlementResult(moved=True, refunded=3): 1, NOTHING: 19}
         assert world.balance(task.owner_id) == 3
         assert world.refunds() == 1
         assert world.status(task.session_id) == ("failed", FAILURE.message)
@@ -196,7 +196,7 @@ class OutcomeContract:
     async def test_a_store_gets_its_credits_back(self, records: Records, world: World) -> None:
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store, price=2), channel="b2b"))
-        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=2)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=2)
         assert world.one("select balance from store_credits") == 5
         reference = world.one("select request_id from store_credit_transactions where amount > 0")
         assert reference == f"{row.session_id}:1:refund"
@@ -205,7 +205,7 @@ class OutcomeContract:
         task = world.task()
         await records.accept([task])
         ended = await records.fail(task.task_id, FAILURE, state=JobState.CANCELLED, lease_s=LEASE_S)
-        assert ended == Settlement(moved=True, refunded=1)
+        assert ended == SettlementResult(moved=True, refunded=1)
         assert await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S) == []
 
     async def test_completion_and_failure_never_both_win(self, records: Records, world: World) -> None:
@@ -258,9 +258,9 @@ class MoneyContract:
         store = world.store(5)
         tasks = [tryon(store, world.store_session(store, request_id=f"req_{n}"), channel="b2b") for n in range(2)]
         for row in await start(records, *tasks):
-            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=1)
             assert await records.replay(row.task_id) is Replay.REPLAYED
-            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=1)
         assert world.one("select balance from store_credits") == 5
 
     async def test_a_price_that_a_user_raises_later_is_not_refunded(self, records: Records, world: World) -> None:
@@ -269,7 +269,9 @@ class MoneyContract:
         await records.accept([waiting])
         world.connection.execute("update generation_sessions set credits_used = 1000")
         for task in (waiting, running):
-            assert await records.fail(task.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=2)
+            assert await records.fail(task.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(
+                moved=True, refunded=2
+            )
 
     async def test_what_our_ledger_does_not_prove_is_refunded_up_to_the_limit(self, rpc: Rpc, world: World) -> None:
         task, user = world.task(price=1000), world.user(0)
@@ -287,13 +289,13 @@ class MoneyContract:
         (row,) = await start(records, task)
         world.connection.execute("alter function refund_credits rename to refund_credits_moved")
         try:
-            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         finally:
             world.connection.execute("alter function refund_credits_moved rename to refund_credits")
-        (letter,) = await records.letters()
+        (letter,) = await records.dead_letters()
         assert (letter.list, letter.code, letter.session_id) == ("darkroom:refunds", "refund_refused", row.session_id)
         paid = await asyncio.gather(*(rpc.call("darkroom_retry_refund", p_letter_id=letter.id) for _ in range(5)))
-        assert (sum(paid), world.balance(task.owner_id), await records.letters()) == (2, 2, [])
+        assert (sum(paid), world.balance(task.owner_id), await records.dead_letters()) == (2, 2, [])
 
     async def test_a_replay_that_nobody_can_pay_changes_nothing(self, records: Records, world: World) -> None:
         task = world.task(price=2)
@@ -313,7 +315,7 @@ class MoneyContract:
 
     async def test_an_avatar_that_cost_nothing_is_replayed_for_nothing(self, records: Records) -> None:
         (row,) = await start(records, avatar("user-1"))
-        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert await records.replay(row.task_id) is Replay.REPLAYED
 
     async def _charge(self, rpc: Rpc, user: str, session_id: str) -> bool:
@@ -350,15 +352,15 @@ class LostTaskContract:
             message="The task was not valid.",
         )
         foreign = letter.model_copy(update={"owner_id": world.user(0)})
-        assert await records.bury([foreign]) == 0
-        assert await records.drop_letter((await records.letters())[0].id)
-        assert await records.bury([letter, letter]) == 2
+        assert await records.add_dead_letters([foreign]) == 0
+        assert await records.drop_dead_letter((await records.dead_letters())[0].id)
+        assert await records.add_dead_letters([letter, letter]) == 2
         assert world.balance(user) == 2
-        kept = await records.letters()
+        kept = await records.dead_letters()
         assert [item.code for item in kept] == ["too_large", "too_large"]
-        assert await records.drop_letter(kept[0].id)
-        assert not await records.drop_letter(kept[0].id)
-        assert await records.purge_letters(older_than_s=0) == 1
+        assert await records.drop_dead_letter(kept[0].id)
+        assert not await records.drop_dead_letter(kept[0].id)
+        assert await records.purge_dead_letters(older_than_s=0) == 1
 
     async def test_a_letter_whose_session_was_refunded_is_charged_again(self, records: Records, world: World) -> None:
         user = world.user(0)
@@ -374,8 +376,8 @@ class LostTaskContract:
             owner_id=user,
             message="The task was not valid.",
         )
-        assert await records.bury([letter]) == 2
-        kept = (await records.letters())[0].id
+        assert await records.add_dead_letters([letter]) == 2
+        kept = (await records.dead_letters())[0].id
         world.connection.execute("update user_credits set balance = 1")
         assert await records.reopen_letter(kept) is Reopening.NO_CREDITS
         assert world.status(task.session_id) == ("failed", "The task was not valid.")
@@ -395,8 +397,12 @@ class LostTaskContract:
             for n in range(3)
         ]
         for _ in range(2):
-            await records.bury(letters)
-        assert sorted(kept.letter_key or "" for kept in await records.letters()) == ["batch:0", "batch:1", "batch:2"]
+            await records.add_dead_letters(letters)
+        assert sorted(kept.letter_key or "" for kept in await records.dead_letters()) == [
+            "batch:0",
+            "batch:1",
+            "batch:2",
+        ]
 
     async def test_letters_of_several_owners_never_deadlock(self, records: Records, world: World) -> None:
         for _ in range(10):
@@ -419,7 +425,7 @@ class LostTaskContract:
                 ]
                 for order in (users, users[::-1])
             ]
-            assert await asyncio.gather(*(records.bury(batch) for batch in letters)) == [20, 20]
+            assert await asyncio.gather(*(records.add_dead_letters(batch) for batch in letters)) == [20, 20]
 
     async def test_sessions_that_no_job_knows_are_found_and_ended(self, records: Records, world: World) -> None:
         lost = world.session(world.user(0), price=2)
@@ -429,7 +435,7 @@ class LostTaskContract:
         (orphan,) = await records.orphans(older_than_s=0)
         assert orphan.session_id == lost
         end = (orphan.product, orphan.channel, orphan.session_id, "It did not complete.", "req_1")
-        assert await records.fail_session(*end) == Settlement(moved=True, refunded=2)
+        assert await records.fail_session(*end) == SettlementResult(moved=True, refunded=2)
         assert await records.fail_session(*end) == NOTHING
         assert await records.fail_session(Product.TRYON, "b2c", known.session_id, "no", "req_1") == NOTHING
 
@@ -438,9 +444,9 @@ class LostTaskContract:
         (row,) = await start(records, task)
         await records.accept([world.task()])
         assert [found.task_id for found in await records.jobs_of_session(task.session_id)] == [row.task_id]
-        assert [found.task_id for found in await records.list(state=JobState.RUNNING)] == [row.task_id]
-        assert len(await records.list()) == 2
-        counts = await records.counts()
+        assert [found.task_id for found in await records.recent(state=JobState.RUNNING)] == [row.task_id]
+        assert len(await records.recent()) == 2
+        counts = await records.job_counts()
         assert (counts["running"], counts["waiting"]) == (1, 1)
         assert counts["oldest_waiting_s"] >= 0
         assert await records.job("nobody") is None
@@ -448,17 +454,17 @@ class LostTaskContract:
 
 class RefusalContract:
     async def test_a_missing_function_names_the_migration_to_apply(self, records: Records, world: World) -> None:
-        world.connection.execute("alter function darkroom_counts rename to darkroom_moved")
+        world.connection.execute("alter function darkroom_job_counts rename to darkroom_moved")
         try:
             with pytest.raises(DatabaseRefused, match=r"manage.py migrate` \(functions/reading.sql\)") as refused:
-                await records.counts()
+                await records.job_counts()
         finally:
-            world.connection.execute("alter function darkroom_moved rename to darkroom_counts")
+            world.connection.execute("alter function darkroom_moved rename to darkroom_job_counts")
         assert refused.value.error_code == "function_missing"
 
     async def test_a_value_of_the_wrong_type_is_refused_and_not_tried_again(self, rpc: Rpc) -> None:
         with pytest.raises(DatabaseRefused) as refused:
-            await rpc.call("darkroom_expired", p_limit="many")
+            await rpc.call("darkroom_expired_leases", p_limit="many")
         assert not refused.value.retryable
 
 

@@ -61,11 +61,11 @@ class ScratchContract:
         scratch.forget("nobody/a")
 
     async def test_what_was_forgotten_may_be_written_again_and_its_neighbour_stays(self, scratch: Scratch) -> None:
-        await scratch.write("t1/a", b"1", lasting=False)
-        await scratch.write("t1/b", b"2", lasting=False)
+        await scratch.write("t1/a", b"1", durable=False)
+        await scratch.write("t1/b", b"2", durable=False)
         scratch.forget("t1/a")
         assert await scratch.read("t1/b") == b"2"
-        await scratch.write("t1/a", b"3", lasting=False)
+        await scratch.write("t1/a", b"3", durable=False)
         assert await scratch.read("t1/a") == b"3"
 
     async def test_forgetting_the_same_task_at_once_is_success(self, scratch: Scratch) -> None:

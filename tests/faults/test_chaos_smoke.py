@@ -16,7 +16,7 @@ SEED = "58"
 def test_a_short_run_of_chaos_loses_nothing_and_adds_up(tmp_path: Path) -> None:
     """Given load, when workers, Valkey, PostgreSQL and the provider fail in turn, then every rule holds."""
     tmp_path.chmod(0o711)  # as root, PostgreSQL runs as another account
-    settings = {"DATA_DIR": str(tmp_path), "LEASE_S": "2", "JANITOR_INTERVAL_S": "0.5", "SHUTDOWN_GRACE_S": "2"}
+    settings = {"DATA_DIR": str(tmp_path), "LEASE_S": "2", "RECOVERY_INTERVAL_S": "0.5", "SHUTDOWN_GRACE_S": "2"}
 
     done = subprocess.run(
         [sys.executable, "manage.py", "chaos", "--minutes", "0.5", "--seed", SEED, "--json"],

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from commands.chaos.provider import CountingProvider, marked
-from commands.local_supabase import LocalSupabase
 from commands.migrate import make_buckets
-from tests.faults.house import LEASE_S, House, wait_for
+from devtools.chaos.provider import CountingProvider, marked
+from devtools.supabase_emulator import LocalSupabase
+from tests.faults.deployment import LEASE_S, Deployment, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from commands.embedded.postgres import Postgres
-    from commands.embedded.valkey import Valkey
-    from tests.faults.house import Task
+    from commands.local.embedded.postgres import Postgres
+    from commands.local.embedded.valkey import Valkey
+    from tests.faults.deployment import Task
 
 TASKS = 12
 #: Longer and shorter than a lease: with leases of 3 s like 30 s and 15 s with leases of 20 s.
@@ -30,29 +30,29 @@ LONG_S, SHORT_S = 2 * LEASE_S, 0.75 * LEASE_S
 
 
 @pytest.fixture
-def provider(house: House) -> Iterator[CountingProvider]:
+def provider(deployment: Deployment) -> Iterator[CountingProvider]:
     """A provider that can't be asked again for what it made, and counts what it would bill."""
-    with CountingProvider(house.data_dir / "provider.log", latency_s=2) as provider:
-        house.env = provider.environment | {"TRYON_PROVIDERS": "openai", "OPENAI_MAX_RETRIES": "1"}
+    with CountingProvider(deployment.data_dir / "provider.log", latency_s=2) as provider:
+        deployment.env = provider.environment | {"TRYON_PROVIDERS": "openai", "OPENAI_MAX_RETRIES": "1"}
         yield provider
 
 
 @pytest.fixture
-def postgres(house: House) -> Postgres:
-    assert house.embedded.postgres
-    return house.embedded.postgres
+def postgres(deployment: Deployment) -> Postgres:
+    assert deployment.embedded.postgres
+    return deployment.embedded.postgres
 
 
 @pytest.fixture
-def valkey(house: House) -> Valkey:
-    assert house.embedded.valkey
-    return house.embedded.valkey
+def valkey(deployment: Deployment) -> Valkey:
+    assert deployment.embedded.valkey
+    return deployment.embedded.valkey
 
 
-def run(house: House, count: int = TASKS) -> list[Task]:
-    tasks = house.new_tasks(count)
+def run(deployment: Deployment, count: int = TASKS) -> list[Task]:
+    tasks = deployment.new_tasks(count)
     for task in tasks:
-        house.push([task], marked("", task.task_id))
+        deployment.push([task], marked("", task.task_id))
     return tasks
 
 
@@ -60,149 +60,149 @@ def in_flight(provider: CountingProvider, count: int) -> Callable[[], bool]:
     return lambda: sum(provider.paid_calls().values()) >= count
 
 
-def assert_each_was_paid_for_once(house: House, provider: CountingProvider, tasks: list[Task]) -> None:
+def assert_each_was_paid_for_once(deployment: Deployment, provider: CountingProvider, tasks: list[Task]) -> None:
     paid = provider.paid_calls()
     assert {task.task_id: paid.get(task.task_id) for task in tasks} == {task.task_id: 1 for task in tasks}
-    assert {spent > 0 for (spent,) in house.jobs(tasks, "spent_usd")} == {True}
+    assert {spent > 0 for (spent,) in deployment.jobs(tasks, "spent_usd")} == {True}
 
 
 @pytest.mark.parametrize("away_s", [LONG_S, SHORT_S], ids=["longer than a lease", "shorter than a lease"])
 @pytest.mark.parametrize("how", ["killed", "frozen"])
 def test_postgresql_away_while_pictures_are_made(
-    house: House, provider: CountingProvider, postgres: Postgres, how: str, away_s: float
+    deployment: Deployment, provider: CountingProvider, postgres: Postgres, how: str, away_s: float
 ) -> None:
     """Given generations in flight on two workers, when PostgreSQL goes and comes back, each was paid for once."""
     for _ in range(2):
-        house.start_worker()
-    tasks = run(house)
+        deployment.start_worker()
+    tasks = run(deployment)
     wait_for(in_flight(provider, TASKS), what="the calls")
 
     postgres.kill() if how == "killed" else postgres.pause()
     time.sleep(away_s)  # the outage itself
     postgres.start() if how == "killed" else postgres.resume()
 
-    house.reconnect()
-    assert house.settle(tasks) == {"completed": TASKS}
-    assert_each_was_paid_for_once(house, provider, tasks)
-    assert {token for (token,) in house.jobs(tasks, "token")} == {1}
+    deployment.reconnect()
+    assert deployment.settle(tasks) == {"completed": TASKS}
+    assert_each_was_paid_for_once(deployment, provider, tasks)
+    assert {token for (token,) in deployment.jobs(tasks, "token")} == {1}
 
 
 def test_tasks_that_arrive_around_an_outage_of_postgresql(
-    house: House, provider: CountingProvider, postgres: Postgres
+    deployment: Deployment, provider: CountingProvider, postgres: Postgres
 ) -> None:
     """Given tasks in every stage, when PostgreSQL is away for longer than a lease, each was paid for once."""
     for _ in range(2):
-        house.start_worker()
-    tasks = house.new_tasks(30)
+        deployment.start_worker()
+    tasks = deployment.new_tasks(30)
     for number, task in enumerate(tasks):
-        house.push([task], marked("", task.task_id))
+        deployment.push([task], marked("", task.task_id))
         if number == 20:
             wait_for(in_flight(provider, 5), what="the first calls")
             postgres.kill()
     time.sleep(LONG_S)
     postgres.start()
 
-    house.reconnect()
-    assert house.settle(tasks) == {"completed": 30}
-    assert_each_was_paid_for_once(house, provider, tasks)
+    deployment.reconnect()
+    assert deployment.settle(tasks) == {"completed": 30}
+    assert_each_was_paid_for_once(deployment, provider, tasks)
 
 
 def test_the_time_limits_do_not_end_a_job_that_only_writes(
-    house: House, provider: CountingProvider, postgres: Postgres
+    deployment: Deployment, provider: CountingProvider, postgres: Postgres
 ) -> None:
     """Given pictures in memory, when PostgreSQL is away for longer than the hard limit, they are still stored."""
-    house.start_worker(SOFT_TIME_LIMIT_S="4", HARD_TIME_LIMIT_S="5")
-    tasks = run(house, 6)
+    deployment.start_worker(SOFT_TIME_LIMIT_S="4", HARD_TIME_LIMIT_S="5")
+    tasks = run(deployment, 6)
     wait_for(in_flight(provider, 6), what="the calls")
 
     postgres.kill()
     time.sleep(8)
     postgres.start()
 
-    house.reconnect()
-    assert house.settle(tasks) == {"completed": 6}
-    assert_each_was_paid_for_once(house, provider, tasks)
+    deployment.reconnect()
+    assert deployment.settle(tasks) == {"completed": 6}
+    assert_each_was_paid_for_once(deployment, provider, tasks)
 
 
 @pytest.mark.parametrize("when", ["before the calls", "during the calls"])
-def test_postgrest_and_storage_away(house: House, provider: CountingProvider, when: str) -> None:
+def test_postgrest_and_storage_away(deployment: Deployment, provider: CountingProvider, when: str) -> None:
     """Given records and pictures behind Supabase, when it is away for longer than a lease, each is paid for once."""
-    with LocalSupabase(house.database_url, house.data_dir / "supabase.log") as supabase:
+    with LocalSupabase(deployment.database_url, deployment.data_dir / "supabase.log") as supabase:
         asyncio.run(make_buckets(supabase.url, supabase.service_role_key))
-        house.env |= supabase.environment()
+        deployment.env |= supabase.environment()
         for _ in range(2):
-            house.start_worker()
-        tasks = run(house)
+            deployment.start_worker()
+        tasks = run(deployment)
         wait_for(in_flight(provider, 1 if when == "before the calls" else TASKS), what="the calls")
 
         supabase.kill()
         time.sleep(LONG_S)
         supabase.start()
 
-        assert house.settle(tasks) == {"completed": TASKS}
-    assert_each_was_paid_for_once(house, provider, tasks)
+        assert deployment.settle(tasks) == {"completed": TASKS}
+    assert_each_was_paid_for_once(deployment, provider, tasks)
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen", "full"])
 def test_redis_away_with_the_scratch_store_in_it(
-    house: House, provider: CountingProvider, valkey: Valkey, how: str
+    deployment: Deployment, provider: CountingProvider, valkey: Valkey, how: str
 ) -> None:
     """Given pictures that go to Redis, when it is killed, frozen or full for longer than a lease, each is paid once."""
     for _ in range(2):
-        house.start_worker(SCRATCH="redis")
-    tasks = run(house)
+        deployment.start_worker(SCRATCH="redis")
+    tasks = run(deployment)
     wait_for(in_flight(provider, TASKS), what="the calls")
 
-    with away(house, valkey, how):
+    with away(deployment, valkey, how):
         time.sleep(LONG_S)
 
-    assert house.settle(tasks) == {"completed": TASKS}
-    assert_each_was_paid_for_once(house, provider, tasks)
+    assert deployment.settle(tasks) == {"completed": TASKS}
+    assert_each_was_paid_for_once(deployment, provider, tasks)
 
 
 @pytest.mark.parametrize("until", ["before the calls", "during the calls"])
-def test_a_full_disk(house: House, provider: CountingProvider, until: str) -> None:
+def test_a_full_disk(deployment: Deployment, provider: CountingProvider, until: str) -> None:
     """Given a full DATA_DIR, no call is begun; what was in flight is kept in memory and stored once there is room."""
-    with small_disk(house) as disk:
-        worker = house.start_worker(**disk.env)
+    with small_disk(deployment) as disk:
+        worker = deployment.start_worker(**disk.env)
         if until == "before the calls":
             disk.fill()
-            tasks = run(house)
+            tasks = run(deployment)
             wait_for(lambda: worker.log.read_bytes().count(b"scratch_unavailable") > TASKS, what="refused writes")
             assert provider.paid_calls() == {}
         else:
-            tasks = run(house)
+            tasks = run(deployment)
             wait_for(in_flight(provider, TASKS), what="the calls")
             disk.fill()
             time.sleep(LONG_S)
         disk.make_room()
 
-        assert house.settle(tasks) == {"completed": TASKS}
-        assert_each_was_paid_for_once(house, provider, tasks)
+        assert deployment.settle(tasks) == {"completed": TASKS}
+        assert_each_was_paid_for_once(deployment, provider, tasks)
         worker.kill()
 
 
-def test_a_storage_folder_away(house: House, provider: CountingProvider) -> None:
+def test_a_storage_folder_away(deployment: Deployment, provider: CountingProvider) -> None:
     for _ in range(2):
-        house.start_worker()
-    tasks = run(house)
+        deployment.start_worker()
+    tasks = run(deployment)
     wait_for(in_flight(provider, TASKS), what="the calls")
-    storage = house.data_dir / "storage"
+    storage = deployment.data_dir / "storage"
 
     storage.touch()
     time.sleep(LONG_S)
     storage.unlink()
 
-    assert house.settle(tasks) == {"completed": TASKS}
-    assert_each_was_paid_for_once(house, provider, tasks)
+    assert deployment.settle(tasks) == {"completed": TASKS}
+    assert_each_was_paid_for_once(deployment, provider, tasks)
 
 
 @contextlib.contextmanager
-def away(house: House, valkey: Valkey, how: str) -> Iterator[None]:
+def away(deployment: Deployment, valkey: Valkey, how: str) -> Iterator[None]:
     if how == "full":
-        house.redis.config_set("maxmemory", 1)
+        deployment.redis.config_set("maxmemory", 1)
         yield
-        house.redis.config_set("maxmemory", 0)
+        deployment.redis.config_set("maxmemory", 0)
         return
     if how == "killed":
         valkey.kill()
@@ -261,13 +261,13 @@ os.fsync = refuse(os.fsync)
 
 
 @contextlib.contextmanager
-def small_disk(house: House) -> Iterator[Disk]:
+def small_disk(deployment: Deployment) -> Iterator[Disk]:
     """A file system of 96 MB for a worker's DATA_DIR, or what looks like one to the worker."""
-    folder = house.data_dir / "small"
+    folder = deployment.data_dir / "small"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)], check=False)
     if mounted.returncode:
-        site = house.data_dir / "site"
+        site = deployment.data_dir / "site"
         site.mkdir()
         (site / "sitecustomize.py").write_text(PRETENDED_FULL.format(ballast=str(folder / "ballast")))
         yield PretendedDisk({"DATA_DIR": str(folder), "PYTHONPATH": str(site)}, folder)

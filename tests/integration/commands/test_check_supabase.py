@@ -10,12 +10,12 @@ from commands.migrate import make_buckets
 from pipelines.products import PRODUCTS
 from providers.records.migrate import migrate
 from tests.answering import Answering, page
-from tests.local_supabase import local_supabase
+from tests.supabase_emulator import local_supabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commands.local_supabase import LocalSupabase
+    from devtools.supabase_emulator import LocalSupabase
     from tests.integration.commands.conftest import Cli
 
 __all__ = ["local_supabase"]
@@ -62,21 +62,21 @@ async def test_a_public_key_is_told_from_the_service_roles(local_supabase: Local
 async def test_whatever_is_wrong_is_named(local_supabase: LocalSupabase, altered: psycopg.Connection) -> None:
     altered.execute("alter function darkroom_ping rename to moved_ping")
     altered.execute("alter table images rename column width to breadth")
-    altered.execute("grant execute on function darkroom_counts to anon")
+    altered.execute("grant execute on function darkroom_job_counts to anon")
     altered.execute("grant execute on function refund_credits to authenticated")
     altered.execute("alter function deduct_store_credits rename to moved_deduct")
     altered.execute("update storage.buckets set public = true")
     found = await rows(local_supabase.url, local_supabase.service_role_key)
     altered.execute("alter function moved_ping rename to darkroom_ping")
     altered.execute("alter table images rename column breadth to width")
-    altered.execute("revoke execute on function darkroom_counts from anon")
+    altered.execute("revoke execute on function darkroom_job_counts from anon")
     altered.execute("revoke execute on function refund_credits from authenticated")
     altered.execute("alter function moved_deduct rename to deduct_store_credits")
     altered.execute("update storage.buckets set public = false")
     faults = {name: row.detail for name, row in found.items() if not row.ok}
     assert faults["supabase functions"].startswith("darkroom_ping: missing")
     assert faults["supabase tables"].startswith("images.width: missing")
-    assert faults["supabase rights"].startswith("darkroom_counts: open")
+    assert faults["supabase rights"].startswith("darkroom_job_counts: open")
     assert faults["supabase credit rights"].startswith("refund_credits: open")
     assert faults["supabase credit functions"].startswith("deduct_store_credits(p_store_id")
     assert faults["supabase buckets"].startswith(f"{', '.join(BUCKETS)}: public")

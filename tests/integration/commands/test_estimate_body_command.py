@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from commands.estimate_body import estimate_body
-from commands.figure import draw_person, jpeg
+from devtools.pictures.synthetic_person import draw_person, jpeg
 from settings import Settings
 from tests.integration.providers.pose.drawn import nobody
 from tests.integration.providers.pose.model import ROOT, installed_model

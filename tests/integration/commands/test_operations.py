@@ -123,7 +123,7 @@ def test_a_sweep_ends_and_refunds_a_session_that_no_job_knows(
 @pytest.fixture
 def letter_id(use_records: UseRecords, cli: Cli) -> int:
     letter = DeadLetter(list=LIST, code="not_json", reason="not JSON", payload="{")
-    use_records(lambda records: records.bury([letter]))
+    use_records(lambda records: records.add_dead_letters([letter]))
     return int(cli("dead", "list")[1]["letters"][0]["id"])
 
 
@@ -145,7 +145,7 @@ def test_a_dead_letter_is_dropped(cli: Cli, letter_id: int) -> None:
 
 def test_a_letter_that_was_not_kept_whole_is_not_pushed(cli: Cli, use_records: UseRecords) -> None:
     letter = DeadLetter(list=LIST, code="too_large", reason="too large", payload="{", complete=False)
-    use_records(lambda records: records.bury([letter]))
+    use_records(lambda records: records.add_dead_letters([letter]))
     found = cli("dead", "list")[1]["letters"][0]["id"]
     code, data = cli("dead", "replay", str(found))
     assert (code, data["error"]) == (1, f"Dead letter {found} was too large to keep whole and can't be pushed again.")

@@ -28,7 +28,7 @@ def refused(use_records: UseRecords) -> DeadLetter:
         list=TASK_LISTS[Product.TRYON], code="unknown_session", reason="no such session of this owner", payload="{}",
         task_id=str(uuid.uuid4()), session_id=str(uuid.uuid4()),
     )  # fmt: skip
-    use_records(lambda records: records.bury([letter]))
+    use_records(lambda records: records.add_dead_letters([letter]))
     return letter
 
 

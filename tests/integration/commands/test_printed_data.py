@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from commands.embedded.postgres_programs import programs
+from commands.local.embedded.postgres_programs import programs
 from schemas.job import Failure
 from schemas.records import DeadLetter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from commands.embedded import Embedded
+    from commands.local.embedded import Embedded
     from tests.integration.commands.conftest import Printed, UseRecords
 
 ROOT = Path(__file__).parents[3]
@@ -49,8 +49,8 @@ def long_letter(use_records: UseRecords) -> int:
     """A dead letter whose payload is long and looks like markup."""
     payload = '{"prompt": "' + "[red] " * 100 + '"}'
     letter = DeadLetter(list="wearon:tasks:generation", code="invalid", reason="no ids", payload=payload)
-    use_records(lambda records: records.bury([letter]))
-    found: list[DeadLetter] = use_records(lambda records: records.letters(limit=1))
+    use_records(lambda records: records.add_dead_letters([letter]))
+    found: list[DeadLetter] = use_records(lambda records: records.dead_letters(limit=1))
     return found[0].id
 
 

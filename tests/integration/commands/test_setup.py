@@ -14,7 +14,7 @@ from schemas.tasks import TASK_LISTS
 if TYPE_CHECKING:
     import psycopg
 
-    from commands.embedded import Embedded
+    from commands.local.embedded import Embedded
     from tests.integration.commands.conftest import Cli
 
 ROOT = Path(__file__).parents[3]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from commands import http_service
-from commands.process import StartError
-from commands.up import up
+from commands.local.process import StartError
+from commands.local.up import up
 from settings import Settings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from providers.records.migrate import migrate
 from settings import Settings
 
 if TYPE_CHECKING:
-    from commands.embedded import Embedded
+    from commands.local.embedded import Embedded
 
 ROOT = Path(__file__).parents[3]
 #: Nothing listens there: the port belongs to no service.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import falcon.asgi
 
 from api import problems
-from api.estimate_body import EstimateBody
+from api.sizing.estimate_body import EstimateBody
 from pipelines.sizing.chart import BUILT_IN
 from providers.fetch import Fetcher, FetchPolicy
 

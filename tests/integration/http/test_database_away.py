@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import redis
 
-from commands.embedded import Embedded
-from commands.embedded.postgres import Postgres
+from commands.local.embedded import Embedded
+from commands.local.embedded.postgres import Postgres
 from providers.records.migrate import migrate
 from tests.integration.http.conftest import Service, balance, give_credits, serving
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from falcon.testing import ASGIConductor, Result
 
-from api.estimate_body import EstimateBody
-from api.openapi import document
-from commands.figure import draw_person, jpeg
+from api.sizing.estimate_body import EstimateBody
+from api.system.openapi import document
+from devtools.pictures.synthetic_person import draw_person, jpeg
 from pipelines.sizing.chart import BUILT_IN
 from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.fake import FakeEstimator, standing_pose

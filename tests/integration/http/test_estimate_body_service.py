@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from commands.figure import draw_person, jpeg
+from devtools.pictures.synthetic_person import draw_person, jpeg
 from tests.integration.http.sizing_service import sizing
 from tests.integration.providers.pose.drawn import two_people
 

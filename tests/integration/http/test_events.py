@@ -13,7 +13,7 @@ import pytest
 import redis
 import redis.asyncio
 
-from commands.embedded import Embedded
+from commands.local.embedded import Embedded
 from providers.progress import ProgressLog
 from schemas.progress import Progress, Status
 from tests.integration.http.conftest import Service, serving

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from providers.images.model_watch import Answer
 from providers.images.retirement import ModelStatus, today
-from providers.metrics import Metrics
+from providers.metrics.recorder import Metrics
 from schemas import keys
 from tests.integration.http.conftest import Service, give_credits
 from tests.integration.http.streams import Stream

@@ -60,7 +60,7 @@ def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
 
     def undo() -> None:
         with psycopg.connect(database_url, autocommit=True) as other:
-            row = other.execute("select darkroom_unproduce(%s, 'Lost')", [told["task_id"]]).fetchone()
+            row = other.execute("select darkroom_cancel_order(%s, 'Lost')", [told["task_id"]]).fetchone()
             answers.append(row[0] if row else None)
 
     with psycopg.connect(database_url) as worker:
@@ -68,7 +68,7 @@ def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
         worker.execute("select darkroom_dispatch(10, 10, 60)")
         undoing = threading.Thread(target=undo)
         undoing.start()
-        wait_for_lock(database, "darkroom_unproduce")
+        wait_for_lock(database, "darkroom_cancel_order")
         worker.commit()
         undoing.join(10)
     assert answers == ["accepted"]

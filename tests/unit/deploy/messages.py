@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 ROOMS = ("actors", "commands", "http", "pipelines", "providers", "schemas")
 #: Tools that try Darkroom out; they fail in ways that only their author meets.
-TOOLS = ("commands/bench", "commands/chaos", "commands/demo", "commands/local_supabase", "commands/upload_load")
+TOOLS = ("devtools/bench", "devtools/chaos", "devtools/demo", "devtools/supabase_emulator", "commands/upload_load")
 LOUD = {"warning", "error", "critical", "exception"}
 SENTENCES = {"CommandError", "StartError", "BindingError", "TokensError", "NotReadyError", "NotRunningError"}
 

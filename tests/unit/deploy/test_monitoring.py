@@ -3,11 +3,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from providers.exposition import COUNTERS, GAUGE_HELP, HISTOGRAMS
+from providers.metrics.exposition import COUNTERS, GAUGE_HELP, HISTOGRAMS
 from tests.unit.deploy.files import DEPLOY, ROOT, read
 
 MONITORING = DEPLOY / "monitoring"
-#: Read from lists and tables when somebody asks (`http/api/metrics.py`).
+#: Read from lists and tables when somebody asks (`http/api/system/metrics.py`).
 READ = {
     "darkroom_list_depth",
     "darkroom_queue_depth",
@@ -49,7 +49,7 @@ def test_every_panel_asks_for_metrics_that_there_are() -> None:
 
 
 def test_what_is_read_when_asked_is_what_the_service_offers() -> None:
-    source = Path(ROOT, "http/api/metrics.py").read_text()
+    source = Path(ROOT, "http/api/system/metrics.py").read_text()
 
     assert set(re.findall(r'"(darkroom_\w+)"', source)) == READ
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from api.body import Receive, bounded
-from api.cursors import decode, encode
+from api.orders.cursors import decode, encode
 from api.problems import Problem
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from api.frames import PING, RETRY, event_id, frame
-from api.subscription import MAX_WAITING, Subscription
+from api.tasks.sse import PING, RETRY, event_id, frame
+from api.tasks.subscription import MAX_WAITING, Subscription
 from schemas.progress import Progress, Status
 
 

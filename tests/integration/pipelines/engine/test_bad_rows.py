@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from pipelines.control.dispatcher import Dispatcher
+from pipelines.control.recovery import JobRecovery
+from pipelines.control.sweep import Sweep
 from pipelines.engine.database_contact import DatabaseContact
-from pipelines.engine.dispatcher import Dispatcher
-from pipelines.engine.janitor import Janitor
-from pipelines.engine.sweep import Sweep
 from providers.scratch.folder import FolderScratch
 from schemas.common import JobState
-from tests.integration.pipelines.engine.test_broker import take
+from tests.integration.pipelines.engine.dramatiq_redis.test_broker import take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from pipelines.engine.broker import Broker
-    from providers.metrics import Metrics
+    from pipelines.engine.dramatiq_redis.broker import Broker
+    from providers.metrics.recorder import Metrics
     from providers.records import Records
     from schemas.records import NewTask
 
@@ -44,8 +44,8 @@ class Engine:
     def dispatcher(self, lease_s: float) -> Dispatcher:
         return Dispatcher(self.records, self.broker, self.client, self.metrics, max_in_flight=9, lease_s=lease_s)
 
-    def janitor(self) -> Janitor:
-        return Janitor(self.records, self.broker, DatabaseContact(0), lease_s=60, max_recoveries=3)
+    def recovery(self) -> JobRecovery:
+        return JobRecovery(self.records, self.broker, DatabaseContact(0), lease_s=60, max_recoveries=3)
 
     def told(self) -> Any:
         """Return the job in the message for `notify`."""
@@ -87,7 +87,7 @@ async def test_an_unusable_payload_ends_its_job_and_the_others_start(
 
     await engine.dispatcher(60).dispatch()
 
-    rows = {row.task_id: row for row in await engine.records.list()}
+    rows = {row.task_id: row for row in await engine.records.recent()}
     assert rows[good.task_id].state is JobState.RUNNING
     assert rows[bad.task_id].state is JobState.FAILED
     assert (rows[bad.task_id].failure or {})["code"] == "invalid"
@@ -105,7 +105,7 @@ async def test_a_started_job_whose_payload_is_unusable_is_ended_at_its_recovery(
     sql("update darkroom_jobs set payload = '[]' where task_id = %s", (bad.task_id,))
     await asyncio.sleep(0.1)  # the leases run out
 
-    tally = await engine.janitor().look()
+    tally = await engine.recovery().look()
 
     assert (tally.redriven, tally.failed, tally.refunded) == (1, 1, 1)
     assert engine.told()["failure"]["code"] == "invalid"
@@ -121,7 +121,7 @@ async def test_a_job_that_ended_can_be_told_about_without_its_payload(
     await engine.client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
 
-    tally = await engine.janitor().look()
+    tally = await engine.recovery().look()
 
     assert (tally.redriven, engine.told()["failure"]["code"]) == (1, "invalid")
 
@@ -144,9 +144,9 @@ async def test_jobs_of_an_unknown_product_are_left_alone(
     sql("insert into darkroom_session_tables values ('hologram', 'b2c', 'generation_sessions', 'user_id')")
     await engine.client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
-    janitor = engine.janitor()
+    recovery = engine.recovery()
     sweep = Sweep(
-        janitor=janitor, records=engine.records, client=engine.client, scratch=FolderScratch(tmp_path), stuck_after_s=0,
+        recovery=recovery, records=engine.records, client=engine.client, scratch=FolderScratch(tmp_path), stuck_after_s=0,
         dead_letter_ttl_s=1000,
     )  # fmt: skip
 
@@ -177,4 +177,4 @@ async def test_one_job_that_cannot_be_recovered_stops_no_other(
 
     monkeypatch.setattr(engine.records, "recover", fails)
 
-    assert (await engine.janitor().look()).redriven == 1
+    assert (await engine.recovery().look()).redriven == 1

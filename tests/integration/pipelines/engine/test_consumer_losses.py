@@ -1,4 +1,4 @@
-"""Consumers on a real Valkey: replies that are lost, workers that leave, and logs that tell nothing private."""
+"""Consumers on a real Valkey: replies that are lost, workers that leave, and logs that enqueue_notify nothing private."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import redis.exceptions
 from dramatiq import Message
 from dramatiq.errors import ConnectionClosed
 
-from pipelines.engine.broker import job_message
+from pipelines.engine.dramatiq_redis.broker import job_message
 from schemas.common import Product
 from schemas.job import Job
-from tests.integration.pipelines.engine.test_broker import LIMIT, take
+from tests.integration.pipelines.engine.dramatiq_redis.test_broker import LIMIT, take
 
 if TYPE_CHECKING:
-    from pipelines.engine.broker import Broker
+    from pipelines.engine.dramatiq_redis.broker import Broker
 
 JOB = Job(product=Product.TRYON, task_id="t1", session_id="s1", owner_id="u1", channel="b2c", request_id="r1")
 SECRET = "a private prompt"
@@ -58,7 +58,7 @@ def test_a_slot_is_free_although_redis_did_not_answer_the_acknowledgement(
         patched.setattr(broker, "do_nack", fail, raising=False)
         with pytest.raises(ConnectionClosed):
             getattr(consumer, how)(message)
-    assert broker.places.room("fetch") == LIMIT
+    assert broker.slots.room("fetch") == LIMIT
 
     getattr(consumer, how)(message)
 
@@ -70,7 +70,7 @@ def test_a_worker_that_leaves_gives_back_what_it_fetched_and_did_not_begin(broke
     consumer = broker.consume("fetch")
     assert take(consumer)
     assert broker.client.llen("dramatiq:fetch") == 0
-    broker.places.close()
+    broker.slots.close()
     assert next(consumer) is None
 
     consumer.close()
@@ -84,7 +84,7 @@ def test_a_worker_that_leaves_does_not_wait_for_redis_to_acknowledge(
     enqueue(broker, 1)
     consumer = broker.consume("fetch")
     message = take(consumer)
-    broker.places.close()
+    broker.slots.close()
 
     def fail(*_: Any, **__: Any) -> None:
         raise redis.exceptions.ConnectionError
@@ -93,7 +93,7 @@ def test_a_worker_that_leaves_does_not_wait_for_redis_to_acknowledge(
 
     consumer.ack(message)
 
-    assert broker.places.wait_until_empty(0)
+    assert broker.slots.wait_until_empty(0)
 
 
 def test_a_message_that_is_no_message_stops_no_consumer(broker: Broker) -> None:

@@ -10,23 +10,23 @@ import dramatiq
 import pytest
 from dramatiq.middleware import CurrentMessage
 
-from pipelines.engine.broker import job_message
-from pipelines.engine.driver import put_back
+from pipelines.engine.dramatiq_redis.broker import job_message
+from pipelines.engine.scheduling import enqueue_retry
 from schemas.common import Product
 from schemas.job import Job
-from tests.integration.pipelines.engine.test_broker import take
+from tests.integration.pipelines.engine.dramatiq_redis.test_broker import take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipelines.engine.broker import Broker
+    from pipelines.engine.dramatiq_redis.broker import Broker
 
 JOB = Job(product=Product.TRYON, task_id="t1", session_id="s1", owner_id="u1", channel="b2c", request_id="r1")
 RETRIES = 60
 
 
 def put_back_later(broker: Broker, delay_s: float, job: Job = JOB) -> None:
-    put_back(broker, job_message("generate", job), job.model_copy(update={"attempt": 1}), delay_s)
+    enqueue_retry(broker, job_message("generate", job), job.model_copy(update={"attempt": 1}), delay_s)
 
 
 def move_until_due(broker: Broker, delayed: Any) -> None:
@@ -54,7 +54,7 @@ def test_a_delayed_message_is_moved_into_its_queue_when_it_is_due(broker: Broker
     message = take(broker.consume("generate"))
 
     assert message.args[0]["attempt"] == 1
-    assert broker.places.take_over(message.options["redis_message_id"])
+    assert broker.slots.take_over(message.options["redis_message_id"])
 
 
 def test_a_delayed_message_outlives_the_consumer_that_looked_at_it(broker: Broker) -> None:
@@ -100,7 +100,7 @@ def test_every_delayed_retry_finds_its_slot_in_a_running_worker(broker: Broker) 
         message = CurrentMessage.get_current_message()
         assert message is not None
         try:
-            broker.places.take_over(message.options["redis_message_id"]).leave()
+            broker.slots.take_over(message.options["redis_message_id"]).leave()
         except KeyError as error:
             failed.append(error)
         delivered.append(payload["task_id"])

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.engine import intake as module
+from pipelines.control import ingest as module
+from pipelines.control.ingest import TaskListConsumer
+from pipelines.control.recovery import JobRecovery
+from pipelines.control.sweep import Sweep
 from pipelines.engine.database_contact import DatabaseContact
-from pipelines.engine.intake import Intake
-from pipelines.engine.janitor import Janitor
-from pipelines.engine.sweep import Sweep
 from providers.images.base import ImageRequest
-from providers.images.gate import Gate
-from providers.images.router import Router
+from providers.images.routing.admission import AdmissionControl
+from providers.images.routing.router import Router
 from providers.scratch.folder import FolderScratch
 from providers.served import ServedProducts
 from schemas.common import Product
 from schemas.errors import Transient
-from tests.integration.pipelines.engine.conftest import pushed
+from tests.integration.pipelines.conftest import pushed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from pipelines.engine.broker import Broker
+    from pipelines.engine.dramatiq_redis.broker import Broker
     from providers.records import Records
     from schemas.records import NewTask
 
@@ -68,7 +68,9 @@ async def test_its_tasks_stay_in_their_list_until_a_worker_can_make_them(
         return on.is_set()
 
     stopped = asyncio.Event()
-    running = asyncio.create_task(Intake(Product.TRYON, "one", client, records, is_served=is_served).run(stopped))
+    running = asyncio.create_task(
+        TaskListConsumer(Product.TRYON, "one", client, records, is_served=is_served).run(stopped)
+    )
     async with asyncio.timeout(20):
         while looks < 3:  # noqa: ASYNC110  the loop under test tells nobody
             await asyncio.sleep(0.01)
@@ -87,7 +89,7 @@ async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in
     """Given a pushed task, its session is left alone while the product is served; else the sweep refunds it."""
     await client.lpush(TASKS, pushed(new_task()))
     sweep = Sweep(
-        janitor=Janitor(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records,
+        recovery=JobRecovery(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records,
         client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
     await ServedProducts(client).announce("one", [Product.TRYON, Product.AVATAR])
@@ -105,5 +107,5 @@ async def test_a_job_that_reaches_a_worker_without_a_provider_is_tried_again_els
     client: redis.asyncio.Redis,
 ) -> None:
     with pytest.raises(Transient) as raised:
-        await Router([], Gate(client)).generate(ImageRequest(task_id="t", owner_id="o", prompt="p"))
+        await Router([], AdmissionControl(client)).generate(ImageRequest(task_id="t", owner_id="o", prompt="p"))
     assert raised.value.error_code == "product_off"

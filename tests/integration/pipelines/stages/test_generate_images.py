@@ -14,7 +14,7 @@ import pytest
 import redis.asyncio
 from PIL import Image
 
-from pipelines.engine.driver import plan_job
+from pipelines.engine.scheduling import plan_job
 from pipelines.products.images import IMAGES
 from pipelines.stages.generate import Generate
 from providers.fetch import Fetcher, FetchPolicy
@@ -75,11 +75,11 @@ class FullScratch(FolderScratch):
     full = 0
     full_for_probes = False
 
-    async def write(self, name: str, data: bytes, *, lasting: bool = True) -> None:
+    async def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
         if self.full:
             self.full -= 1
             raise Unavailable("No space left on device", code="scratch_unavailable")
-        await super().write(name, data, lasting=lasting)
+        await super().write(name, data, durable=durable)
 
     async def probe(self) -> None:
         if self.full_for_probes:
@@ -341,10 +341,10 @@ async def test_a_picture_that_arrives_while_its_worker_leaves_is_stored(batch: B
     writing = asyncio.Event()
     write = batch.scratch.write
 
-    async def slow(name: str, data: bytes, *, lasting: bool = True) -> None:
+    async def slow(name: str, data: bytes, *, durable: bool = True) -> None:
         writing.set()
         await asyncio.sleep(0.1)
-        await write(name, data, lasting=lasting)
+        await write(name, data, durable=durable)
 
     batch.scratch.write = slow  # type: ignore[method-assign]
     stage = asyncio.create_task(batch.generate(job))

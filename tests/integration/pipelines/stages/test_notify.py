@@ -8,10 +8,10 @@ import psycopg
 import pytest
 import redis.asyncio
 
-from pipelines.engine.driver import plan_job, stages_left
+from pipelines.engine.scheduling import plan_job, stages_left
 from pipelines.products import PRODUCTS
 from pipelines.stages.notify import notify_everybody
-from providers.delivery.bell import LIST, Bell
+from providers.delivery.wakeup import LIST, DeliveryWakeup
 from providers.progress import ProgressLog
 from providers.records import PostgresRpc, Records
 from providers.scratch.folder import FolderScratch
@@ -57,13 +57,13 @@ class Ended:
         assert stages_left(taken) == (StageName.NOTIFY,)
         return plan_job(taken)
 
-    async def tell(self, job: Job, bell: Bell | None = None) -> list[tuple[str, str]]:
+    async def tell(self, job: Job, wakeup: DeliveryWakeup | None = None) -> list[tuple[str, str]]:
         """Notify; what is then to be delivered."""
         await notify_everybody(
-            job, progress=self.progress, scratch=self.scratch, deliveries=self.records.deliveries,
-            bell=bell or Bell(self.client),
+            job, progress=self.progress, scratch=self.scratch, deliveries=self.records.outbox,
+            wakeup=wakeup or DeliveryWakeup(self.client),
         )  # fmt: skip
-        return [(item.kind, item.channel) for item in await self.records.deliveries.of_task(job.task_id)]
+        return [(item.kind, item.channel) for item in await self.records.outbox.of_task(job.task_id)]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def ended(database_url: str, redis_url: str, flush_redis: None, tmp_path: 
 async def test_a_photo_is_handed_over_with_its_address_even_after_its_worker_died(ended: Ended) -> None:
     job = await ended.job(Product.AVATAR)
     assert await ended.tell(job) == [("photo", "web"), ("audit", "audit")]
-    photo, _ = await ended.records.deliveries.of_task("j1")
+    photo, _ = await ended.records.outbox.of_task("j1")
     assert photo.message["url"] == "https://files.example/p.jpg?s=1"
     last = await ended.progress.latest("j1")
     assert last is not None
@@ -103,9 +103,9 @@ async def test_a_try_on_of_a_shop_without_a_webhook_hands_over_nothing(ended: En
 
 
 async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
-    await ended.records.deliveries.webhook("shop-1", "set", "https://shop.example/hook")
+    await ended.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
     assert await ended.tell(await ended.job(Product.TRYON)) == [("result", "webhook")]
-    (result,) = await ended.records.deliveries.of_task("t1")
+    (result,) = await ended.records.outbox.of_task("t1")
     assert result.message["type"] == "generation.completed"
     assert result.message["timestamp"].endswith("Z")
     assert result.message["data"] == {
@@ -115,13 +115,16 @@ async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
 
 
 async def test_a_shop_is_told_of_a_failure_in_the_users_words(ended: Ended) -> None:
-    await ended.records.deliveries.webhook("shop-1", "set", "https://shop.example/hook")
+    await ended.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
     await ended.tell(await ended.job(Product.TRYON, Failure(code="rejected", message="Flagged.")))
-    (result,) = await ended.records.deliveries.of_task("t1")
+    (result,) = await ended.records.outbox.of_task("t1")
     assert result.message["type"] == "generation.failed"
     assert result.message["data"]["error"] == {"code": "rejected", "message": "Flagged."}
 
 
 async def test_couriers_that_cannot_be_woken_do_not_hold_up_the_telling(ended: Ended, tmp_path: Path) -> None:
     async with redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody.sock")) as away:
-        assert await ended.tell(await ended.job(Product.AVATAR), Bell(away)) == [("photo", "web"), ("audit", "audit")]
+        assert await ended.tell(await ended.job(Product.AVATAR), DeliveryWakeup(away)) == [
+            ("photo", "web"),
+            ("audit", "audit"),
+        ]

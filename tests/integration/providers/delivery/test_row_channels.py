@@ -11,9 +11,9 @@ from providers.delivery.audit import AuditChannel
 from providers.delivery.fake import FakeChannel
 from providers.delivery.web import WebChannel
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
-from providers.records.deliveries import Deliveries
+from providers.records.outbox import Outbox
 from providers.records.postgres import PostgresRpc
-from schemas.delivery import Announcement, ChannelName, Kind
+from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
 from schemas.errors import Transient
 from tests.contracts.a_delivery import a_delivery
 from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 AUDIT = {"user_id": "u1", "event_type": "photo_generated", "event_data": {"prompt": 'a "quoted" \\ scene\n' * 20}}
 
 
-async def claimed(desk: Desk, announcement: Announcement) -> Delivery:
+async def claimed(desk: Desk, announcement: OutboxMessage) -> Delivery:
     task_id = desk.ended_job()
-    await desk.deliveries.hand_over(task_id, 3, [announcement])
+    await desk.deliveries.enqueue(task_id, 3, [announcement])
     (found,) = await desk.deliveries.claim(limit=1, lease_s=60, task_id=task_id)
     return found
 
@@ -44,7 +44,7 @@ class TestWebChannel(DeliveryChannelContract):
 class TestAuditChannel(DeliveryChannelContract):
     @pytest.fixture
     def bench(self, desk: Desk) -> Bench:
-        announcement = Announcement(kind=Kind.AUDIT, channel=ChannelName.AUDIT, message=AUDIT)
+        announcement = OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message=AUDIT)
         return Bench(
             AuditChannel(desk.deliveries),
             lambda: claimed(desk, announcement),
@@ -55,10 +55,10 @@ class TestAuditChannel(DeliveryChannelContract):
 class TestFakeChannel(DeliveryChannelContract):
     @pytest.fixture
     def bench(self) -> Bench:
-        channel = FakeChannel(ChannelName.WHATSAPP)
+        channel = FakeChannel(DeliveryChannel.WHATSAPP)
 
         async def new() -> Delivery:
-            return a_delivery(ChannelName.WHATSAPP)
+            return a_delivery(DeliveryChannel.WHATSAPP)
 
         return Bench(channel, new, lambda: len(channel.sent))
 
@@ -72,19 +72,23 @@ async def test_a_photo_is_a_marked_link_of_the_assistant(desk: Desk) -> None:
 
 async def test_an_apology_is_its_plain_text(desk: Desk) -> None:
     message = {"user_id": "u1", "avatar_id": "a1", "text": APOLOGY}
-    delivery = await claimed(desk, Announcement(kind=Kind.APOLOGY, channel=ChannelName.WEB, message=message))
+    delivery = await claimed(
+        desk, OutboxMessage(kind=DeliveryKind.APOLOGY, channel=DeliveryChannel.WEB, message=message)
+    )
     await WebChannel(desk.deliveries).deliver(delivery, on_sending=goes_out)
     assert desk.connection.execute("select avatar_id, content from messages").fetchall() == [("a1", APOLOGY)]
 
 
 async def test_an_audit_row_keeps_its_data_whole(desk: Desk) -> None:
-    delivery = await claimed(desk, Announcement(kind=Kind.AUDIT, channel=ChannelName.AUDIT, message=AUDIT))
+    delivery = await claimed(desk, OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message=AUDIT))
     await AuditChannel(desk.deliveries).deliver(delivery, on_sending=goes_out)
     assert desk.connection.execute("select event_data from audit_log").fetchall() == [(AUDIT["event_data"],)]
 
 
 async def test_a_row_the_database_refuses_is_not_worth_another_try(desk: Desk) -> None:
-    delivery = await claimed(desk, Announcement(kind=Kind.AUDIT, channel=ChannelName.AUDIT, message={"nonsense": 1}))
+    delivery = await claimed(
+        desk, OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message={"nonsense": 1})
+    )
     with pytest.raises(DatabaseRefused) as refused:
         await AuditChannel(desk.deliveries).deliver(delivery, on_sending=goes_out)
     assert not refused.value.retryable
@@ -93,14 +97,14 @@ async def test_a_row_the_database_refuses_is_not_worth_another_try(desk: Desk) -
 async def test_a_database_that_is_away_is_worth_another_try(tmp_path: Path) -> None:
     rpc = PostgresRpc(f"postgresql:///x?host={tmp_path}", timeout_s=0.2)
     with pytest.raises(DatabaseUnavailable) as away:
-        await WebChannel(Deliveries(rpc)).deliver(a_delivery(ChannelName.WEB), on_sending=goes_out)
+        await WebChannel(Outbox(rpc)).deliver(a_delivery(DeliveryChannel.WEB), on_sending=goes_out)
     await rpc.aclose()
     assert away.value.retryable
 
 
 async def test_the_fake_fails_as_often_as_it_is_told() -> None:
-    channel = FakeChannel(ChannelName.WHATSAPP, (Transient("first"),))
+    channel = FakeChannel(DeliveryChannel.WHATSAPP, (Transient("first"),))
     with pytest.raises(Transient):
-        await channel.deliver(a_delivery(ChannelName.WHATSAPP), on_sending=goes_out)
-    await channel.deliver(a_delivery(ChannelName.WHATSAPP), on_sending=goes_out)
+        await channel.deliver(a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
+    await channel.deliver(a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
     assert len(channel.sent) == 1

@@ -11,20 +11,20 @@ import pytest
 
 from providers.delivery.webhook import WebhookChannel
 from providers.delivery.webhook_secrets import secret
-from schemas.delivery import ChannelName, Kind
+from schemas.delivery import DeliveryChannel, DeliveryKind
 from schemas.errors import DarkroomError, Invalid, RateLimited, Transient
 from tests.contracts.a_delivery import a_delivery
 from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
-from tests.contracts.far_end import FarEnd, always, far_end, hang, nobody_listens
+from tests.contracts.unhelpful_server import FarEnd, always, far_end, hang, nobody_listens
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator
 
-    from providers.fetch.addresses import IPAddress
+    from providers.safe_http.addresses import IPAddress
     from schemas.delivery import Delivery
     from tests.contracts.deliveries import Desk
-    from tests.contracts.far_end import Asked
+    from tests.contracts.unhelpful_server import Asked
 
 KEY = b"our key"
 HERE = ("127.0.0.0/8",)
@@ -32,7 +32,9 @@ EVENT = {"type": "generation.completed", "data": {"task_id": "t1", "result_urls"
 
 
 def event(task_id: str = "t1", run: int = 1) -> Delivery:
-    return a_delivery(ChannelName.WEBHOOK, Kind.RESULT, task_id=task_id, run=run, owner_id="shop-1", message=EVENT)
+    return a_delivery(
+        DeliveryChannel.WEBHOOK, DeliveryKind.RESULT, task_id=task_id, run=run, owner_id="shop-1", message=EVENT
+    )
 
 
 def channel(desk: Desk, networks: tuple[str, ...] = HERE, **more: Any) -> WebhookChannel:

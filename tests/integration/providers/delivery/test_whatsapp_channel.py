@@ -9,18 +9,18 @@ from pydantic import SecretStr
 
 from pipelines.products.avatar import APOLOGY
 from providers.delivery.whatsapp import WhatsAppChannel
-from schemas.delivery import ChannelName, Kind
+from schemas.delivery import DeliveryChannel, DeliveryKind
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
 from tests.contracts.a_delivery import a_delivery
 from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
-from tests.contracts.far_end import FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
+from tests.contracts.unhelpful_server import FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from schemas.delivery import Delivery
     from tests.contracts.deliveries import Desk
-    from tests.contracts.far_end import Asked
+    from tests.contracts.unhelpful_server import Asked
 
 TOKEN = "EAAG-secret-token"
 PHONE = "+49 151 23456789"
@@ -44,7 +44,7 @@ async def told(desk: Desk, handler: Any, delivery: Delivery | None = None) -> Fa
     async with far_end(handler) as meta:
         sender = channel(desk, meta.url, timeout_s=0.5)
         try:
-            await sender.deliver(delivery or a_delivery(ChannelName.WHATSAPP), on_sending=goes_out)
+            await sender.deliver(delivery or a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
         finally:
             await sender.aclose()
     return meta
@@ -57,7 +57,7 @@ class TestWhatsAppChannel(DeliveryChannelContract):
             sender = channel(desk, meta.url)
 
             async def new() -> Delivery:
-                return a_delivery(ChannelName.WHATSAPP)
+                return a_delivery(DeliveryChannel.WHATSAPP)
 
             yield Bench(sender, new, lambda: len(meta.asked))
             await sender.aclose()
@@ -77,13 +77,13 @@ async def test_a_photo_is_a_text_with_the_link_never_the_picture(desk: Desk) -> 
 
 
 async def test_an_apology_is_its_plain_text(desk: Desk) -> None:
-    apology = a_delivery(ChannelName.WHATSAPP, Kind.APOLOGY, message={"user_id": "u1", "text": APOLOGY})
+    apology = a_delivery(DeliveryChannel.WHATSAPP, DeliveryKind.APOLOGY, message={"user_id": "u1", "text": APOLOGY})
     meta = await told(desk, always(200, ACCEPTED), apology)
     assert meta.asked[0].json["text"] == {"body": APOLOGY}
 
 
 async def test_nothing_goes_out_to_somebody_without_a_number(desk: Desk) -> None:
-    stranger = a_delivery(ChannelName.WHATSAPP, message={"user_id": "u2", "url": "https://files.example/p"})
+    stranger = a_delivery(DeliveryChannel.WHATSAPP, message={"user_id": "u2", "url": "https://files.example/p"})
     async with far_end(always(200, ACCEPTED)) as meta:
         sender = channel(desk, meta.url)
         with pytest.raises(Invalid) as unknown:
@@ -121,7 +121,7 @@ async def test_a_rate_limits_retry_after_is_kept(desk: Desk) -> None:
 async def test_no_connection_is_certainly_not_told(desk: Desk) -> None:
     sender = channel(desk, await nobody_listens())
     with pytest.raises(Transient) as error:
-        await sender.deliver(a_delivery(ChannelName.WHATSAPP), on_sending=goes_out)
+        await sender.deliver(a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
     await sender.aclose()
     assert not isinstance(error.value, Ambiguous)
 

@@ -18,7 +18,7 @@ from providers.fetch import Fetcher, FetchPolicy
 if TYPE_CHECKING:
     import ssl
 
-    from providers.fetch.addresses import IPAddress
+    from providers.safe_http.addresses import IPAddress
 
 Handler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 LOOPBACK = ("127.0.0.0/8",)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from providers.images.openai import OpenAIProvider
+from providers.images.openai.provider import OpenAIProvider
 from providers.images.prices import price_table
 from providers.images.registry import ProviderConfig
-from providers.images.replicate import ReplicateProvider
+from providers.images.replicate.provider import ReplicateProvider
 from providers.images.retirement import ModelStatus, model_status
 from schemas.errors import DarkroomError, Invalid, Transient
-from tests.contracts.far_end import FarEnd, always, cut, far_end, flood
+from tests.contracts.unhelpful_server import FarEnd, always, cut, far_end, flood
 
 MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
 NO_MODEL = {"error": {"message": "The model does not exist", "type": "x", "param": "model", "code": "model_not_found"}}

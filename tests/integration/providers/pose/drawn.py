@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from PIL import Image
 
-from commands.figure import HAIR, LIPS, SHIRT, SHOE, SKIN, TROUSERS, WALL, Figure, Spot, Stance, draw_person, shade
+from devtools.pictures.synthetic_person import (
+    HAIR,
+    LIPS,
+    SHIRT,
+    SHOE,
+    SKIN,
+    TROUSERS,
+    WALL,
+    Figure,
+    Spot,
+    Stance,
+    draw_person,
+    shade,
+)
 
 
 class FromTheSide(Figure):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mediapipe.tasks.metadata import schema_py_generated as schema_fb
 
-from commands.figure import draw_person
+from devtools.pictures.synthetic_person import draw_person
 from providers.pose import bundle
 from providers.pose.load import load_estimator
 from providers.pose.wheel import download_wheel

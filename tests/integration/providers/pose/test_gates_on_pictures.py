@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from commands.figure import Stance, draw_person, jpeg
+from devtools.pictures.synthetic_person import Stance, draw_person, jpeg
 from pipelines.sizing import SizingRefused, recommend
 from providers.pose.base import Detection
 from providers.pose.mediapipe import MediaPipeEstimator

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands.figure import draw_person
+from devtools.pictures.synthetic_person import draw_person
 from providers.pose.load import load_estimator
 from providers.pose.mediapipe import MediaPipeEstimator
 from schemas.errors import Invalid

@@ -39,7 +39,7 @@ if sys.argv[2] == "control":
     estimates = 0
 else:
     import numpy as np
-    from commands.figure import draw_person
+    from devtools.pictures.synthetic_person import draw_person
     from providers.pose.mediapipe import MediaPipeEstimator
     estimator, picture = MediaPipeEstimator(Path(sys.argv[1])), np.asarray(draw_person())
     until, estimates = time.monotonic() + 3, 0

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from providers.records import Records
-from tests.contracts.records_world import MAX_REFUND, World
-from tests.local_supabase import local_supabase
+from tests.contracts.database_fixture import MAX_REFUND, World
+from tests.supabase_emulator import local_supabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from providers.records.base import DatabaseUnavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from commands.embedded import Embedded
-    from commands.embedded.postgres import Postgres
+    from commands.local.embedded import Embedded
+    from commands.local.embedded.postgres import Postgres
 
 TIMEOUT_S = 1.0
 
@@ -74,4 +74,4 @@ async def _locked(rpc: PostgresRpc, database_url: str) -> None:
     """Call a function that waits for a lock until the statement's timeout."""
     with psycopg.connect(database_url) as holder:
         holder.execute("lock table darkroom_jobs in access exclusive mode")
-        await rpc.call("darkroom_counts")
+        await rpc.call("darkroom_job_counts")

@@ -12,7 +12,7 @@ from tests.contracts.deliveries import DeliveriesContract, Desk
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from commands.local_supabase import LocalSupabase
+    from devtools.supabase_emulator import LocalSupabase
     from providers.records import Rpc
 
 

@@ -16,7 +16,7 @@ from tests.contracts.deliveries import Desk
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from commands.embedded import Embedded
+    from commands.local.embedded import Embedded
 
 FIELD = Path(__file__).with_name("field.sql")
 

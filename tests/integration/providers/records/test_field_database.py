@@ -12,25 +12,25 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from commands.local_supabase import LocalSupabase
-from commands.local_supabase.database import SETUP, prepare
+from devtools.supabase_emulator import LocalSupabase
+from devtools.supabase_emulator.database import SETUP, prepare
 from providers.records import PostgresRpc, Records, Rpc
 from providers.records.base import DatabaseRefused
 from providers.records.migrate import SCHEMAS, migrate, migrations, script
 from providers.records.operators import Grant, Granted, NewSession
-from providers.records.sessions import Order, Outcome
+from providers.records.orders import Order, Outcome
 from providers.records.supabase import SupabaseRpc
 from schemas.common import Product
-from schemas.records import Replay, Settlement, Verdict
+from schemas.records import Replay, SettlementResult, Verdict
+from tests.contracts.database_fixture import FAILURE, LEASE_S, World, images, tryon
 from tests.contracts.operators import add, new_session
 from tests.contracts.records import RecordsContract, complete, start
-from tests.contracts.records_world import FAILURE, LEASE_S, World, images, tryon
 from tests.integration.providers.records.catalog import catalog
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from commands.embedded import Embedded
+    from commands.local.embedded import Embedded
 
 FIELD = Path(__file__).with_name("field.sql")
 #: Tables that the field's database does not have.
@@ -254,14 +254,14 @@ def test_a_database_of_the_numbered_migrations_is_brought_up_to_date(field_url: 
             " values ('0004_lifecycle.sql', 'x'), ('0099_rights.sql', 'y')"
         )
         opened.execute(
-            "create or replace function darkroom_counts() returns jsonb language sql as $$ select '{}'::jsonb $$"
+            "create or replace function darkroom_job_counts() returns jsonb language sql as $$ select '{}'::jsonb $$"
         )
         # What a database grants to every new function, as Supabase does.
-        opened.execute("grant execute on function darkroom_counts() to public, anon")
+        opened.execute("grant execute on function darkroom_job_counts() to public, anon")
         assert set(migrate(field_url)) == {item.name for item in migrations()}
-        counts = opened.execute("select darkroom_counts() ? 'oldest_waiting_s'").fetchone()
+        counts = opened.execute("select darkroom_job_counts() ? 'oldest_waiting_s'").fetchone()
         assert counts == (True,)
-        may = opened.execute("select has_function_privilege('anon', 'darkroom_counts()', 'execute')").fetchone()
+        may = opened.execute("select has_function_privilege('anon', 'darkroom_job_counts()', 'execute')").fetchone()
     assert may == (False,)
 
 
@@ -296,12 +296,12 @@ class FieldContract(RecordsContract):
     async def test_a_subscriber_sees_each_transition_once(self, records: Records, world: FieldWorld) -> None:
         (row,) = await start(records, world.task())
         for _ in range(2):
-            assert await records.hold(row.task_id, row.token, "Rate limited, retrying...")
+            assert await records.mark_rate_limited(row.task_id, row.token, "Rate limited, retrying...")
         for _ in range(2):
-            assert await records.hold(row.task_id, row.token, None)
+            assert await records.mark_rate_limited(row.task_id, row.token, None)
         for _ in range(2):
             await complete(records, row, generated_image_url="https://x/1")
-        await records.deliveries.hand_over(row.task_id, row.token, [])
+        await records.outbox.enqueue(row.task_id, row.token, [])
         assert world.seen() == [
             ("processing", None),
             ("queued", "Rate limited, retrying..."),
@@ -326,7 +326,7 @@ class FieldContract(RecordsContract):
     async def test_a_batch_that_is_held_waits_as_pending(self, records: Records, world: FieldWorld) -> None:
         workspace = str(uuid.uuid4())
         (row,) = await start(records, images(workspace, world.image_job(workspace)))
-        await records.hold(row.task_id, row.token, "Rate limited, retrying...")
+        await records.mark_rate_limited(row.task_id, row.token, "Rate limited, retrying...")
         assert world.seen()[-1] == ("PENDING", "Rate limited, retrying...")
 
     async def test_an_id_in_capitals_is_the_same_session(self, records: Records, world: FieldWorld) -> None:
@@ -340,7 +340,7 @@ class FieldContract(RecordsContract):
         }
         assert await records.orphans(older_than_s=0) == []
         (row,) = await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S)
-        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=1)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=1)
         assert world.balance(user) == 1
 
     async def test_an_owner_that_does_not_exist_gets_neither_session_nor_credits(
@@ -389,12 +389,12 @@ class FieldContract(RecordsContract):
         emails = (" ANN@shop.example", "ann@shop.example", "bob@shop.example")
         orders = [order(store) for _ in emails]
         found = [
-            await records.sessions.produce(item, {"shopper_email": email, "request_id": "req_1"}, 1)
+            await records.orders.place_order(item, {"shopper_email": email, "request_id": "req_1"}, 1)
             for item, email in zip(orders, emails, strict=True)
         ]
         assert [ordered.outcome for ordered in found] == [Outcome.CREATED, Outcome.CREATED, Outcome.NO_CREDITS]
         assert world.shopper_balance() == 1
-        assert await records.sessions.unproduce(orders[0].task_id, "Redis queue unavailable")
+        assert await records.orders.cancel_order(orders[0].task_id, "Redis queue unavailable")
         assert (world.shopper_balance(), world.one("select balance from store_credits")) == (2, 0)
 
     async def test_a_store_that_was_charged_nothing_is_refunded_nothing(
@@ -408,7 +408,7 @@ class FieldContract(RecordsContract):
             [store],
         )
         for row in await start(records, *[tryon(store, session, channel="b2b") for session in sessions]):
-            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select balance from store_credits") == 0
 
     async def test_a_request_that_its_producer_refunded_ends_without_another_refund(
@@ -417,7 +417,7 @@ class FieldContract(RecordsContract):
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store), channel="b2b"))
         world.one("select refund_store_credits(%s, 1, 'req_1', 'by hand')", store)
-        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select balance from store_credits") == 5
 
     async def test_a_refund_that_the_database_has_already_ends_the_job(
@@ -426,7 +426,7 @@ class FieldContract(RecordsContract):
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store), channel="b2b"))
         world.one("select refund_store_credits(%s, 1, %s, 'by hand')", store, f"{row.session_id}:1:refund")
-        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == Settlement(moved=True, refunded=0)
+        assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select status from store_generation_sessions") == "failed"
 
     async def test_a_shopper_gets_no_credits_by_writing_sessions(self, rpc: Rpc, world: FieldWorld) -> None:
@@ -479,5 +479,5 @@ def test_roles_that_come_after_the_migrations_get_their_rights(database_url: str
     with psycopg.connect(database_url) as opened:
         for role, may in (("anon", False), ("service_role", True)):
             assert opened.execute(
-                "select has_function_privilege(%s, 'darkroom_counts()', 'execute')", [role]
+                "select has_function_privilege(%s, 'darkroom_job_counts()', 'execute')", [role]
             ).fetchone() == (may,)

@@ -24,5 +24,5 @@ class TestPostgresRecords(RecordsContract):
 async def test_a_database_that_cannot_be_reached_is_worth_another_try(tmp_path: Path) -> None:
     records = Records(PostgresRpc(f"postgresql:///x?host={tmp_path}", timeout_s=0.2))
     with pytest.raises(DatabaseUnavailable):
-        await records.counts()
+        await records.job_counts()
     await records.aclose()

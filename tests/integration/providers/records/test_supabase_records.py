@@ -13,14 +13,14 @@ from providers.records.supabase import SupabaseRpc
 from schemas.common import JobState
 from schemas.errors import Invalid
 from tests.answering import Answering, page
+from tests.contracts.database_fixture import FAILURE, LEASE_S
 from tests.contracts.records import RecordsContract, complete, start
-from tests.contracts.records_world import FAILURE, LEASE_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from commands.local_supabase import LocalSupabase
-    from tests.contracts.records_world import World
+    from devtools.supabase_emulator import LocalSupabase
+    from tests.contracts.database_fixture import World
 
 
 class TestSupabaseRecords(RecordsContract):
@@ -34,7 +34,7 @@ class TestSupabaseRecords(RecordsContract):
 async def refusal(url: str, key: str) -> DatabaseRefused:
     rpc = SupabaseRpc(url, key)
     with pytest.raises(DatabaseRefused) as refused:
-        await rpc.call("darkroom_counts")
+        await rpc.call("darkroom_job_counts")
     await rpc.aclose()
     assert key not in str(refused.value)
     return refused.value
@@ -147,11 +147,11 @@ async def test_killing_the_server_in_mid_run_loses_nothing(local_supabase: Local
     await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
     await asyncio.to_thread(local_supabase.kill)
     with pytest.raises(DatabaseUnavailable):
-        await records.counts()
+        await records.job_counts()
     await asyncio.to_thread(local_supabase.start)
     killed.set()
     await asyncio.gather(*work)
-    counts = await records.counts()
+    counts = await records.job_counts()
     await records.aclose()
     assert failures > 0
     assert (counts[JobState.COMPLETED], counts[JobState.FAILED]) == (20, 20)

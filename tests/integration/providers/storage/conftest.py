@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.local_supabase import local_supabase
+from tests.supabase_emulator import local_supabase
 
 __all__ = ["local_supabase"]

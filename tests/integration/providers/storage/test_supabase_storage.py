@@ -20,7 +20,7 @@ from tests.contracts.storage import BUCKET, PATH, Download, StorageContract
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from commands.local_supabase import LocalSupabase
+    from devtools.supabase_emulator import LocalSupabase
 
 BUCKETS = [BUCKET, "photos", "images"]
 

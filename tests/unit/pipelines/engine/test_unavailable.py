@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.engine import unavailable
-from pipelines.engine.registry import Work
+from pipelines.engine.outcome import Advance, StageOutcome, StageRun
+from pipelines.engine.running_jobs import RunningJob
 from pipelines.engine.stage_clock import time_limits_paused
-from pipelines.engine.steps import Delivery, Forward, Step
 from pipelines.engine.unavailable import finish_when_cancelled, retry_while_unavailable
 from pipelines.middleware import TimeLimit
 from schemas.common import Product, StageName
@@ -44,17 +44,17 @@ class Service:
         return "written"
 
 
-async def in_stage(run: Callable[[], Awaitable[object]], work: Work, soft_s: float) -> Step:
+async def in_stage(run: Callable[[], Awaitable[object]], work: RunningJob, soft_s: float) -> StageOutcome:
     """Run a coroutine function as a stage with a soft limit."""
 
-    async def call_next(delivery: Delivery) -> Step:
+    async def call_next(run: StageRun) -> StageOutcome:
         await run()
-        return Forward(delivery.job)
+        return Advance(run.job)
 
     async def stage(job: Job) -> Job:
         return job
 
-    return await TimeLimit(soft_s)(Delivery(StageName.UPLOAD, JOB, "m", work, stage), call_next)
+    return await TimeLimit(soft_s)(StageRun(StageName.UPLOAD, JOB, "m", work, stage), call_next)
 
 
 async def test_a_write_is_repeated_until_its_service_answers() -> None:
@@ -80,12 +80,14 @@ async def test_a_write_that_nobody_wants_any_more_is_given_up() -> None:
 
 async def test_the_soft_limit_does_not_count_the_time_a_write_is_repeated() -> None:
     service = Service(failures=20)
-    step = await in_stage(lambda: retry_while_unavailable(service.call), Work("t", 1, StageName.UPLOAD), soft_s=0.05)
-    assert isinstance(step, Forward)
+    outcome = await in_stage(
+        lambda: retry_while_unavailable(service.call), RunningJob("t", 1, StageName.UPLOAD), soft_s=0.05
+    )
+    assert isinstance(outcome, Advance)
 
 
 async def test_the_hard_limit_does_not_count_the_time_a_write_is_repeated() -> None:
-    work = Work("t", 1, StageName.UPLOAD)
+    work = RunningJob("t", 1, StageName.UPLOAD)
     seen: list[float] = []
 
     async def write() -> None:
@@ -104,7 +106,7 @@ async def test_the_limits_count_again_after_the_write() -> None:
         await asyncio.sleep(10)
 
     with pytest.raises(TimedOut):
-        await in_stage(write_and_hang, Work("t", 1, StageName.UPLOAD), soft_s=0.05)
+        await in_stage(write_and_hang, RunningJob("t", 1, StageName.UPLOAD), soft_s=0.05)
 
 
 async def test_a_write_in_progress_is_finished_although_its_job_is_handed_back() -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.engine.registry import Work
-from pipelines.engine.steps import Again, Delivery, Nothing, Step
+from pipelines.engine.outcome import Drop, RetryStage, StageOutcome, StageRun
+from pipelines.engine.running_jobs import RunningJob
 from pipelines.middleware import Retries
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -38,31 +38,33 @@ class Database:
         """It holds nothing."""
 
 
-async def tried(error: DarkroomError, database: Any, stage: StageName = StageName.NOTIFY, job: Job = JOB) -> Step:
-    async def fails(_: Delivery) -> Step:
+async def tried(
+    error: DarkroomError, database: Any, stage: StageName = StageName.NOTIFY, job: Job = JOB
+) -> StageOutcome:
+    async def fails(_: StageRun) -> StageOutcome:
         raise error
 
     progress = ProgressLog(async_client("redis://127.0.0.1:1"), ttl_s=60)
     rpc = database if isinstance(database, Database) else Database(database)
     retries = Retries(Records(rpc), progress, max_retries=3, lease_s=20, stuck_after_s=900)
-    work = Work("t", 3, stage)
+    work = RunningJob("t", 3, stage)
 
     async def run(job: Job) -> Job:
         return job
 
-    return await retries(Delivery(stage, job, "m", work, run), fails)
+    return await retries(StageRun(stage, job, "m", work, run), fails)
 
 
 @pytest.mark.parametrize("error", [Transient("once"), RateLimited("slower", retry_after=5)])
 async def test_a_stage_is_tried_again_although_the_database_is_away(error: DarkroomError) -> None:
-    step = await tried(error, None)
+    outcome = await tried(error, None)
 
-    assert isinstance(step, Again)
-    assert (step.job.attempt, step.job.token) == (2, 3)
+    assert isinstance(outcome, RetryStage)
+    assert (outcome.job.attempt, outcome.job.token) == (2, 3)
 
 
 async def test_a_job_that_another_worker_owns_is_left_to_it() -> None:
-    assert await tried(Transient("once"), {}) == Nothing()
+    assert await tried(Transient("once"), {}) == Drop()
 
 
 async def test_what_never_passes_is_not_tried_again() -> None:
@@ -73,10 +75,10 @@ async def test_what_never_passes_is_not_tried_again() -> None:
 async def test_a_service_of_ours_that_is_away_uses_up_no_try() -> None:
     job = JOB.model_copy(update={"attempt": 3, "started_ms": round(time.time() * 1000)})
 
-    step = await tried(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)
+    outcome = await tried(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)
 
-    assert isinstance(step, Again)
-    assert (step.job.attempt, step.job.delivery) == (3, 1)
+    assert isinstance(outcome, RetryStage)
+    assert (outcome.job.attempt, outcome.job.delivery) == (3, 1)
 
 
 async def test_a_job_waits_for_a_service_of_ours_no_longer_than_it_may_be_stuck() -> None:
@@ -92,6 +94,6 @@ async def test_a_job_over_budget_goes_back_to_the_waiting_room_although_the_data
     job = JOB.model_copy(update={"attempt": 0})
 
     error = RateLimited(code="budget_exhausted", retry_after=3_000)
-    assert await tried(error, database, StageName.GENERATE, job) == Nothing()
+    assert await tried(error, database, StageName.GENERATE, job) == Drop()
 
     assert database.away == -1

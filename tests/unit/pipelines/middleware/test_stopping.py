@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from pipelines.engine.registry import Registry, Stop, Work
-from pipelines.engine.steps import Again, Delivery, Forward, Step
-from pipelines.middleware.stopping import Stopping
+from pipelines.engine.outcome import Advance, RetryStage, StageOutcome, StageRun
+from pipelines.engine.running_jobs import RunningJob, RunningJobs, StopReason
+from pipelines.middleware.cancellation import Cancellation
 from schemas.common import Product, StageName
 from schemas.job import Job
 
@@ -17,39 +17,39 @@ async def no_stage(job: Job) -> Job:
     return job
 
 
-def delivery(work: Work) -> Delivery:
-    return Delivery(StageName.GENERATE, JOB, "m1", work, no_stage)
+def run(work: RunningJob) -> StageRun:
+    return StageRun(StageName.GENERATE, JOB, "m1", work, no_stage)
 
 
 async def test_a_halt_that_comes_as_the_stage_ends_does_not_reach_what_follows() -> None:
     """Given a stage that ended, when a halt from another thread arrives late, then the settlement is not cancelled."""
-    with Registry().track("t1", 1, StageName.GENERATE) as work:
+    with RunningJobs().track("t1", 1, StageName.GENERATE) as work:
 
-        async def ends(_: Delivery) -> Step:
+        async def ends(_: StageRun) -> StageOutcome:
             # The halt is on its way to the loop as the stage ends.
-            work.halt(Stop.LOST)
-            return Forward(JOB)
+            work.halt(StopReason.LOST)
+            return Advance(JOB)
 
-        async def stage_and_settlement() -> Step:
-            step = await Stopping()(delivery(work), ends)
+        async def stage_and_settlement() -> StageOutcome:
+            outcome = await Cancellation()(run(work), ends)
             await asyncio.sleep(0.01)
-            return step
+            return outcome
 
-        assert await asyncio.create_task(stage_and_settlement()) == Forward(JOB)
+        assert await asyncio.create_task(stage_and_settlement()) == Advance(JOB)
 
 
 async def test_work_halted_before_its_stage_begins_is_handed_back_and_the_stage_not_begun() -> None:
-    with Registry().track("t1", 1, StageName.GENERATE) as work:
-        work.halt(Stop.SHUTDOWN)
+    with RunningJobs().track("t1", 1, StageName.GENERATE) as work:
+        work.halt(StopReason.SHUTDOWN)
 
-        async def begins(_: Delivery) -> Step:
+        async def begins(_: StageRun) -> StageOutcome:
             pytest.fail("the stage began")
 
-        async def stage_and_hand_on() -> Step:
-            step = await Stopping()(delivery(work), begins)
+        async def stage_and_hand_on() -> StageOutcome:
+            outcome = await Cancellation()(run(work), begins)
             await asyncio.sleep(0.01)
-            return step
+            return outcome
 
-        step = await asyncio.create_task(stage_and_hand_on())
+        outcome = await asyncio.create_task(stage_and_hand_on())
 
-        assert step == Again(JOB.model_copy(update={"delivery": 1}))
+        assert outcome == RetryStage(JOB.model_copy(update={"delivery": 1}))

@@ -5,7 +5,7 @@ import pytest
 from pipelines.products import PRODUCTS
 from pipelines.products.avatar import APOLOGY, AVATAR
 from schemas.common import Product, StageName
-from schemas.delivery import ChannelName, Kind
+from schemas.delivery import DeliveryChannel, DeliveryKind
 from schemas.job import Failure, Job, Picture
 from schemas.tasks import AvatarTask
 
@@ -55,10 +55,10 @@ def test_the_photo_lies_under_its_user() -> None:
     assert AVATAR.path(job(), 0) == "u1/j1.jpg"
 
 
-@pytest.mark.parametrize("channel", list(ChannelName)[:2])
-def test_a_photo_goes_to_the_chat_it_was_asked_in_and_into_the_audit_log(channel: ChannelName) -> None:
-    photo, audit = AVATAR.announcements(job(channel=channel))
-    assert (photo.kind, photo.channel) == (Kind.PHOTO, channel)
+@pytest.mark.parametrize("channel", list(DeliveryChannel)[:2])
+def test_a_photo_goes_to_the_chat_it_was_asked_in_and_into_the_audit_log(channel: DeliveryChannel) -> None:
+    photo, audit = AVATAR.outbox_messages(job(channel=channel))
+    assert (photo.kind, photo.channel) == (DeliveryKind.PHOTO, channel)
     assert photo.message == {"user_id": "u1", "avatar_id": "a1", "url": "https://files.example/p.jpg?s=1"}
     assert audit.message == {
         "user_id": "u1",
@@ -72,13 +72,13 @@ def test_a_photo_goes_to_the_chat_it_was_asked_in_and_into_the_audit_log(channel
 
 
 def test_a_failure_is_apologised_for_in_the_same_chat() -> None:
-    (apology,) = AVATAR.announcements(job(channel="whatsapp", failure="server_error"))
-    assert (apology.kind, apology.channel, apology.message["text"]) == (Kind.APOLOGY, "whatsapp", APOLOGY)
+    (apology,) = AVATAR.outbox_messages(job(channel="whatsapp", failure="server_error"))
+    assert (apology.kind, apology.channel, apology.message["text"]) == (DeliveryKind.APOLOGY, "whatsapp", APOLOGY)
 
 
 @pytest.mark.parametrize("code", ["cancelled", "session_ended"])
 def test_who_asked_for_the_end_gets_no_apology(code: str) -> None:
-    assert AVATAR.announcements(job(failure=code)) == []
+    assert AVATAR.outbox_messages(job(failure=code)) == []
 
 
 def test_the_apology_is_the_contracts() -> None:

@@ -28,10 +28,10 @@ def moved(pose: Pose, change: Callable[[Landmark], tuple[float, float]], indices
     return replace(pose, image=tuple(marks))
 
 
-def placed(pose: Pose, **places: tuple[float, float]) -> Pose:
-    """The pose with landmarks, named `m25`, at the given places."""
+def placed(pose: Pose, **slots: tuple[float, float]) -> Pose:
+    """The pose with landmarks, named `m25`, at the given slots."""
     marks = list(pose.image)
-    for name, (x, y) in places.items():
+    for name, (x, y) in slots.items():
         index = int(name[1:])
         marks[index] = marks[index]._replace(x=x, y=y)
     return replace(pose, image=tuple(marks))

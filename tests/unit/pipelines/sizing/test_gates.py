@@ -132,14 +132,14 @@ def test_a_picture_on_its_side_or_head_is_told_to_be_turned(degrees: float) -> N
 
 
 @pytest.mark.parametrize(
-    "places",
+    "slots",
     [
         {"m25": (0.70, 0.65)},  # a knee out to the side
         {"m25": (0.72, 0.55), "m27": (0.95, 0.60), "m26": (0.28, 0.55), "m28": (0.05, 0.60)},
     ],
 )
-def test_bent_legs_are_refused(places: dict[str, tuple[float, float]]) -> None:
-    assert refused(found(placed(STANDING, **places))).gate is Gate.NOT_STANDING
+def test_bent_legs_are_refused(slots: dict[str, tuple[float, float]]) -> None:
+    assert refused(found(placed(STANDING, **slots))).gate is Gate.NOT_STANDING
 
 
 def test_legs_towards_the_camera_are_refused() -> None:

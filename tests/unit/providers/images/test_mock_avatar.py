@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pipelines.products.avatar_prompt import avatar_prompt
-from providers.images.mock_scene import draw_scene
+from providers.images.mock.scene import draw_scene
 from schemas.tasks import Avatar
 
 SIZE = (128, 192)

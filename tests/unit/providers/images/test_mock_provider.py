@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from providers.images.base import ImageRequest
-from providers.images.mock import MockProvider
-from providers.images.mock_lookbook import card_boxes
+from providers.images.mock.lookbook import card_boxes
+from providers.images.mock.provider import MockProvider
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
 from tests.contracts.image_provider import ImageProviderContract, jpeg, opened
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from providers.images import registry
-from providers.images.mock import MockProvider
+from providers.images.mock.provider import MockProvider
 from providers.images.prices import price_table
 from providers.images.registry import ProviderConfig
 from schemas.errors import Invalid

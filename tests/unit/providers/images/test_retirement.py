@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from providers.images.mock import from_config
+from providers.images.mock.provider import from_config
 from providers.images.registry import ProviderConfig
 from providers.images.retirement import Level, ModelStatus, finding, model_status
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from commands.figure import draw_person, jpeg
+from devtools.pictures.synthetic_person import draw_person, jpeg
 from providers.pose.errors import PoseBusy, PoseNotLoaded
 from providers.pose.fake import FakeEstimator, standing_pose
 from providers.pose.pool import PosePool

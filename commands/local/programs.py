@@ -1,0 +1,54 @@
+"""The programs that make up a running Darkroom, and the environment they share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from commands.local.process import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from commands.local.embedded import Embedded
+    from settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(settings: Settings, embedded: Embedded, **more: str) -> dict[str, str]:
+    """What is set for every program: where the embedded servers are, and `more`."""
+    served = {"REDIS_URL": embedded.redis_url, "DATABASE_URL": embedded.database_url}
+    return {
+        "DATA_DIR": str(settings.data_dir.resolve()),
+        "PYTHONUNBUFFERED": "1",
+        **{name: value for name, value in served.items() if value},
+        **more,
+    }
+
+
+def worker(settings: Settings, env: Mapping[str, str], log: Path | None, *options: str) -> Command:
+    """`dramatiq actors`; it finishes what it runs before it stops."""
+    return _program("worker", (_script("dramatiq"), "actors", *options), settings, env, log)
+
+
+def scheduler(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
+    """`periodiq actors`."""
+    return _program("scheduler", (_script("periodiq"), "actors"), settings, env, log)
+
+
+def http(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
+    """The HTTP service."""
+    return _program("http", (_script("gunicorn"), "-c", "http/gunicorn.conf.py"), settings, env, log)
+
+
+def _program(name: str, argv: tuple[str, ...], settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
+    # A little longer than the worker itself gives its stages.
+    return Command(name, argv, ROOT, log, grace_s=settings.shutdown_grace_s + 5, env=env)
+
+
+def _script(name: str) -> str:
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if os.access(beside, os.X_OK) else name

@@ -1,0 +1,108 @@
+"""Runs the measurements one after another (side by side they would measure each other) and puts them together."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from rich.console import Console
+
+from commands.outcome import CommandError, Outcome
+from devtools.bench import baseline, page, table
+from devtools.bench.scale import FULL, QUICK
+from devtools.bench.testbed import Testbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from devtools.bench.scale import Scale
+    from settings import Settings
+
+#: Each part's module and function; loaded when measured, since each has libraries of its own.
+PARTS = {
+    "idle": ("idle", "measure"),
+    "efficiency": ("efficiency", "measure"),
+    "overhead": ("overhead", "measure"),
+    "ingest": ("ingest", "measure"),
+    "inflight": ("inflight", "measure"),
+    "growth": ("efficiency", "growth"),
+    "size": ("size", "measure"),
+    "fairness": ("fairness", "measure"),
+    "images": ("images", "measure"),
+}
+RESULT = "bench.json"
+
+
+def bench(
+    settings: Settings, *, quick: bool = False, only: Sequence[str] = (), baseline_file: Path | None = None
+) -> Outcome:
+    """Measure everything, or the parts in `only`; the figures as JSON and as a page are left in DATA_DIR/bench.
+
+    Raises:
+        CommandError: There is no such part, the baseline can't be read, or a run came to nothing.
+        StartError: A server or worker can't be started.
+    """
+    if unknown := set(only) - set(PARTS):
+        raise CommandError(
+            f"There is no measurement called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}."
+        )
+    before = baseline.read(baseline_file) if baseline_file else {}
+    folder = settings.data_dir.resolve() / "bench"
+    data: dict[str, Any] = {"machine": machine()}
+    with Testbed(settings) as testbed:
+        for name in only or PARTS:
+            Console(stderr=True).print(f"[dim]measuring {name} …[/dim]")
+            data[name] = _part(name)(testbed, QUICK if quick else FULL)
+            # What was measured is kept even if a later part can't be.
+            (folder / RESULT).write_text(json.dumps(data, indent=1))
+    index = page.write(folder, data, before)
+    return Outcome(data | {"page": str(index)}, table.view(data, before, index))
+
+
+def in_flight(settings: Settings, *, tasks: int, latency_s: float, processes: int) -> Outcome:
+    """So many generations at once, each of `latency_s` seconds."""
+    from devtools.bench.inflight import in_flight as measure  # noqa: PLC0415  as `PARTS`
+
+    with Testbed(settings) as testbed:
+        found = measure(testbed, tasks, latency_s, processes=processes)
+    return Outcome(found, table.view({"inflight": found}, {}, None))
+
+
+def images() -> Outcome:
+    """What making a small JPEG of a picture costs."""
+    from devtools.bench.images import bench_images  # noqa: PLC0415  as `PARTS`
+
+    cases = bench_images()
+    return Outcome(dict(cases), table.of_cases(cases))
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on."""
+    return {
+        "processor": _processor(),
+        "cores": psutil.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "load_before": round(psutil.getloadavg()[0], 1),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _part(name: str) -> Callable[[Testbed, Scale], dict[str, Any]]:
+    module, function = PARTS[name]
+    found: Callable[[Testbed, Scale], dict[str, Any]] = getattr(
+        importlib.import_module(f"devtools.bench.{module}"), function
+    )
+    return found

@@ -1,0 +1,77 @@
+"""Idle latency: one task at a time on a system that does nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from commands.outcome import CommandError
+from devtools.bench import bare, photo, provider
+from devtools.bench.percentiles import curve, percentile
+from devtools.bench.tasks import Task, push, write_tasks
+from schemas.progress import Status, channel
+
+if TYPE_CHECKING:
+    from devtools.bench.scale import Scale
+    from devtools.bench.testbed import Testbed
+
+MEGAPIXELS = 0.4
+WARM_UP = 5
+#: Between two tasks, so that the first has left nothing to do, seconds.
+REST_S = 0.05
+
+
+def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+    """From LPUSH to the provider's call and to the completed event, less the bare time of the same image work.
+
+    Milliseconds: `to_provider_ms_p50`, `to_provider_ms_p95`, `to_completed_ms_p50`, `to_completed_ms_p95`, what was
+    taken off (`bare_to_provider_ms`, `bare_to_completed_ms`), and each of both as a `curve` of percentiles.
+    """
+    picture = photo.jpeg_photo(MEGAPIXELS)
+    url = testbed.share(picture, "idle")
+    with testbed.workers(draws=True):
+        tasks = write_tasks(testbed.database, WARM_UP + scale.idle_tasks, seed="idle")
+        ended, bare_ms = [], []
+        for task in tasks:
+            ended.append(_one(testbed, task, [url, url]))
+            bare_ms.append(bare.times_ms(picture))  # in turn, so that whatever else the machine does slows both
+    calls, ended, bare_ms = provider.calls(testbed.record), ended[WARM_UP:], bare_ms[WARM_UP:]
+    to_provider_ms = percentile([before for before, _ in bare_ms], 0.5)
+    to_completed_ms = percentile([whole for _, whole in bare_ms], 0.5)
+    to_provider = [
+        (calls[task.task_id][0] - pushed) * 1000 - to_provider_ms
+        for task, (pushed, _) in zip(tasks[WARM_UP:], ended, strict=True)
+    ]
+    to_completed = [(completed - pushed) * 1000 - to_completed_ms for pushed, completed in ended]
+    return {
+        **_figures("to_provider", to_provider),
+        **_figures("to_completed", to_completed),
+        "bare_to_provider_ms": round(to_provider_ms, 1),
+        "bare_to_completed_ms": round(to_completed_ms, 1),
+        "curve": {"to_provider_ms": curve(to_provider), "to_completed_ms": curve(to_completed)},
+    }
+
+
+def _one(testbed: Testbed, task: Task, urls: list[str]) -> tuple[float, float]:
+    """When the task was pushed and when its completion was published, seconds since the epoch."""
+    with testbed.redis.pubsub(ignore_subscribe_messages=True) as updates:
+        updates.subscribe(channel(task.task_id))
+        updates.get_message(timeout=1)
+        time.sleep(REST_S)
+        pushed = time.time()
+        push(testbed.redis, [task], urls)
+        while True:
+            message = updates.get_message(timeout=10)
+            if message is None:
+                raise CommandError(f"A task came to nothing; see {testbed.folder}/log.")
+            if message["type"] == "message" and _ended(message["data"]):
+                return pushed, time.time()
+
+
+def _ended(data: bytes) -> bool:
+    return Status(json.loads(data)["status"]) is Status.COMPLETED
+
+
+def _figures(name: str, values: list[float]) -> dict[str, float]:
+    return {f"{name}_ms_p50": round(percentile(values, 0.5), 1), f"{name}_ms_p95": round(percentile(values, 0.95), 1)}

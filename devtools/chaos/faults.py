@@ -1,0 +1,186 @@
+"""The faults: a seeded deck, shuffled anew whenever it is used up, so that every kind comes in any longer run."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from devtools.chaos.outages import Outages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from commands.local.supervisor import Supervisor
+    from devtools.chaos.cancelling import Users
+    from devtools.chaos.testbed import Servers
+
+#: How often each fault is in the deck.
+DECK = {
+    "kill_child": 6,
+    "kill_master": 3,
+    "restart_redis": 2,
+    "empty_redis": 1,
+    "crash_database": 1,
+    "database_away_short": 2,
+    "database_away_long": 2,
+    "redis_away_long": 1,
+    "storage_away_short": 1,
+    "storage_away_long": 1,
+    "disk_full_short": 1,
+    "disk_full_long": 1,
+    "spoil_provider": 4,
+    "cancel": 4,
+}
+#: Seconds between faults.
+GAP_S = (3.0, 9.0)
+#: How long Valkey is away when it is only restarted, and how long the provider misbehaves, seconds.
+AWAY_S, SPOILED_S = (0.0, 8.0), (8.0, 15.0)
+#: Together these make about every fourth call go wrong.
+SHARES = {
+    "rate_limit": 0.1,
+    "server_error": 0.08,
+    "moderation": 0.02,
+    "hang": 0.02,
+    "empty": 0.015,
+    "reply_lost": 0.015,
+}
+
+
+class Faults:
+    """Breaks one thing after another.
+
+    Attributes:
+        struck: Every fault so far: when, seconds since the epoch, and which.
+    """
+
+    def __init__(
+        self, seed: str, supervisor: Supervisor, workers: Sequence[str], servers: Servers, users: Users
+    ) -> None:
+        """Break what is given; `workers` are the names under which the supervisor runs them."""
+        self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
+        self._supervisor = supervisor
+        self._workers = workers
+        self._embedded = servers.embedded
+        self._provider = servers.provider
+        self._users = users
+        self._outages = Outages(servers, self._chance)
+        self._deck: list[str] = []
+        self._spoiled_until = 0.0
+        self.struck: list[tuple[float, str]] = []
+
+    @property
+    def kills(self) -> list[float]:
+        """When a worker was killed, seconds since the epoch."""
+        return [at for at, name in self.struck if name in {"kill_child", "kill_master"}]
+
+    def run(self, until: float, say: Callable[[str], None]) -> None:
+        """Strike until the monotonic clock shows `until`; then everything works again."""
+        try:
+            while (left := until - time.monotonic()) > 0:
+                time.sleep(min(left, self._chance.uniform(*GAP_S)))
+                if time.monotonic() < until:
+                    say(self._strike())
+        finally:
+            self._provider.behave()
+
+    def _strike(self) -> str:
+        if not self._deck:
+            self._deck = [name for name, number in DECK.items() for _ in range(number)]
+            self._chance.shuffle(self._deck)
+        if time.monotonic() > self._spoiled_until:
+            self._provider.behave()
+        name, at = self._deck.pop(), time.time()
+        said: str | None = getattr(self, f"_{name}")()
+        if said is None:
+            return "a worker that was to be killed is away already"
+        self.struck.append((at, name))
+        return said
+
+    def _kill_child(self) -> str | None:
+        worker, master = self._master()
+        victims = _working_children(master) if master else []
+        if not victims:
+            return None
+        victim = self._chance.choice(victims)
+        _kill(victim)
+        return f"killed a process of {worker}"
+
+    def _kill_master(self) -> str | None:
+        worker, master = self._master()
+        if master is None:
+            return None
+        _kill(master)
+        return f"killed {worker}"
+
+    def _restart_redis(self) -> str:
+        return self._redis_away(empty=False)
+
+    def _empty_redis(self) -> str:
+        return self._redis_away(empty=True)
+
+    def _redis_away(self, *, empty: bool) -> str:
+        assert self._embedded.valkey  # noqa: S101  chaos runs its own
+        away_s = self._chance.uniform(*AWAY_S)
+        self._embedded.valkey.kill()
+        time.sleep(away_s)
+        self._embedded.valkey.restart(empty=empty)
+        return f"Valkey was away for {away_s:.1f} s{' and came back empty' if empty else ''}"
+
+    def _crash_database(self) -> str:
+        assert self._embedded.postgres  # noqa: S101  chaos runs its own
+        self._embedded.postgres.restart()
+        return "PostgreSQL crashed and came back"
+
+    def _database_away_short(self) -> str:
+        return self._outages.database(long=False)
+
+    def _database_away_long(self) -> str:
+        return self._outages.database(long=True)
+
+    def _redis_away_long(self) -> str:
+        return self._outages.redis(long=True)
+
+    def _storage_away_short(self) -> str:
+        return self._outages.storage(long=False)
+
+    def _storage_away_long(self) -> str:
+        return self._outages.storage(long=True)
+
+    def _disk_full_short(self) -> str:
+        return self._outages.disk(long=False)
+
+    def _disk_full_long(self) -> str:
+        return self._outages.disk(long=True)
+
+    def _spoil_provider(self) -> str:
+        seconds = self._chance.uniform(*SPOILED_S)
+        self._spoiled_until = time.monotonic() + seconds
+        self._provider.behave(**SHARES)
+        return f"the provider misbehaves for {seconds:.0f} s"
+
+    def _cancel(self) -> str:
+        return self._users.cancel_one()
+
+    def _master(self) -> tuple[str, psutil.Process | None]:
+        worker = self._chance.choice(self._workers)
+        pid = self._supervisor.pid(worker)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return worker, psutil.Process(pid) if pid else None
+        return worker, None
+
+
+def _working_children(master: psutil.Process) -> list[psutil.Process]:
+    """The processes that work; beside them there is Python's own resource tracker."""
+    try:
+        return [child for child in master.children() if "resource_tracker" not in " ".join(child.cmdline())]
+    except psutil.NoSuchProcess:  # one of them ended meanwhile: the worker goes down by itself
+        return []
+
+
+def _kill(process: psutil.Process) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended a moment ago
+        process.kill()

@@ -1,0 +1,73 @@
+"""Hands requests to the wire format they are in, and says to its owner what was billed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from devtools.chaos.provider.as_openai import OpenAIImages
+from devtools.chaos.provider.as_replicate import ReplicatePredictions
+from devtools.chaos.provider.behaviour import Behaviour
+from devtools.chaos.provider.call_log import CallLog
+from devtools.chaos.provider.wire import MAX_HEAD_BYTES, Asked, Said, converse, json
+
+
+class Server:
+    """The provider. `PUT /admin/behaviour` and `GET /admin/calls` are its owner's."""
+
+    def __init__(self, seed: int) -> None:
+        """Draw fates with `seed`."""
+        self._books = CallLog(seed)
+        self._openai = OpenAIImages(self._books)
+        self._replicate = ReplicatePredictions(self._books)
+
+    async def serve(self, port: int) -> None:
+        """Answer on the loopback interface until cancelled."""
+        server = await asyncio.start_server(
+            lambda reader, writer: converse(reader, writer, self.answer), "127.0.0.1", port, limit=MAX_HEAD_BYTES
+        )
+        async with server:
+            await server.serve_forever()
+
+    async def answer(self, asked: Asked) -> Said:
+        """The answer to one request."""
+        match (asked.method, *asked.path):
+            case ("POST", "v1", "images", ("edits" | "generations") as operation):
+                return await self._openai.answer(asked, operation)
+            case ("POST", "v1", "models", _, _, "predictions") | ("POST", "v1", "predictions"):
+                return await self._replicate.create(asked)
+            case _:
+                return self._answer_at_once(asked)
+
+    def _answer_at_once(self, asked: Asked) -> Said:
+        match (asked.method, *asked.path):
+            case ("GET", "v1", "predictions", prediction_id):
+                return self._replicate.read(asked, prediction_id)
+            case ("POST", "v1", "predictions", prediction_id, "cancel"):
+                return self._replicate.cancel(asked, prediction_id)
+            case ("GET", "files", name):
+                return self._replicate.file(name)
+            case ("GET", "v1", "models", *model):
+                return self._answer_about(asked, model)
+            case (_, "admin", *_):
+                return self._answer_its_owner(asked)
+            case _:
+                return json(404, {"detail": "Not found"})
+
+    def _answer_about(self, asked: Asked, model: list[str]) -> Said:
+        match model:
+            case [name]:
+                return self._openai.model(asked, name)
+            case [owner, name]:
+                return self._replicate.model(asked, owner, name)
+            case _:
+                return json(404, {"detail": "Not found"})
+
+    def _answer_its_owner(self, asked: Asked) -> Said:
+        match (asked.method, *asked.path):
+            case ("GET", _, "calls"):
+                return json(200, self._books.report())
+            case ("PUT", _, "behaviour"):
+                self._books.behaviour = Behaviour.model_validate_json(asked.body)
+                return json(200, self._books.behaviour.model_dump())
+            case _:
+                return json(404, {"detail": "Not found"})

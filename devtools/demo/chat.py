@@ -1,0 +1,72 @@
+"""What the companions answered, and the chat threads that show it."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from devtools.demo.task import Said
+from schemas.common import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import psycopg
+
+    from devtools.demo.task import DemoTask, Result
+
+#: Messages follow their outcome on their own; seconds to wait for one, and between looks.
+PATIENCE_S = 15.0
+LOOK_S = 0.05
+SAID = (
+    "SELECT kind, channel, message FROM darkroom_deliveries"
+    " WHERE task_id = %s AND channel IN ('web', 'whatsapp') AND state = 'sent'"
+)
+PLACES = {"web": "in the web chat", "whatsapp": "on WhatsApp"}
+
+
+def said_about(database: psycopg.Connection, task: DemoTask) -> Said | None:
+    """What the user was told; None if nothing within `PATIENCE_S`, or if the product has no chat."""
+    deadline = time.monotonic() + PATIENCE_S
+    while task.product is Product.AVATAR and time.monotonic() < deadline:
+        row = database.execute(SAID, [task.task_id]).fetchone()
+        if row:
+            kind, channel, message = row
+            return Said(kind, channel, str(message.get("url") or message.get("text")))
+        time.sleep(LOOK_S)
+    return None
+
+
+def threads(folder: Path, results: Sequence[Result]) -> str:
+    """A thread for each companion, in the order of its messages."""
+    chats = [result for result in results if result.task.product is Product.AVATAR]
+    return "\n".join(_thread(folder, name, list(part)) for name, part in groupby(chats, lambda item: item.task.title))
+
+
+def _thread(folder: Path, name: str, results: Sequence[Result]) -> str:
+    channel = results[0].task.channel
+    lines = "".join(f'<p class="asks">{escape(result.task.prompt)}</p>{_answer(folder, result)}' for result in results)
+    return (
+        f'<div class="chat {escape(channel)}"><header><i>{escape(name[:1])}</i><b>{escape(name)}</b>'
+        f"<span>{PLACES[channel]}</span></header>{lines}</div>"
+    )
+
+
+def _answer(folder: Path, result: Result) -> str:
+    said = result.said
+    if said is None:
+        return f'<p class="says">{escape(result.status)}: nothing was said</p>'
+    if said.kind != "photo" or result.picture is None:
+        return f'<p class="says">{escape(said.text)}</p>'
+    link = escape(result.picture.relative_to(folder).as_posix())
+    photo = f'<a href="{link}"><img src="{link}" alt="{escape(result.task.prompt)}" loading="lazy"></a>'
+    if said.channel == "web":
+        return f'<div class="says photo">{photo}</div>'
+    address = escape(said.text.split("?")[0])
+    return (
+        f'<p class="says">Here\'s your photo (link valid 24h): <a href="{link}">{address}…</a></p>'
+        f'<div class="behind">{photo}<span>what the link opens</span></div>'
+    )

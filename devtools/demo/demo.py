@@ -1,0 +1,151 @@
+"""`manage.py demo`: all three products, from a foreign producer's push or order to a gallery page."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import psycopg
+from rich.console import Console, Group
+
+from commands.local import programs
+from commands.local.embedded import Embedded
+from commands.local.embedded.owner import AlreadyOwnedError
+from commands.local.picture_host import ImageHost
+from commands.local.supervisor import Supervisor
+from commands.migrate import make_buckets
+from commands.outcome import CommandError, Outcome
+from devtools.demo import avatar, gallery, images, tryon
+from devtools.demo.pictures import Pictures
+from devtools.demo.results import collect
+from devtools.demo.run import run
+from devtools.demo.service import Service
+from devtools.demo.table import failures, table
+from devtools.supabase_emulator import LocalSupabase
+from providers.records.migrate import migrate
+from schemas.common import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from devtools.demo.task import DemoTask, Result
+    from settings import Settings
+
+#: Each product's tasks; a new product adds its own module here.
+PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTask]], ...] = (
+    tryon.tasks,
+    avatar.tasks,
+    images.tasks,
+)
+#: Drop is paid for, and photos come from the image host on this machine.
+ENVIRONMENT = {
+    "AI_MOCK_MODE": "true",
+    "MOCK_LATENCY_S": "1.2",
+    "MOCK_FAILURES": "hang=0",
+    "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
+    "LOG_FORMAT": "json",
+}
+
+
+def demo(
+    settings: Settings, *, photo: Path | None = None, outfit: Path | None = None, local_supabase: bool = False
+) -> Outcome:
+    """Run the demo; `photo` and `outfit` are the visitor's own pictures.
+
+    With `local_supabase` records and pictures go through a Supabase on this machine.
+
+    Raises:
+        CommandError: One of them can't be opened, the database is not one that a local Supabase can serve, or the
+            HTTP service does not come up.
+        StartError: Something can't be started.
+    """
+    console = Console(stderr=True)
+    folder = settings.data_dir.resolve() / "demo"
+    pictures = Pictures(folder / "drawings", photo=photo, outfit=outfit)
+    remove_old(folder, keep=(photo, outfit))
+    with ExitStack() as stack:
+        console.print(
+            "Starting a Valkey, a PostgreSQL, a worker, a scheduler and the HTTP service, drawing the photos…"
+        )
+        settings, embedded = _own(stack, settings)
+        database, redis_url = _prepared(settings, embedded)
+        logs = settings.data_dir.resolve() / "log"
+        service = Service()
+        env = programs.environment(settings, embedded, **ENVIRONMENT, **service.environment())
+        if local_supabase:
+            env |= _through_supabase(stack, embedded, logs / "supabase.log")
+        commands = [
+            programs.worker(settings, env, logs / "worker.log"),
+            programs.scheduler(settings, env, logs / "scheduler.log"),
+            programs.http(settings, env, logs / "http.log"),
+        ]
+        stack.enter_context(Supervisor(commands, say=console.print))
+        pictures.draw()
+        host = stack.enter_context(ImageHost())
+        connection = stack.enter_context(psycopg.connect(database, autocommit=True))
+        tasks = [task for produce in PRODUCERS for task in produce(connection, host, pictures)]
+        service.wait_ready()
+        started = time.monotonic()
+        tasks, watch = asyncio.run(run(redis_url, service, tasks, console))
+        seconds = time.monotonic() - started
+        results = collect(connection, tasks, watch, folder)
+    page = gallery.write(folder, results, seconds)
+    return _outcome(results, page, logs, seconds)
+
+
+def remove_old(folder: Path, *, keep: Sequence[Path | None]) -> None:
+    """Remove the pictures of an earlier demo from `folder`, except those to `keep`: they are inputs of this one."""
+    kept = {path.resolve() for path in keep if path}
+    for name in ("results", "inputs"):
+        for file in (folder / name).glob("*"):
+            if file.resolve() not in kept:
+                file.unlink()
+
+
+def _own(stack: ExitStack, settings: Settings) -> tuple[Settings, Embedded]:
+    try:
+        return settings, stack.enter_context(Embedded.missing(settings))
+    except AlreadyOwnedError:  # a running `up` does not fetch from this machine: leave it alone, have our own
+        settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo" / "own"})
+        return settings, stack.enter_context(Embedded.missing(settings))
+
+
+def _prepared(settings: Settings, embedded: Embedded) -> tuple[str, str]:
+    if settings.supabase_url and not settings.database_url:
+        raise CommandError("The demo writes its sessions with SQL: set DATABASE_URL, or unset SUPABASE_URL.")
+    database = embedded.database_url or (settings.database_url.get_secret_value() if settings.database_url else "")
+    redis_url = embedded.redis_url or (settings.redis_url.get_secret_value() if settings.redis_url else "")
+    migrate(database)
+    return database, redis_url
+
+
+def _through_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[str, str]:
+    if embedded.database_url is None:
+        raise CommandError("A local Supabase serves a database of its own: unset DATABASE_URL and SUPABASE_URL.")
+    supabase = stack.enter_context(LocalSupabase(embedded.database_url, log))
+    asyncio.run(make_buckets(supabase.url, supabase.service_role_key))
+    return supabase.environment()
+
+
+def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) -> Outcome:
+    completed = Counter(result.task.product for result in results if result.status == "completed")
+    data = {
+        "tasks": len(results),
+        "completed": completed.total(),
+        "failed": sum(result.status == "failed" for result in results),
+        "refunded": sum(result.refunded > 0 for result in results),
+        "seconds": round(seconds, 2),
+        "gallery": str(page),
+        "products": {product.value: completed[product] for product in Product},
+    }
+    ok = all(result.as_meant for result in results)
+    closing = (
+        f"The gallery: [bold]{page}[/]"
+        if ok
+        else f"[red]Not every task ended as it was meant to; the logs are in[/] {logs}"
+    )
+    return Outcome(data, Group(table(results, Console().width), failures(results), "", closing), ok=ok)

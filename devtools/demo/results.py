@@ -1,0 +1,64 @@
+"""What became of the tasks, read from the database as any back end would."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+
+from devtools.demo.chat import said_about
+from devtools.demo.task import DemoTask, Result
+from schemas.records import JobRow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import psycopg
+
+    from devtools.demo.watch import Watch
+
+#: How long a link to a finished picture may take to answer, seconds.
+DOWNLOAD_S = 20.0
+#: Links of the local storage lead to this machine, which no proxy serves.
+DIRECT = {"all://127.0.0.1": None}
+REFUNDED = "SELECT coalesce(sum(amount), 0) FROM darkroom_ledger WHERE session_id = %s AND kind = 'refund'"
+
+
+def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], watch: Watch, gallery: Path) -> list[Result]:
+    """The tasks' results, with their pictures downloaded into the `gallery` folder by the links that users get.
+
+    Args:
+        database: Where the jobs and sessions are.
+        tasks: What was sent.
+        watch: What was seen of them.
+        gallery: The folder to download into.
+    """
+    folder = gallery / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    with httpx.Client(timeout=DOWNLOAD_S, mounts=DIRECT) as client:
+        return [_result(database, client, task, watch.stages_s(number), folder) for number, task in enumerate(tasks)]
+
+
+def _result(
+    database: psycopg.Connection, client: httpx.Client, task: DemoTask, stages_s: dict[str, float], folder: Path
+) -> Result:
+    said = said_about(database, task)
+    found = database.execute("SELECT to_jsonb(j) FROM darkroom_jobs j WHERE task_id = %s", [task.task_id]).fetchone()
+    refunded = database.execute(REFUNDED, [task.session_id]).fetchone()
+    job = JobRow.model_validate(found[0]) if found else None
+    targets = [(url, folder / f"{task.task_id}-{number}.jpg") for number, url in enumerate(_urls(job))]
+    for url, target in targets:
+        target.write_bytes(client.get(url).raise_for_status().content)
+    return Result(
+        task=task,
+        job=job,
+        refunded=int(refunded[0]) if refunded else 0,
+        stages_s=stages_s,
+        pictures=tuple(target for _, target in targets),
+        said=said,
+    )
+
+
+def _urls(job: JobRow | None) -> list[str]:
+    return [str(picture["url"]) for picture in (job.outcome or {}).get("pictures", [])] if job else []

@@ -1,0 +1,42 @@
+"""The two ways a task reaches Darkroom: a producer's push to a Redis list, and an order over HTTP."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from commands.outcome import CommandError
+from schemas.http import GenerationAccepted
+from schemas.tasks import TASK_LISTS
+
+if TYPE_CHECKING:
+    import httpx
+    import redis.asyncio
+
+    from devtools.demo.task import DemoTask
+
+ORDERS = "/generations"
+
+
+async def push(client: redis.asyncio.Redis, task: DemoTask) -> DemoTask:
+    """Push it, as a producer in any language does, and follow it by its id."""
+    await client.lpush(TASK_LISTS[task.product], json.dumps(task.payload))
+    return replace(task, events_url=f"/tasks/{task.task_id}/events")
+
+
+async def order(client: httpx.AsyncClient, task: DemoTask) -> DemoTask:
+    """Order it over HTTP: the service charges, creates the session, names the ids and where to follow them.
+
+    Raises:
+        CommandError: The service did not take it.
+    """
+    answer = await client.post(ORDERS, json=task.payload)
+    if answer.status_code != HTTPStatus.ACCEPTED:
+        raise CommandError(f"The HTTP service answered {answer.status_code} to an order: {answer.text}")
+    accepted = GenerationAccepted.model_validate_json(answer.content)
+    return replace(
+        task, task_id=accepted.task_id, session_id=accepted.session_id, events_url=accepted.events_url,
+        credits=accepted.credits_used,
+    )  # fmt: skip

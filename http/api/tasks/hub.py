@@ -1,0 +1,238 @@
+"""One Redis subscription per process, fanned out to everybody who listens here.
+
+Besides the channels of tasks the subscription holds `darkroom:http`, on which nothing is published: a connection
+without any channel is no subscription.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+from pydantic import ValidationError
+from redis.asyncio.client import PubSub
+
+from api.tasks.sse import frame
+from api.tasks.subscription import Subscription
+from providers.metrics.recorder import Metrics
+from schemas.errors import Unavailable
+from schemas.progress import Progress, channel
+
+_IDLE = "darkroom:http"
+#: Seconds without a word from Redis before it is asked whether it is there, and again before it is given up.
+SILENCE_S = 5.0
+#: Seconds until a new listener's subscription must be confirmed.
+CONFIRM_S = 5.0
+#: Seconds between two looks at the listeners.
+TICK_S = 1.0
+#: A stream is never silent for longer, seconds.
+PING_S = 14.0
+#: How often the database is asked for ends whose event was lost, seconds.
+RECONCILE_S = 15.0
+RECONNECT_S = 0.2
+
+log = structlog.get_logger(__name__)
+
+
+class HubUnavailable(Unavailable):
+    """The service is temporarily unavailable. Please try again later."""
+
+    code = "progress_unavailable"
+
+
+class Hub:
+    """Everybody who listens in this process.
+
+    Attributes:
+        draining: Whether this process is about to end.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        task_states: Callable[[list[str]], Awaitable[dict[str, Progress]]],
+        metrics: Metrics,
+    ) -> None:
+        """Subscribe through `client`; `task_states` reads the task_states of tasks where events may have been missed."""
+        self._client, self._states, self._metrics = client, task_states, metrics
+        self._listeners: dict[str, set[Subscription]] = defaultdict(set)
+        # None once it is confirmed: a future each would be kept for as long as somebody listens.
+        self._confirmed: dict[str, asyncio.Future[None] | None] = {}
+        self._pubsub: PubSub | None = None
+        self._sending = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.draining = False
+
+    @property
+    def clients(self) -> int:
+        """How many streams are open."""
+        return sum(map(len, self._listeners.values()))
+
+    def start(self) -> None:
+        """Begin; on the loop that serves."""
+        self._spawn(self._run())
+        self._spawn(self._tick())
+
+    async def stop(self) -> None:
+        """End every stream and the subscription."""
+        self.drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def drain(self) -> None:
+        """End every stream with a hint to come back; who opens one from now on ends it after the first event."""
+        self.draining = True
+        for subscription in self._all():
+            subscription.finish()
+
+    async def join(self, task_id: str) -> Subscription:
+        """Listen to a task. What is published from now on is not missed.
+
+        Raises:
+            HubUnavailable: Redis did not confirm in time.
+        """
+        subscription = Subscription(task_id, self._leave)
+        self._listeners[task_id].add(subscription)
+        if self.draining:
+            return subscription
+        try:
+            async with asyncio.timeout(CONFIRM_S):
+                await self._confirm(task_id)
+        except (TimeoutError, redis.exceptions.RedisError, OSError) as error:
+            await subscription.close()
+            raise HubUnavailable(f"subscribing: {type(error).__name__}") from error
+        except BaseException:
+            await subscription.close()
+            raise
+        return subscription
+
+    async def _confirm(self, task_id: str) -> None:
+        name = channel(task_id)
+        if name not in self._confirmed:
+            self._confirmed[name] = asyncio.get_running_loop().create_future()
+            async with self._sending:
+                if self._pubsub is not None:  # else the connection that is being made subscribes to everything
+                    await self._pubsub.subscribe(name)
+        if (confirmed := self._confirmed.get(name)) is not None:
+            await asyncio.shield(confirmed)
+
+    def _leave(self, subscription: Subscription) -> None:
+        listeners = self._listeners.get(subscription.task_id)
+        if listeners is None or subscription not in listeners:
+            return
+        listeners.discard(subscription)
+        if not listeners:
+            del self._listeners[subscription.task_id]
+            self._spawn(self._unsubscribe(subscription.task_id))
+
+    async def _unsubscribe(self, task_id: str) -> None:
+        async with self._sending:
+            if task_id not in self._listeners and channel(task_id) in self._confirmed:
+                del self._confirmed[channel(task_id)]
+                if self._pubsub is not None:
+                    with contextlib.suppress(redis.exceptions.RedisError, OSError):  # a lost connection forgot it too
+                        await self._pubsub.unsubscribe(channel(task_id))
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with self._client.pubsub() as pubsub:
+                    await self._listen(pubsub)
+            except (redis.exceptions.RedisError, OSError, TimeoutError) as error:
+                log.warning("progress_subscription_lost", error=type(error).__name__)
+            finally:
+                self._pubsub = None
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self, pubsub: PubSub) -> None:
+        async with self._sending:
+            tasks = list(self._listeners)
+            self._unconfirm(tasks)
+            await pubsub.subscribe(_IDLE, *map(channel, tasks))
+            self._pubsub = pubsub
+        if tasks:
+            self._spawn(self._catch_up_when_confirmed(tasks))
+        asked = False
+        while True:
+            message = await pubsub.get_message(timeout=SILENCE_S)
+            if message is not None:
+                self._deliver(message)
+                asked = False
+            elif asked:
+                raise TimeoutError
+            else:
+                asked = True
+                async with self._sending:
+                    await pubsub.ping()
+
+    def _unconfirm(self, task_ids: list[str]) -> None:
+        for name in map(channel, task_ids):
+            if self._confirmed.get(name) is None:
+                self._confirmed[name] = asyncio.get_running_loop().create_future()
+
+    async def _catch_up_when_confirmed(self, task_ids: list[str]) -> None:
+        # Only what was published before the subscription counts is in the task_states that are read after it.
+        confirmed = [self._confirmed.get(name) for name in map(channel, task_ids)]
+        await asyncio.gather(*(future for future in confirmed if future is not None))
+        await self._catch_up(task_ids, only_ends=False)
+
+    def _deliver(self, message: dict[str, Any]) -> None:
+        if message["type"] == "subscribe":
+            name = message["channel"].decode()
+            if (confirmed := self._confirmed.get(name)) is not None and not confirmed.done():
+                confirmed.set_result(None)
+                self._confirmed[name] = None
+        elif message["type"] == "message":
+            task_id = message["channel"].decode().removeprefix(channel(""))
+            try:
+                event = Progress.model_validate_json(message["data"])
+            except ValidationError as error:
+                log.warning("progress_not_understood", task_id=task_id, faults=error.error_count())
+                return
+            self._offer(task_id, event)
+
+    def _offer(self, task_id: str, event: Progress) -> None:
+        listeners = self._listeners.get(task_id)
+        if listeners:
+            written = frame(event)
+            for subscription in listeners:
+                subscription.offer(written)
+
+    async def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        reconciled = loop.time()
+        while True:
+            await asyncio.sleep(TICK_S)
+            await self._metrics.gauge("darkroom_sse_clients", {}, self.clients)
+            quiet = loop.time() - PING_S
+            for subscription in self._all():
+                if subscription.sent_at < quiet:
+                    subscription.ping()
+            if loop.time() - reconciled > RECONCILE_S and self._listeners:
+                reconciled = loop.time()
+                await self._catch_up(list(self._listeners), only_ends=True)
+
+    async def _catch_up(self, task_ids: list[str], *, only_ends: bool) -> None:
+        try:
+            task_states = await self._states(task_ids)
+        except Unavailable as error:
+            log.warning("progress_not_caught_up", error=str(error))
+            return
+        for task_id, event in task_states.items():
+            if event.status.terminal or not only_ends:
+                self._offer(task_id, event)
+
+    def _all(self) -> list[Subscription]:
+        return [subscription for listeners in self._listeners.values() for subscription in listeners]
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,87 @@
+"""`/tasks/{task_id}` and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import ClassVar
+
+from falcon.asgi import Request, Response
+
+from api.addresses import Addresses
+from api.operations import Media, Operation, Scope
+from api.problems import Problem
+from api.tasks.hub import Hub
+from api.tasks.signed_urls import EventUrls
+from api.tasks.sse import event_id, frame
+from api.tasks.task_states import TaskStates, job_state
+from schemas.http import TaskState
+from schemas.progress import Progress
+
+EVENT_STREAM = "text/event-stream"
+
+
+class Task:
+    """The latest state."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation("The latest state of a task.", {200: TaskState}, scope=Scope.READ, problems=(404, 503))
+    }
+
+    def __init__(self, task_states: TaskStates, event_urls: EventUrls, addresses: Addresses) -> None:
+        """Read from `task_states`; links start with one of `addresses`."""
+        self._states, self._tickets, self._addresses = task_states, event_urls, addresses
+
+    async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
+        """The state, if the caller may see it."""
+        state = await _state(self._states, req, task_id)
+        events_url = self._addresses.base(req) + self._tickets.events_path(task_id)
+        answer = TaskState(**state.model_dump(), state=job_state(state), events_url=events_url)
+        resp.content_type = "application/json"
+        resp.data = answer.model_dump_json(exclude_none=True).encode()
+
+
+class TaskEvents:
+    """The task_states as they come."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            "A task's progress as server-sent events until it ends; 204 for a `Last-Event-ID` that was the end.",
+            {200: Media(EVENT_STREAM), 204: None},
+            scope=Scope.READ,
+            problems=(404, 503),
+            signed=True,
+        )
+    }
+
+    def __init__(self, hub: Hub, task_states: TaskStates) -> None:
+        """Listen at `hub`, and read what was before from `task_states`."""
+        self._hub, self._states = hub, task_states
+
+    async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
+        """Subscribe, then read the present state, then stream: so nothing falls between."""
+        subscription = await self._hub.join(task_id)
+        try:
+            state = await _state(self._states, req, task_id)
+        except BaseException:
+            await subscription.close()
+            raise
+        seen = req.get_header("Last-Event-ID") == event_id(state)
+        if seen and state.status.terminal:
+            await subscription.close()
+            resp.status = 204
+            return
+        if not seen:
+            subscription.offer(frame(state))
+        if self._hub.draining:
+            subscription.finish()
+        resp.content_type = EVENT_STREAM
+        resp.set_header("X-Accel-Buffering", "no")
+        resp.stream = subscription
+
+
+async def _state(task_states: TaskStates, req: Request, task_id: str) -> Progress:
+    found = None if "\0" in task_id else await task_states.of(task_id, req.context.principal.owner)
+    if found is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "task_unknown", "There is no such task.")
+    return found

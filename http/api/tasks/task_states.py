@@ -1,0 +1,113 @@
+"""The latest state of a task: what was published last, unless the database knows how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import redis.asyncio
+import redis.exceptions
+from pydantic import ValidationError
+
+from api.picture_links import PictureLinks
+from providers.records.orders import Orders, TaskSummary
+from schemas import keys
+from schemas.common import JobState
+from schemas.errors import Unavailable
+from schemas.progress import Progress, Status
+
+_JOB_STATES = {
+    Status.PENDING: JobState.WAITING,
+    Status.PROCESSING: JobState.RUNNING,
+    Status.COMPLETED: JobState.COMPLETED,
+    Status.FAILED: JobState.FAILED,
+}
+#: The codes of jobs that ended because their session was ended by others.
+_CANCELLED = frozenset({"cancelled", "session_ended"})
+
+
+class TaskStates:
+    """Reads task_states of tasks from the database and from Redis; either may be away."""
+
+    def __init__(self, sessions: Orders, client: redis.asyncio.Redis, pictures: PictureLinks) -> None:
+        """Read from `sessions` and `client`, which belong to the caller; links to `pictures` are signed anew."""
+        self._sessions, self._client, self._pictures = sessions, client, pictures
+
+    async def of(self, task_id: str, owner: str | None) -> Progress | None:
+        """The state of one task, if `owner` (None: anybody) may see it. Raises as `many`."""
+        return (await self.many([task_id], owner)).get(task_id)
+
+    async def many(self, task_ids: list[str], owner: str | None = None) -> dict[str, Progress]:
+        """The task_states of those tasks that `owner` may see and that are known.
+
+        Raises:
+            Unavailable: What is needed for the answer can't be reached.
+        """
+        facts, events = await asyncio.gather(
+            self._sessions.tasks(task_ids), self._events(task_ids), return_exceptions=True
+        )
+        if isinstance(facts, BaseException):
+            # Without an event nobody can tell an unknown task from one that only the database knows.
+            told = owner is None and not isinstance(events, BaseException) and events
+            if not told or not isinstance(facts, Unavailable):
+                raise facts
+            return told
+        if isinstance(events, BaseException):
+            if not isinstance(events, Unavailable):
+                raise events
+            events = {}
+        # A task without a row was refused before anybody knew its owner: its events are for those who may see all.
+        found = {} if owner is not None else {name: event for name, event in events.items() if name not in facts}
+        for task_id, fact in facts.items():
+            if owner in {None, fact.owner_id, fact.user_id}:
+                found[task_id] = await self._with_fresh_links(fact, merge(fact, events.get(task_id)))
+        return found
+
+    async def _with_fresh_links(self, facts: TaskSummary, state: Progress) -> Progress:
+        if facts.product is None or state.status is not Status.COMPLETED or not facts.pictures:
+            return state
+        urls = await self._pictures.sign_all(facts.product, facts.pictures)
+        return state.model_copy(update={"result_urls": urls})
+
+    async def _events(self, task_ids: list[str]) -> dict[str, Progress]:
+        pipeline = self._client.pipeline(transaction=False)
+        for task_id in task_ids:
+            pipeline.hget(keys.progress(task_id), "event")
+        try:
+            texts: list[bytes | None] = await pipeline.execute()
+        except redis.exceptions.RedisError as error:
+            raise Unavailable(f"reading progress: {type(error).__name__}", code="progress_unavailable") from error
+        return _parsed(dict(zip(task_ids, texts, strict=True)))
+
+
+def merge(facts: TaskSummary, event: Progress | None) -> Progress:
+    """The state that both tell of. The database is right about the end, progress is right about the way there."""
+    if event is not None and event.run >= facts.run and (event.status.terminal or not facts.state.terminal):
+        return event
+    common = {"task_id": facts.task_id, "session_id": facts.session_id, "run": facts.run, "attempt": facts.token}
+    at = facts.finished_at.timestamp() if facts.finished_at else 0.0
+    if facts.state is JobState.COMPLETED:
+        return Progress(status=Status.COMPLETED, progress=100, message="Completed", at=at, **common)
+    if facts.state.terminal:
+        failure = facts.failure or {}
+        message, code = failure.get("message") or "Cancelled", failure.get("code")
+        return Progress(status=Status.FAILED, progress=0, message=message, code=code, at=at, **common)
+    return Progress(status=Status.PENDING, progress=0, message="Queued", **common)
+
+
+def job_state(progress: Progress) -> JobState:
+    """Return the word that the command line has for a state."""
+    if progress.status is Status.FAILED and progress.code in _CANCELLED:
+        return JobState.CANCELLED
+    return _JOB_STATES[progress.status]
+
+
+def _parsed(texts: Mapping[str, bytes | None]) -> dict[str, Progress]:
+    events = {}
+    for task_id, text in texts.items():
+        if text is not None:
+            try:
+                events[task_id] = Progress.model_validate_json(text)
+            except ValidationError:  # a newer worker's; the database still knows the end
+                continue
+    return events

@@ -1,0 +1,201 @@
+"""Takes tasks from a producers' list into the waiting room, so that none is lost or doubled wherever it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+
+from pipelines.control.background import wait_or_stop
+from pipelines.control.payloads import InvalidPayload, dead_letter, parse
+from providers.records import Records
+from providers.records.base import DatabaseRefused
+from schemas import keys
+from schemas.common import Product
+from schemas.errors import DarkroomError
+from schemas.records import DeadLetter, NewTask, Verdict
+from schemas.tasks import TASK_LISTS
+
+log = structlog.get_logger(__name__)
+
+#: Tasks per round trip to the database.
+BATCH = 500
+#: Seconds to block on an empty list.
+WAIT_S = 1.0
+#: A consumer without a sign of life for this long is dead, milliseconds. Alive ones give one with every batch.
+CONSUMER_TIMEOUT_MS = 20_000
+#: Seconds between looks whether a product that no worker makes is served again.
+UNSERVED_PAUSE_S = 5.0
+
+# Moves what waits behind the first task, up to a batch, and returns all that was taken.
+_TAKE_MORE = """
+for _ = redis.call('LLEN', KEYS[2]) + 1, tonumber(ARGV[1]) do
+  if not redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT') then break end
+end
+return redis.call('LRANGE', KEYS[2], 0, -1)
+"""
+
+UNKNOWN_SESSION = "no such session of this owner"
+
+
+class TaskListConsumer:
+    """One consumer of one list: taken into a list of its own, written to the table, then removed."""
+
+    def __init__(
+        self,
+        product: Product,
+        consumer: str,
+        client: redis.asyncio.Redis,
+        records: Records,
+        *,
+        is_served: Callable[[Product], Awaitable[bool]] | None = None,
+    ) -> None:
+        """Consume the list of `product` as `consumer`, a name that no other consumer has.
+
+        While `is_served` denies the product, its tasks stay in the producers' list; the sweep ends their sessions in
+        time. Without it they are always taken.
+        """
+        self._product = product
+        self._consumer = consumer
+        self._client = client
+        self._records = records
+        self._is_served = is_served
+        #: Tasks that waited at the last look while the product was not served.
+        self._left_alone = 0
+        self._source = TASK_LISTS[product]
+        self._processing = keys.processing(consumer, self._source)
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Take tasks until `stopped`; whatever fails is tried again, nothing is given up."""
+        while not stopped.is_set():
+            try:
+                if self._is_served is None or await self._is_served(self._product):
+                    await self.take(WAIT_S)
+                else:
+                    await self._stay_idle(stopped)
+            except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
+                log.warning("ingest_failed", list=self._source, error=type(error).__name__)
+                await wait_or_stop(stopped, 0.5)
+
+    async def _stay_idle(self, stopped: asyncio.Event) -> None:
+        await self.heartbeat()
+        waiting = await self._client.llen(self._source)
+        if waiting and waiting != self._left_alone:
+            log.warning("tasks_of_product_off", product=self._product.value, waiting=waiting)
+        self._left_alone = waiting
+        await wait_or_stop(stopped, UNSERVED_PAUSE_S)
+
+    async def take(self, wait_s: float) -> int:
+        """Take one batch, waiting up to `wait_s` seconds for its first task; returns how many.
+
+        Raises:
+            DarkroomError, redis.exceptions.RedisError: Drop is lost: the batch lies in the processing list.
+        """
+        await self.heartbeat()
+        # What a failed attempt left is first: the reply to a move may have been lost, so the list is the truth.
+        limit = 0
+        if not await self._client.llen(self._processing):
+            await self._client.blmove(self._source, self._processing, int(wait_s) or 1, "RIGHT", "LEFT")
+            limit = BATCH
+        found = await self._client.eval(_TAKE_MORE, 2, self._source, self._processing, str(limit))
+        batch = [_bytes(item) for item in found]
+        if batch:
+            await self._write(batch)
+            await self._client.delete(self._processing)
+            await _wake(self._client)
+        return len(batch)
+
+    async def heartbeat(self) -> None:
+        """Say that this consumer lives."""
+        await self._client.zadd(keys.CONSUMERS, {self._consumer: round(time.time() * 1000)})
+
+    async def _write(self, batch: list[bytes]) -> None:
+        tasks: dict[str, tuple[NewTask, bytes]] = {}
+        letters: list[DeadLetter] = []
+        # The oldest was pushed into the processing list first and lies at its end.
+        for payload in reversed(batch):
+            try:
+                task = parse(self._product, payload)
+            except InvalidPayload as error:
+                letters.append(
+                    dead_letter(self._product, payload, code=error.code, reason=error.reason, fields=error.fields)
+                )
+            else:
+                tasks.setdefault(task.task_id, (task, payload))
+        verdicts = await self._accept(tasks, letters) if tasks else {}
+        for task_id, verdict in verdicts.items():
+            task, payload = tasks[task_id]
+            if verdict is Verdict.UNKNOWN_SESSION:
+                # A session of that id may exist and belong to another owner: it is not this payload's to end.
+                letters.append(
+                    dead_letter(
+                        self._product,
+                        payload,
+                        code=verdict.value,
+                        reason=UNKNOWN_SESSION,
+                        fields=_fields(task),
+                        ends_session=False,
+                    )
+                )
+            elif verdict is not Verdict.ACCEPTED:
+                log.info("task_skipped", task_id=task_id, request_id=task.request_id, verdict=verdict.value)
+        if letters:
+            refunded = await self._records.add_dead_letters(letters)
+            for item in letters:
+                log.warning("payload_rejected", list=item.list, code=item.code, task_id=item.task_id)
+            log.info("dead_letters_kept", count=len(letters), refunded=refunded)
+
+    async def _accept(self, tasks: dict[str, tuple[NewTask, bytes]], letters: list[DeadLetter]) -> dict[str, Verdict]:
+        try:
+            return await self._records.accept([task for task, _ in tasks.values()])
+        except DatabaseRefused as error:
+            if len(tasks) == 1:
+                # If it is the database that is wrong, keeping the letter fails too and the task stays where it is.
+                ((task, payload),) = tasks.values()
+                letters.append(
+                    dead_letter(self._product, payload, code="refused", reason=str(error), fields=_fields(task))
+                )
+                return {}
+        verdicts: dict[str, Verdict] = {}
+        for task_id, pair in tasks.items():
+            verdicts |= await self._accept({task_id: pair}, letters)
+        return verdicts
+
+
+def _fields(task: NewTask) -> dict[str, Any]:
+    return {**task.payload, "request_id": task.request_id}
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+async def requeue_abandoned(client: redis.asyncio.Redis, *, timeout_ms: int = CONSUMER_TIMEOUT_MS) -> int:
+    """Put back what consumers silent for `timeout_ms` had taken and not yet written; returns how many tasks.
+
+    Raises:
+        redis.exceptions.RedisError: Drop is lost; the next look goes on.
+    """
+    returned = 0
+    horizon = round(time.time() * 1000) - timeout_ms
+    for name in await client.zrangebyscore(keys.CONSUMERS, 0, horizon):
+        consumer = _bytes(name).decode()
+        for source in TASK_LISTS.values():
+            while await client.lmove(keys.processing(consumer, source), source, "LEFT", "RIGHT"):
+                returned += 1
+        await client.zrem(keys.CONSUMERS, consumer)
+    if returned:
+        log.warning("abandoned_tasks_requeued", count=returned)
+    return returned
+
+
+async def _wake(client: redis.asyncio.Redis) -> None:
+    async with client.pipeline() as pipe:
+        pipe.lpush(keys.WAKE, 1)
+        pipe.ltrim(keys.WAKE, 0, 0)
+        await pipe.execute()

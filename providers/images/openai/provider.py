@@ -1,0 +1,202 @@
+"""OpenAI's image models, through the `openai` async client with its own retries off."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import openai
+from pydantic import ValidationError
+
+from providers.images import errors as faults
+from providers.images.base import Capabilities, GeneratedImage, ImageRequest, OnStarted
+from providers.images.decode_picture import MAX_ANSWER_BYTES, decoded
+from providers.images.limited_transport import AnswerTooLarge, LimitedTransport
+from providers.images.openai.answer import Answer, Model
+from providers.images.openai_models import MAX_INPUTS, check_options, parsed_size, rules_of, undated
+from providers.images.prices import price_of
+from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
+from schemas.errors import DarkroomError, Invalid, Rejected
+
+if TYPE_CHECKING:
+    from providers.images.registry import ProviderConfig
+
+DEFAULT_MODEL = "gpt-image-2.6-flare"
+MODEL_SETTING = "OPENAI_MODEL"
+BASE_URL = "https://api.openai.com/v1"
+#: Codes of a refusal of the content rather than of the request.
+MODERATION = frozenset({"moderation_blocked", "content_policy_violation", "content_filter", "safety_violation"})
+#: Codes of an account without money, which come as 429 or 400.
+_NO_SUCH_MODEL = "model_not_found"
+#: With 403 the same code means that the model is there, but not for this project.
+_NOT_THERE = frozenset({400, 404, 410})
+_UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+#: Passed on as they are where they are set; a quality that is set wins over the request's.
+_OPTIONS = (
+    "quality", "background", "output_format", "output_compression", "input_fidelity", "moderation", "complexity",
+)  # fmt: skip
+_CONNECT_S = 5.0
+#: One worker process may have a thousand generations in the air.
+_MAX_CONNECTIONS = 1024
+
+
+class OpenAIProvider:
+    """Edits with up to 16 inputs in order, generations without input; pictures come back as base64 or an address."""
+
+    name = "openai"
+
+    def __init__(self, config: ProviderConfig) -> None:
+        """Make the client; nothing is sent yet.
+
+        Options: `quality`, `complexity` and `size` (`WxH`, instead of the request's) are compared with what the model
+        accepts; `background`, `output_format` and so on are passed on.
+
+        Raises:
+            Invalid: It is mock mode, there is no key, no price for the model, or the model refuses an option.
+        """
+        if config.mock_mode:
+            raise Invalid("openai spends money: not in mock mode", code="mock_mode")
+        if config.api_key is None:
+            raise faults.provider_refused(self.name, "openai needs an API key: set OPENAI_API_KEY")
+        self.model = config.model or DEFAULT_MODEL
+        self._price = price_of(self.model if self.model in config.prices else undated(self.model), config.prices)
+        rules, wanted = rules_of(self.model), config.options
+        self._size = parsed_size(wanted["size"]) if "size" in wanted else None
+        check_options(self.model, quality=wanted.get("quality"), complexity=wanted.get("complexity"), size=self._size)
+        self._options: dict[str, Any] = {key: wanted[key] for key in _OPTIONS if key in wanted}
+        self._options.setdefault("output_format", "jpeg")
+        if not rules.input_fidelity:
+            self._options.pop("input_fidelity", None)
+        self.capabilities = Capabilities(
+            edit=True,
+            generate=True,
+            max_inputs=MAX_INPUTS,
+            sizes=frozenset() if self._size else rules.sizes,
+            size_rule=None if self._size else rules.size_rule,
+            estimate_usd=self._price.estimate_usd,
+        )
+        self._client = openai.AsyncOpenAI(
+            api_key=config.api_key.get_secret_value(),
+            base_url=config.base_url or BASE_URL,
+            max_retries=0,
+            http_client=_http_client(),
+        )
+
+    async def generate(
+        self,
+        request: ImageRequest,
+        *,
+        on_started: OnStarted | None = None,  # noqa: ARG002 - OpenAI's work has no id that could be asked about
+        resume: str | None = None,  # noqa: ARG002 - the same
+    ) -> GeneratedImage:
+        """See `ImageProvider.generate`."""
+        try:
+            async with asyncio.timeout(request.deadline_s):
+                body = await self._call(request)
+        except TimeoutError:
+            raise faults.no_answer(self.name, request.deadline_s) from None
+        except openai.OpenAIError as error:
+            raise self._translated(error) from error
+        return self._picture(body)
+
+    async def model_status(self) -> ModelStatus | None:
+        """See `TellsModelStatus.model_status`."""
+        timeout = httpx2.Timeout(ASK_TIMEOUT_S, connect=_CONNECT_S, pool=_CONNECT_S)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                body = (await self._client.models.with_raw_response.retrieve(self.model, timeout=timeout)).content
+            model = Model.model_validate_json(body)
+        except openai.NotFoundError as error:
+            # A proxy without this endpoint answers 404 too, but without the code.
+            missing = error.code == _NO_SUCH_MODEL
+            return ModelStatus(model=self.model, setting=MODEL_SETTING, available=False) if missing else None
+        except ValidationError:
+            return None
+        except TimeoutError:
+            raise faults.no_answer(self.name, ASK_TIMEOUT_S) from None
+        except openai.OpenAIError as error:
+            raise self._translated(error) from error
+        return ModelStatus(model=self.model, setting=MODEL_SETTING, available=True, shutdown_date=model.shutdown_date)
+
+    async def aclose(self) -> None:
+        """See `ImageProvider.aclose`."""
+        await self._client.close()
+
+    async def _call(self, request: ImageRequest) -> bytes:
+        wanted: dict[str, Any] = {
+            "model": self.model,
+            "prompt": request.prompt,
+            "size": "{}x{}".format(*(self._size or (request.width, request.height))),
+            "quality": request.quality,
+            "n": 1,
+            "timeout": httpx2.Timeout(None, connect=_CONNECT_S, pool=_CONNECT_S),
+        } | self._options
+        images = self._client.images.with_raw_response
+        if not request.inputs:
+            wanted.pop("input_fidelity", None)
+            generated: bytes = (await images.generate(**wanted)).content
+            return generated
+        wanted.pop("moderation", None)
+        files = [(f"{number}.jpg", data, "image/jpeg") for number, data in enumerate(request.inputs)]
+        edited: bytes = (await images.edit(image=files, **wanted)).content
+        return edited
+
+    def _picture(self, body: bytes) -> GeneratedImage:
+        try:
+            answer = Answer.model_validate_json(body)
+        except ValidationError:
+            raise faults.no_picture(self.name, "openai's answer can't be read") from None
+        tokens = answer.usage.tokens if answer.usage else None
+        cost = self._price.of_tokens(tokens) if tokens else self._price.estimate_usd
+        first = next(iter(answer.data or ()), None)
+        if first is None or not (first.b64_json or first.url):
+            raise faults.no_picture(self.name, "openai answered without a picture", cost_usd=cost)
+        data, url = decoded(self.name, first.b64_json or first.url or "", is_url=not first.b64_json, cost_usd=cost)
+        return GeneratedImage(
+            provider=self.name,
+            model=self.model,
+            data=data,
+            url=url,
+            input_tokens=tokens.text_in + tokens.image_in if tokens else 0,
+            output_tokens=tokens.text_out + tokens.image_out if tokens else 0,
+            cost_usd=cost,
+        )
+
+    def _translated(self, error: openai.OpenAIError) -> DarkroomError:
+        provider = self.name
+        match error:
+            case openai.APIStatusError():
+                return self._refusal(error)
+            case openai.APIConnectionError(
+                __cause__=httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout()
+            ):
+                return faults.unreachable(provider)
+            case openai.APIConnectionError(__cause__=AnswerTooLarge()):
+                return faults.no_picture(provider, "openai's answer is too large", code="answer_too_large")
+            case _:
+                return faults.cut_off(provider)
+
+    def _refusal(self, error: openai.APIStatusError) -> DarkroomError:
+        provider, code = self.name, error.code
+        if code in MODERATION:
+            said = "openai refused the content"
+            return Rejected(
+                said, code="moderation_blocked", provider=provider, http_status=error.status_code, reason=code
+            )
+        if code in _UNPAID:
+            return faults.provider_refused(provider, "openai's account has no money left")
+        if code == _NO_SUCH_MODEL and error.status_code in _NOT_THERE:
+            return faults.model_retired(provider, self.model, MODEL_SETTING, error.status_code)
+        return faults.from_status(provider, error.status_code, error.response.headers, reason=_safe(code))
+
+
+def _http_client() -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=64)
+    transport = LimitedTransport(httpx2.AsyncHTTPTransport(limits=limits), MAX_ANSWER_BYTES)
+    return httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
+
+
+def _safe(code: str | None) -> str | None:
+    """The code, if it is one word: what a provider answers is not trusted to hold no secrets."""
+    return code if code and code.isidentifier() and len(code) <= 64 else None  # noqa: PLR2004 - a word, not a text

@@ -1,0 +1,213 @@
+"""Replicate: create a prediction, have its id stored, wait for it; a known one is waited for again after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+from providers.images import errors as faults
+from providers.images.base import KEEP_WORK, Capabilities, GeneratedImage, ImageRequest, OnStarted
+from providers.images.decode_picture import decoded
+from providers.images.prices import price_of
+from providers.images.replicate.api import BASE_URL, MODEL_SETTING, PROVIDER, Prediction, ReplicateApi, Status
+from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
+from schemas.errors import DarkroomError, Invalid, Rejected, Transient
+
+if TYPE_CHECKING:
+    from providers.images.registry import ProviderConfig
+
+DEFAULT_MODEL = "black-forest-labs/flux-1.1-pro"
+#: What FLUX 1.1 Pro takes (https://replicate.com/black-forest-labs/flux-1.1-pro/api/schema); else `custom` and a size.
+_ASPECTS = ("1:1", "16:9", "3:2", "2:3", "4:5", "5:4", "9:16", "3:4", "4:3")
+#: Words by which models say that they refused the content: "NSFW content detected", "flagged as sensitive (E005)".
+_REFUSALS = ("nsfw", "sensitive", "safety", "moderation", "content policy")
+_POLL_FIRST_S = 0.5
+_POLL_MOST_S = 5.0
+_POLL_GROWTH = 1.5
+#: Between questions about a prediction whose end a webhook will tell, seconds: one may get lost.
+_POLL_WITH_WEBHOOKS_S = 60.0
+#: An interrupted actor has about a second to come to its end.
+_CANCEL_S = 0.8
+#: Replicate's least deadline (https://replicate.com/docs/topics/predictions/create-a-prediction).
+_LEAST_CANCEL_AFTER_S = 5
+
+
+class ReplicateProvider:
+    """Generates from a prompt with FLUX 1.1 Pro, or another model with the same inputs."""
+
+    name = PROVIDER
+
+    def __init__(self, config: ProviderConfig) -> None:
+        """Make the client; nothing is sent yet.
+
+        Options: `webhook_url` is told of the end of each prediction (see `TakesWebhooks`); `prefer_wait_s` (1 to 60)
+        holds the creation open that long, which saves the polling of quick models, but a crash meanwhile loses the id.
+
+        Raises:
+            Invalid: It is mock mode, there is no token, or no price for the model.
+        """
+        if config.mock_mode:
+            raise Invalid("replicate spends money: not in mock mode", code="mock_mode")
+        if config.api_key is None:
+            raise faults.provider_refused(self.name, "replicate needs an API token: set REPLICATE_API_TOKEN")
+        self.model = config.model or DEFAULT_MODEL
+        self._price = price_of(self.model.partition(":")[0], config.prices)
+        self._options = config.options
+        self.capabilities = Capabilities(
+            edit=False, generate=True, resumable=True, estimate_usd=self._price.estimate_usd
+        )
+        self._api = ReplicateApi(config.api_key.get_secret_value(), config.base_url or BASE_URL)
+        self._waiting: dict[str, asyncio.Event] = {}
+        self._hears_webhooks = False
+
+    async def generate(
+        self, request: ImageRequest, *, on_started: OnStarted | None = None, resume: str | None = None
+    ) -> GeneratedImage:
+        """See `ImageProvider.generate`."""
+        until = time.monotonic() + request.deadline_s
+        try:
+            async with asyncio.timeout(request.deadline_s):
+                if resume:
+                    prediction = await self._wait(Prediction(id=resume, status=Status.PROCESSING), until, pause=0)
+                else:
+                    prediction = await self._started(request, on_started)
+                    prediction = await self._wait(
+                        prediction, until, pause=_POLL_FIRST_S, told_by_webhook=self.expects_webhooks
+                    )
+        except TimeoutError:
+            raise faults.no_answer(self.name, request.deadline_s) from None
+        return self._picture(prediction)
+
+    @property
+    def expects_webhooks(self) -> bool:
+        """See `TakesWebhooks.expects_webhooks`."""
+        return "webhook_url" in self._options
+
+    def hear_webhooks(self, *, heard: bool) -> None:
+        """See `TakesWebhooks.hear_webhooks`. Looks at everything now: a webhook may have been missed."""
+        self._hears_webhooks = heard
+        for woken in self._waiting.values():
+            woken.set()
+
+    def wake(self, work_id: str) -> None:
+        """See `TakesWebhooks.wake`."""
+        if work_id in self._waiting:
+            self._waiting[work_id].set()
+
+    async def model_status(self) -> ModelStatus:
+        """See `TellsModelStatus.model_status`."""
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                available = await self._api.offers(self.model, ASK_TIMEOUT_S)
+        except TimeoutError:
+            raise faults.no_answer(self.name, ASK_TIMEOUT_S) from None
+        return ModelStatus(model=self.model, setting=MODEL_SETTING, available=available)
+
+    async def aclose(self) -> None:
+        """See `ImageProvider.aclose`."""
+        await self._api.aclose()
+
+    async def _started(self, request: ImageRequest, on_started: OnStarted | None) -> Prediction:
+        prediction = await self._create(request)
+        try:
+            if on_started:
+                await on_started(prediction.id)
+        except BaseException:
+            # Nobody knows of it, so nobody will fetch it.
+            await self._cancel(prediction.id)
+            raise
+        return prediction
+
+    async def _create(self, request: ImageRequest) -> Prediction:
+        body: dict[str, Any] = {"input": _inputs(request)}
+        if webhook := self._options.get("webhook_url"):
+            body |= {"webhook": webhook, "webhook_events_filter": ["completed"]}
+        # Nobody waits for it after that, so nobody should pay for it.
+        headers = {"cancel-after": f"{max(_LEAST_CANCEL_AFTER_S, math.ceil(request.deadline_s))}s"}
+        if wait := self._options.get("prefer_wait_s"):
+            headers["prefer"] = f"wait={wait}"
+        creation = asyncio.ensure_future(self._api.create(self.model, body, headers, request.deadline_s))
+        try:
+            return await asyncio.shield(creation)
+        except asyncio.CancelledError:
+            # The id is on its way; without it the work could not be cancelled.
+            await self._cancel_when_created(creation)
+            raise
+
+    async def _wait(
+        self, prediction: Prediction, until: float, *, pause: float, told_by_webhook: bool = False
+    ) -> Prediction:
+        woken = self._waiting.setdefault(prediction.id, asyncio.Event())
+        try:
+            while prediction.status.running:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await woken.wait()
+                pause = min(_POLL_MOST_S, max(_POLL_FIRST_S, pause * _POLL_GROWTH))
+                # Once woken it is asked often again: its answer may be older than the webhook.
+                if told_by_webhook and self._hears_webhooks and not woken.is_set():
+                    pause = _POLL_WITH_WEBHOOKS_S
+                # Before the question: a webhook that comes during it leads to another one.
+                woken.clear()
+                prediction, pause = await self._polled(prediction, until, pause)
+        except asyncio.CancelledError as cancelled:
+            if KEEP_WORK not in cancelled.args and time.monotonic() < until:
+                await self._cancel(prediction.id)
+            raise
+        finally:
+            self._waiting.pop(prediction.id, None)
+        return prediction
+
+    async def _polled(self, prediction: Prediction, until: float, pause: float) -> tuple[Prediction, float]:
+        """The prediction anew and the next pause; asking costs nothing, so a question that fails is asked again."""
+        try:
+            return await self._api.get(prediction.id, max(0.1, until - time.monotonic())), pause
+        except Transient as error:
+            return prediction, max(min(pause, _POLL_MOST_S), error.retry_after or 0)
+
+    async def _cancel_when_created(self, creation: asyncio.Future[Prediction]) -> None:
+        done, _ = await asyncio.wait([creation], timeout=_CANCEL_S / 2)
+        if not done:
+            creation.cancel()
+        elif not creation.exception():
+            await self._cancel(creation.result().id)
+
+    async def _cancel(self, prediction_id: str) -> None:
+        # It runs into its own deadline at Replicate if this does not arrive.
+        with contextlib.suppress(DarkroomError, TimeoutError):
+            async with asyncio.timeout(_CANCEL_S / 2):
+                await self._api.cancel(prediction_id, _CANCEL_S)
+
+    def _picture(self, prediction: Prediction) -> GeneratedImage:
+        if prediction.status is not Status.SUCCEEDED:
+            raise _failure(prediction, self._price.per_second_usd * prediction.seconds)
+        cost = self._price.of_prediction(prediction.seconds)
+        output = (
+            prediction.output[0] if isinstance(prediction.output, list) and prediction.output else prediction.output
+        )
+        if not isinstance(output, str) or not output:
+            raise faults.no_picture(self.name, "replicate succeeded without a picture", cost_usd=cost)
+        data, url = decoded(self.name, output, is_url=True, cost_usd=cost)
+        return GeneratedImage(provider=self.name, model=self.model, data=data, url=url, cost_usd=cost)
+
+
+def _inputs(request: ImageRequest) -> dict[str, Any]:
+    inputs: dict[str, Any] = {"prompt": request.prompt, "output_format": "jpg"}
+    shape = math.gcd(request.width, request.height)
+    aspect = f"{request.width // shape}:{request.height // shape}"
+    if aspect in _ASPECTS:
+        return inputs | {"aspect_ratio": aspect}
+    return inputs | {"aspect_ratio": "custom", "width": request.width, "height": request.height}
+
+
+def _failure(prediction: Prediction, cost_usd: float) -> DarkroomError:
+    said = str(prediction.error or "").lower()
+    if prediction.status is Status.FAILED and any(word in said for word in _REFUSALS):
+        return Rejected(
+            "replicate refused the content", code="moderation_blocked", provider=PROVIDER, cost_usd=cost_usd
+        )
+    status = prediction.status
+    return Transient(f"the prediction {status}", code=f"prediction_{status}", provider=PROVIDER, cost_usd=cost_usd)

@@ -1,0 +1,166 @@
+"""What a picture says it is, read from its header without decoding anything.
+
+Nothing is allocated for the pixels, whereas opening a WebP file with Pillow allocates its whole canvas.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from providers.pictures.errors import refusal
+
+Format = Literal["JPEG", "PNG", "WEBP"]
+Size = tuple[int, int]
+
+#: libjpeg's own limit (JPEG_MAX_DIMENSION): what we store is JPEG.
+_MAX_SIDE = 65_500
+#: Progressive files have about 10. Each pass costs a walk over the whole picture, however few bytes it has, so a file
+#: of some kilobytes could keep a core busy for minutes (libjpeg-turbo, "Two issues with the JPEG standard").
+_MAX_SCANS = 64
+#: Marker segments that are looked at; large metadata in 64-KB pieces makes some hundreds.
+_MAX_SEGMENTS = 4096
+
+#: How many bytes tell the formats apart.
+SIGNATURE_BYTES = 12
+
+_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+#: Huffman-coded, not progressive: every pass takes bytes for every block, so the file's size bounds the work.
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
+_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+_SCAN = b"\xff\xda"
+_END = b"\xff\xd9"
+#: The end of a scan's data: any marker but a stuffed byte, a restart or a fill byte.
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the header states: the format, and width and height in pixels before any EXIF orientation."""
+
+    format: Format
+    width: int
+    height: int
+
+
+class _Unreadable(Exception):  # noqa: N818  never leaves this module
+    """The header is damaged."""
+
+
+def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> ImageInfo:
+    """Read the header.
+
+    Args:
+        data: An encoded picture, or anything else.
+        max_pixels: The most pixels it may state.
+        subject: How the picture is named to the user.
+
+    Raises:
+        InputRefused: It is no JPEG, PNG or still WebP picture, its header is damaged, or it is too large.
+    """
+    name = recognise(data, subject=subject)
+    try:
+        width, height = _READERS[name](data)
+    except (_Unreadable, IndexError) as error:
+        raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
+    if width * height > max_pixels:
+        why = f"has more than {max_pixels / 1_000_000:g} megapixels"
+        raise refusal(subject, why, code="picture_too_many_pixels")
+    if max(width, height) > _MAX_SIDE:
+        raise refusal(subject, f"has a side of more than {_MAX_SIDE} pixels", code="picture_too_many_pixels")
+    if name == "WEBP" and data[12:16] == b"VP8X" and data[20] & 0x02:
+        raise refusal(subject, "is an animation, not a photo", code="picture_type")
+    return ImageInfo(name, width, height)
+
+
+def recognise(data: bytes, *, subject: str = "The picture") -> Format:
+    """The format by the first `SIGNATURE_BYTES` bytes; no name and no Content-Type is believed.
+
+    Raises:
+        InputRefused: It is none of the formats that are accepted.
+    """
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "PNG"
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WEBP"
+    raise refusal(subject, "is not a JPEG, PNG or WebP picture", code="picture_type")
+
+
+def _png_size(data: bytes) -> Size:
+    if data[8:16] != b"\x00\x00\x00\x0dIHDR":
+        raise _Unreadable
+    return _sides(_big(data, 16, 4), _big(data, 20, 4))
+
+
+def _webp_size(data: bytes) -> Size:
+    if data[12:16] == b"VP8X":
+        return _sides(_little(data, 24, 3) + 1, _little(data, 27, 3) + 1)
+    if data[12:16] == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        return _sides(_little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF)
+    if data[12:16] == b"VP8L" and data[20:21] == b"\x2f":
+        bits = _little(data, 21, 4)
+        return _sides((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+    raise _Unreadable
+
+
+def _jpeg_size(data: bytes) -> Size:
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        at = data.find(b"\xff", at)
+        marker = data[at + 1]
+        if at < 0 or marker in (0xD9, 0xDA):  # the end, or pixels, before any size
+            break
+        if marker in _SOF:
+            if marker not in _SEQUENTIAL and not _has_few_scans(data):
+                break
+            return _sides(_big(data, at + 7, 2), _big(data, at + 5, 2))
+        at += _segment(data, at) if marker not in (0x00, 0xFF) else 1
+    raise _Unreadable
+
+
+def _segment(data: bytes, at: int) -> int:
+    """The length of the marker segment at `at`, its marker included."""
+    return 2 if data[at + 1] in _BARE else 2 + max(_big(data, at + 2, 2), 2)
+
+
+def _has_few_scans(data: bytes) -> bool:
+    """Count what really is a scan, up to the end of the picture: not the same bytes in metadata or in a trailer."""
+    if data.count(_SCAN) <= _MAX_SCANS:
+        return True
+    at, scans = 2, 0
+    for _ in range(_MAX_SEGMENTS):
+        found = _NEXT_MARKER.search(data, at)
+        if not found or found.group() == _END:
+            return True
+        scans += found.group() == _SCAN
+        if scans > _MAX_SCANS:
+            return False
+        at = found.start() + _segment(data, found.start())
+    return False
+
+
+def _sides(width: int, height: int) -> Size:
+    if not width or not height:
+        raise _Unreadable
+    return width, height
+
+
+def _big(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(_exactly(data, at, size), "big")
+
+
+def _little(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(_exactly(data, at, size), "little")
+
+
+def _exactly(data: bytes, at: int, size: int) -> bytes:
+    if len(field := data[at : at + size]) < size:
+        raise _Unreadable
+    return field
+
+
+_READERS: dict[Format, Callable[[bytes], Size]] = {"JPEG": _jpeg_size, "PNG": _png_size, "WEBP": _webp_size}

@@ -1,0 +1,208 @@
+"""What the HTTP service does with orders and sessions; every method is one SQL function and one transaction."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from providers.records.base import Rpc
+from schemas.common import JobState, Product
+from schemas.errors import Cancelled
+from schemas.http import Session, Stats
+
+#: The state of a session's job, by the status of the session.
+_STATES = {"queued": JobState.WAITING, "processing": JobState.RUNNING, "completed": JobState.COMPLETED}
+
+
+class Outcome(StrEnum):
+    """What became of an order."""
+
+    CREATED = "created"
+    REPLAYED = "replayed"
+    CONFLICT = "conflict"
+    NO_CREDITS = "no_credits"
+    UNKNOWN_ID = "unknown_id"
+
+
+class Order(BaseModel):
+    """An order on its way into the database.
+
+    Attributes:
+        client: The name of the token; idempotency keys are its own.
+        fingerprint: Tells whether a repeated call asks for the same.
+        payload: The task, for products without a session table.
+        answer: What the caller is told, now and when it asks again, without links: they are signed at each answer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    client: str
+    idempotency_key: str | None
+    fingerprint: str
+    product: Product
+    channel: str
+    session_id: str
+    owner_id: str
+    user_id: str | None
+    request_id: str
+    payload: dict[str, Any] | None
+    answer: dict[str, Any]
+
+
+class OrderResult(BaseModel):
+    """What became of an order: the first answer where the call was repeated, the balance where it was too small.
+
+    Attributes:
+        arrived: Whether the task of a repeated call is known to the workers.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    outcome: Outcome
+    answer: dict[str, Any] | None = None
+    arrived: bool = False
+    balance: int = 0
+
+
+class StoredPicture(BaseModel):
+    """Where a finished picture is.
+
+    Attributes:
+        path: The path inside its product's bucket; None for a picture that Darkroom did not store.
+        url: The link that was signed when it was made, dead after some hours.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    path: str | None = None
+    url: str | None = None
+
+
+class TaskSummary(BaseModel):
+    """What the database knows of a task.
+
+    Attributes:
+        product: None for a payload that could not be used.
+        owner_id: None for a payload that could not be used.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    product: Product | None
+    session_id: str
+    owner_id: str | None
+    user_id: str | None = None
+    state: JobState
+    run: int
+    token: int
+    outcome: dict[str, Any] | None = None
+    failure: dict[str, Any] | None = None
+    finished_at: AwareDatetime | None = None
+
+    @property
+    def pictures(self) -> tuple[StoredPicture, ...]:
+        """The pictures of a completed task."""
+        return tuple(StoredPicture.model_validate(item) for item in (self.outcome or {}).get("pictures", ()))
+
+
+class SessionRow(Session):
+    """A session as it is stored.
+
+    Attributes:
+        at: Its position in the order of pages.
+        picture_path: The path of its picture inside the bucket; None if Darkroom did not store one.
+    """
+
+    at: str
+    picture_path: str | None = None
+
+    def shown(self, generated_image_url: str | None) -> Session:
+        """Return the session as callers see it, with a fresh link to its picture."""
+        fields = self.model_dump(exclude={"at", "picture_path"})
+        return Session.model_validate(fields | {"generated_image_url": generated_image_url})
+
+
+class Orders:
+    """Orders and sessions. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        """Work through `rpc`, which belongs to somebody else."""
+        self._rpc = rpc
+
+    async def place_order(self, order: Order, session: dict[str, Any], price: int) -> OrderResult:
+        """Charge `price` credits and create the session with these columns, or do neither."""
+        found = await self._rpc.call(
+            "darkroom_place_order", p_request=order.model_dump(mode="json"), p_session=session, p_price=price
+        )
+        return OrderResult.model_validate(found)
+
+    async def cancel_order(self, task_id: str, message: str) -> bool:
+        """End the session with `message` and refund it; false if the task arrived after all, and runs."""
+        return bool(await self._rpc.call("darkroom_cancel_order", p_task_id=task_id, p_message=message) == "ended")
+
+    async def cancel_lost_orders(self, *, older_than_s: float, message: str) -> int:
+        """End and refund orders whose task never arrived; how many."""
+        return int(await self._rpc.call("darkroom_cancel_lost_orders", p_older_s=older_than_s, p_message=message))
+
+    async def tasks(self, task_ids: list[str]) -> dict[str, TaskSummary]:
+        """What is known of tasks, by id; unknown ones are missing."""
+        found = await self._rpc.call("darkroom_tasks", p_task_ids=task_ids)
+        return {task_id: TaskSummary.model_validate(facts) for task_id, facts in found.items()}
+
+    async def find(self, session_id: str, owner_id: str | None) -> SessionRow | None:
+        """One session, if it belongs to `owner_id` (None: to anybody)."""
+        rows = await self._select(session_id=session_id, owner_id=owner_id, limit=1)
+        return rows[0] if rows else None
+
+    async def page(
+        self,
+        *,
+        channel: str | None,
+        owner_id: str | None,
+        status: str | None,
+        limit: int,
+        after: tuple[str, str] | None,
+    ) -> list[SessionRow]:
+        """The newest sessions that follow `after` (its `at` and `session_id`)."""
+        after_at, after_id = after or (None, None)
+        return await self._select(
+            channel=channel, owner_id=owner_id, status=status, limit=limit, after_at=after_at, after_id=after_id
+        )
+
+    async def live_products(self, session_id: str) -> list[Product]:
+        """Return the products that have a queued or running session of this id."""
+        found = await self._rpc.call("darkroom_live_products", p_session_id=session_id)
+        return [Product(name) for name in found]
+
+    async def stats(self, *, channel: str | None, owner_id: str | None) -> Stats:
+        """How many sessions there are."""
+        query = {"channel": channel, "owner_id": owner_id}
+        return Stats.model_validate(await self._rpc.call("darkroom_session_stats", p_query=query))
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        await self._rpc.call("darkroom_ping")
+
+    async def _select(self, **query: Any) -> list[SessionRow]:
+        rows = await self._rpc.call("darkroom_sessions", p_query=query)
+        return [_session(row) for row in rows]
+
+
+def _session(row: dict[str, Any]) -> SessionRow:
+    word = str(row["status"]).lower()
+    status = "queued" if word == "pending" else word
+    fields = row | {"session_id": row["id"], "status": status}
+    if status != "failed":
+        return SessionRow.model_validate(fields | {"state": _STATES.get(status), "code": None})
+    code = row["failure_code"]
+    if code is None and row.get("error_message") == Cancelled().public_message:
+        # A session that was cancelled before its task arrived has no job that could tell.
+        code = Cancelled.code
+    cancelled = row["job_state"] == JobState.CANCELLED or code == Cancelled.code
+    return SessionRow.model_validate(
+        fields | {"state": JobState.CANCELLED if cancelled else JobState.FAILED, "code": code}
+    )

@@ -1,0 +1,71 @@
+"""What an address must look like before anything is asked of the network."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv4Address
+
+import httpx
+
+from providers.fetch.policy import FetchPolicy
+from providers.pictures.errors import refusal
+from schemas.errors import InputRefused
+
+#: Longer than any signed link seen; the usual limit of servers.
+_MAX_LENGTH = 8192
+_MAX_PORT = 65_535
+#: Characters on which parsers disagree: controls, spaces, backslashes.
+_AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
+#: A last label made of digits, or of 0x and hexadecimal digits, makes a host an IPv4 address (WHATWG URL, 3.5).
+_NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
+
+
+def parse_target(address: str, policy: FetchPolicy, *, subject: str, base: httpx.URL | None = None) -> httpx.URL:
+    """The address as a URL that may be asked, or a refusal.
+
+    Args:
+        address: What a stranger wrote; relative to `base` if that is given.
+        policy: Which hosts are allowed.
+        subject: How the picture is named to the user.
+        base: The address that redirected here.
+
+    Raises:
+        InputRefused: It is no plain http or https address, or its host is not allowed.
+    """
+    url = _parse(address, subject, base)
+    if url.scheme not in ("http", "https"):
+        raise refusal(subject, "does not have an http or https address", code="address_scheme")
+    if url.userinfo or not _is_plain_host(url.host) or (url.port is not None and not 0 < url.port <= _MAX_PORT):
+        raise _invalid(subject)
+    if base is not None and base.scheme == "https" and url.scheme == "http":
+        raise refusal(subject, "is redirected from a secure to an insecure address", code="redirect_downgrade")
+    if not policy.allows_host(url.host.lower()):
+        raise refusal(subject, "is on a server that pictures are not accepted from", code="host_not_allowed")
+    return url
+
+
+def _parse(address: str, subject: str, base: httpx.URL | None) -> httpx.URL:
+    if len(address) > _MAX_LENGTH or _AMBIGUOUS.search(address):
+        raise _invalid(subject)
+    try:
+        return httpx.URL(address) if base is None else base.join(address)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _invalid(subject) from error
+
+
+def _is_plain_host(host: str) -> bool:
+    """Whether a host means the same to every parser: no odd spellings of IPv4, no zones, no empty labels."""
+    if not host or "%" in host or "" in host.split(".") or len(host) > 253:  # noqa: PLR2004  RFC 1035's limit
+        return False
+    return _is_canonical_v4(host) if _NUMERIC.search(host.lower()) and ":" not in host else True
+
+
+def _is_canonical_v4(host: str) -> bool:
+    try:
+        return str(IPv4Address(host)) == host
+    except AddressValueError:
+        return False
+
+
+def _invalid(subject: str) -> InputRefused:
+    return refusal(subject, "does not have a valid address", code="address_invalid")

@@ -1,0 +1,255 @@
+"""The dispatcher: from the table to the channels, whatever fails on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import redis.asyncio
+
+from pipelines.control.outbox import OUTCOME_UNKNOWN, DeliveryDispatcher
+from providers.delivery.fake import FakeChannel
+from providers.delivery.wakeup import LIST, DeliveryWakeup
+from providers.delivery.web import WebChannel
+from providers.records import PostgresRpc, Records
+from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
+from schemas.errors import Ambiguous, Invalid, RateLimited, Transient
+from tests.contracts.deliveries import LEASE_S, Desk, photo
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from providers.delivery import OnSending
+    from schemas.delivery import Delivery
+    from schemas.errors import DarkroomError
+
+
+@pytest.fixture
+async def desk(database_url: str) -> AsyncIterator[Desk]:
+    rpc = PostgresRpc(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        found = Desk(connection, Records(rpc))
+        found.empty()
+        yield found
+    await rpc.aclose()
+
+
+@pytest.fixture
+async def wakeup(redis_url: str, flush_redis: None) -> AsyncIterator[DeliveryWakeup]:  # noqa: ARG001  starts empty
+    client = redis.asyncio.Redis.from_url(redis_url)
+    yield DeliveryWakeup(client)
+    await client.aclose()
+
+
+def whatsapp(*failures: DarkroomError) -> FakeChannel:
+    return FakeChannel(DeliveryChannel.WHATSAPP, failures)
+
+
+async def hand_over(
+    desk: Desk, kind: DeliveryKind = DeliveryKind.PHOTO, channel: DeliveryChannel = DeliveryChannel.WHATSAPP
+) -> str:
+    task_id = desk.ended_job(state="failed" if kind is DeliveryKind.APOLOGY else "completed")
+    message = {"user_id": "u1", "avatar_id": "a1", "url": "https://files.example/1", "text": "Sorry."}
+    await desk.deliveries.enqueue(task_id, 3, [OutboxMessage(kind=kind, channel=channel, message=message)])
+    return task_id
+
+
+async def look(dispatcher: DeliveryDispatcher, desk: Desk) -> int:
+    """One look, as if everything that waits had waited long enough."""
+    desk.let_claims_run_out()
+    found = await dispatcher.look()
+    await dispatcher.settle()
+    return found
+
+
+async def only(desk: Desk, task_id: str) -> Delivery:
+    (found,) = await desk.deliveries.of_task(task_id)
+    return found
+
+
+async def test_what_is_due_is_delivered_once(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp()
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(dispatcher, desk) for _ in range(2)] == [1, 0]
+    assert len(channel.sent) == 1
+    assert (await only(desk, task_id)).state == "sent"
+
+
+async def test_the_one_apology_comes_even_if_its_first_tries_fail(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp(Transient("away"), RateLimited("slow down"), Transient("away"))
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    task_id = await hand_over(desk, DeliveryKind.APOLOGY)
+    assert [await look(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    assert [item.message["text"] for item in channel.sent] == ["Sorry."]
+    assert (await only(desk, task_id)).state == "sent"
+
+
+async def test_when_every_try_failed_a_dead_letter_keeps_it_and_the_outcome_stands(
+    desk: Desk, wakeup: DeliveryWakeup
+) -> None:
+    channel = whatsapp(*(Transient("away", code="unreachable") for _ in range(4)))
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    (letter,) = await desk.records.dead_letters()
+    assert (letter.code, letter.task_id) == ("unreachable", task_id)
+    job = await desk.records.job(task_id)
+    assert job is not None
+    assert (job.state, job.failure) == ("completed", None)
+
+
+async def test_a_retry_waits_two_seconds_first(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp(Transient("away"))
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    task_id = await hand_over(desk)
+    await look(dispatcher, desk)
+    waits = desk.one(
+        "select extract(epoch from next_at - now())::float8 from darkroom_deliveries where task_id = %s", task_id
+    )
+    assert 1.0 < waits <= 2.5
+
+
+@pytest.mark.parametrize("error", [Invalid("closed", code="window_closed"), Invalid("none", code="no_phone")])
+async def test_what_cannot_pass_is_not_tried_again(desk: Desk, wakeup: DeliveryWakeup, error: DarkroomError) -> None:
+    channel = whatsapp(error)
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(dispatcher, desk) for _ in range(2)] == [1, 0]
+    assert (await only(desk, task_id)).code == error.error_code
+    assert not channel.sent
+
+
+async def test_what_may_have_arrived_is_not_sent_again(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp(Ambiguous("no answer", code="whatsapp_unknown"))
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    task_id = await hand_over(desk)
+    assert [await look(dispatcher, desk) for _ in range(2)] == [1, 0]
+    found = await only(desk, task_id)
+    assert (found.state, found.code) == ("sent", "whatsapp_unknown")
+
+
+async def test_a_courier_killed_while_sending_leaves_nothing_to_send_twice(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    task_id = await hand_over(desk)
+    (claimed,) = await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
+    await desk.deliveries.sending(claimed)
+    channel = whatsapp()
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    await look(dispatcher, desk)
+    found = await only(desk, task_id)
+    assert (found.state, found.code, len(channel.sent)) == ("sent", OUTCOME_UNKNOWN, 0)
+
+
+async def test_a_courier_killed_before_sending_is_replaced(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    await hand_over(desk)
+    await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
+    channel = whatsapp()
+    await look(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel}), desk)
+    assert len(channel.sent) == 1
+
+
+async def test_a_courier_killed_between_writing_and_settling_has_written_once(
+    desk: Desk, wakeup: DeliveryWakeup
+) -> None:
+    """A web message and its mark are one transaction, so there is no moment between them."""
+    user = desk.user()
+    task_id = desk.ended_job(user)
+    await desk.deliveries.enqueue(task_id, 3, [photo(user)])
+
+    class Killed(WebChannel):
+        async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:
+            await super().deliver(delivery, on_sending=on_sending)
+            raise Transient("the connection broke after the commit")
+
+    for channel in (Killed(desk.deliveries), WebChannel(desk.deliveries)):
+        await look(DeliveryDispatcher(desk.deliveries, wakeup, {DeliveryChannel.WEB: channel}), desk)
+    assert desk.one("select count(*) from messages where user_id = %s", user) == 1
+    assert (await only(desk, task_id)).state == "sent"
+
+
+async def test_a_channel_that_is_not_set_up_is_said_so(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    task_id = await hand_over(desk)
+    await look(DeliveryDispatcher(desk.deliveries, wakeup, {}), desk)
+    assert (await only(desk, task_id)).code == "channel_not_set_up"
+
+
+async def test_a_crashing_channel_takes_nobody_along(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    class Crashing(FakeChannel):
+        async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  it crashes
+            raise ZeroDivisionError
+
+    channels: dict[DeliveryChannel, Any] = {
+        DeliveryChannel.WHATSAPP: Crashing(DeliveryChannel.WHATSAPP),
+        DeliveryChannel.WEBHOOK: FakeChannel(DeliveryChannel.WEBHOOK),
+    }
+    await desk.deliveries.webhook("u1", "set", "https://shop.example")
+    crashed = await hand_over(desk)
+    task_id = desk.ended_job("u1")
+    event = OutboxMessage(kind=DeliveryKind.RESULT, channel=DeliveryChannel.WEBHOOK, message={})
+    await desk.deliveries.enqueue(task_id, 3, [event])
+    assert await look(DeliveryDispatcher(desk.deliveries, wakeup, channels), desk) == 2
+    assert (await only(desk, crashed)).state == "dead"
+    assert (await only(desk, task_id)).state == "sent"
+
+
+@contextlib.asynccontextmanager
+async def running(dispatcher: DeliveryDispatcher) -> AsyncIterator[None]:
+    stopped = asyncio.Event()
+    task = asyncio.create_task(dispatcher.run(stopped))
+    try:
+        yield
+    finally:
+        stopped.set()
+        await task
+
+
+async def until_sent(channel: FakeChannel, count: int) -> None:
+    async with asyncio.timeout(20):
+        while len(channel.sent) < count:  # noqa: ASYNC110  a fake rings no wakeup
+            await asyncio.sleep(0.02)
+
+
+async def test_a_courier_that_is_rung_for_delivers_at_once(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp()
+    async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
+        await hand_over(desk)
+        await wakeup.ring()
+        await until_sent(channel, 1)
+
+
+async def test_a_courier_that_nobody_rings_for_looks_by_itself(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp()
+    async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
+        await hand_over(desk)
+        await until_sent(channel, 1)
+
+
+async def test_while_redis_is_away_what_is_due_is_delivered_all_the_same(desk: Desk, tmp_path: Path) -> None:
+    channel = whatsapp()
+    away = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    async with away, running(DeliveryDispatcher(desk.deliveries, DeliveryWakeup(away), {channel.name: channel})):
+        await hand_over(desk)
+        await until_sent(channel, 1)
+
+
+async def test_a_dead_letter_that_is_pushed_again_is_delivered_and_rubbish_is_ignored(
+    desk: Desk, wakeup: DeliveryWakeup, redis_url: str
+) -> None:
+    channel = whatsapp(Invalid("closed", code="window_closed"))
+    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
+    await hand_over(desk)
+    await look(dispatcher, desk)
+    (letter,) = await desk.records.dead_letters()
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        for item in (b"not json", b"{}", b"[1]", letter.payload.encode()):
+            await client.lpush(LIST, item)
+        async with running(dispatcher):
+            await until_sent(channel, 1)
+            async with asyncio.timeout(10):
+                while await client.llen(LIST):  # noqa: ASYNC110  nor does Redis
+                    await asyncio.sleep(0.02)
+    assert len(channel.sent) == 1

@@ -1,0 +1,132 @@
+"""The broker on a real Valkey: messages of jobs arrive once, at once, and no more than are wanted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from dramatiq import Message
+
+from pipelines.engine.dramatiq_redis.broker import job_message
+from pipelines.engine.scheduling import enqueue_next_stage
+from schemas.common import Product
+from schemas.job import Job
+
+if TYPE_CHECKING:
+    from pipelines.engine.dramatiq_redis.broker import Broker
+
+LIMIT = 4  # the fixture's
+JOB = Job(product=Product.TRYON, task_id="t1", session_id="s1", owner_id="u1", channel="b2c", request_id="r1")
+
+
+def take(consumer: Any, timeout_s: float = 5.0) -> Any:
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        message = next(consumer)
+        if message is not None:
+            return message
+    return None
+
+
+def test_a_message_sent_twice_arrives_once(broker: Broker) -> None:
+    message = job_message("fetch", JOB)
+    broker.enqueue(message)
+    broker.enqueue(message)
+    consumer = broker.consume("fetch")
+
+    assert take(consumer).options["job_message_id"] == "t1:1:fetch:0.0"
+
+    assert next(consumer) is None
+    assert broker.client.llen("dramatiq:fetch") == 0
+
+
+def test_a_waiting_consumer_is_woken_by_the_message(broker: Broker) -> None:
+    """Given a consumer that waits for two seconds, when a message comes, then it is there long before they are over."""
+    consumer = broker.consume("fetch")
+    taken: list[float] = []
+
+    def wait() -> None:
+        take(consumer)
+        taken.append(time.monotonic())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.3)  # it waits by now; if it does not, the test is only easier
+    sent = time.monotonic()
+    broker.enqueue(job_message("fetch", JOB))
+    thread.join()
+    assert taken[0] - sent < 0.5
+
+
+def test_a_worker_never_has_more_in_hand_than_the_queues_limit(broker: Broker) -> None:
+    for number in range(10):
+        broker.enqueue(job_message("generate", JOB.model_copy(update={"task_id": f"t{number}"})))
+    consumer = broker.consume("generate", prefetch=1000)
+    held = [take(consumer, 1.0) for _ in range(4)]
+    assert all(held)
+    assert broker.client.llen("dramatiq:generate") == 6
+
+    consumer.ack(held[0])
+
+    assert take(consumer) is not None
+    assert broker.client.llen("dramatiq:generate") == 5
+
+
+def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
+    following: Message[Any] = Message(queue_name="resize", actor_name="resize", args=(), kwargs={}, options={})
+    first = job_message("fetch", JOB)
+    first.options["pipe_target"] = following.asdict()
+    broker.enqueue(first)
+    message = take(broker.consume("fetch"))
+    further = JOB.model_copy(update={"input_scratch": ("t1/a",), "attempt": 2, "delivery": 1})
+
+    enqueue_next_stage(broker, message, further)
+    enqueue_next_stage(broker, message, further)
+
+    found = take(broker.consume("resize"))
+    assert Job.model_validate(found.args[0]) == further.model_copy(update={"attempt": 0, "delivery": 0})
+    assert broker.client.llen("dramatiq:resize") == 0
+
+
+def test_an_acknowledged_message_frees_its_place_unless_a_job_has_it(broker: Broker) -> None:
+    for number in range(LIMIT + 1):
+        broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
+    consumer = broker.consume("fetch")
+    message, *_ = [take(consumer) for _ in range(LIMIT)]
+    place = broker.slots.take_over(message.options["redis_message_id"])
+    consumer.ack(message)
+    assert next(consumer) is None
+    assert broker.client.hlen("dramatiq:fetch.msgs") == LIMIT
+
+    place.leave()
+
+    assert take(consumer).options["job_message_id"] == f"t{LIMIT}:1:fetch:0.0"
+
+
+def test_a_message_counts_as_queued_until_it_is_acknowledged_or_its_worker_is_dead(broker: Broker) -> None:
+    assert not broker.is_queued("t1", 1)
+    broker.enqueue(job_message("fetch", JOB))
+    assert broker.is_queued("t1", 1)
+    assert not broker.is_queued("t1", 2)
+    consumer = broker.consume("fetch")
+    message = take(consumer)
+    assert broker.is_queued("t1", 1)
+    broker.client.zadd("dramatiq:__heartbeats__", {broker.broker_id: 1})
+    assert not broker.is_queued("t1", 1)
+    consumer.ack(message)
+    assert not broker.is_queued("t1", 1)
+    assert broker.is_queued("t1", 1, taken_within_s=60), "its worker has not renewed the lease yet"
+
+
+def test_what_dead_workers_held_is_forgotten_and_the_living_keep_theirs(broker: Broker) -> None:
+    for number in range(2):
+        broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
+    assert take(broker.consume("fetch"))
+    assert broker.bury_dead_workers() == 0
+    broker.client.zadd("dramatiq:__heartbeats__", {broker.broker_id: 1})
+
+    assert broker.bury_dead_workers() == 1
+
+    assert not broker.client.keys("dramatiq:__acks__*")
+    assert broker.client.hlen("dramatiq:fetch.msgs") == 0

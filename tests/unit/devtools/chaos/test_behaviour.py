@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from pydantic import ValidationError
+
+from devtools.chaos.provider.behaviour import Behaviour, Fate
+
+
+def test_the_same_call_always_meets_the_same_fate() -> None:
+    behaviour = Behaviour(server_error=0.3, hang=0.3)
+
+    assert [behaviour.fate(1, "task", number) for number in range(50)] == [
+        behaviour.fate(1, "task", number) for number in range(50)
+    ]
+    assert behaviour.fate(1, "task", 0)[1] != behaviour.fate(2, "task", 0)[1]
+
+
+def test_shares_are_kept_over_many_calls() -> None:
+    behaviour = Behaviour(rate_limit=0.2, empty=0.1)
+
+    met = Counter(behaviour.fate(0, f"task-{number}", 0)[0] for number in range(5_000))
+
+    assert met[Fate.RATE_LIMIT] / 5_000 == pytest.approx(0.2, abs=0.03)
+    assert met[Fate.EMPTY] / 5_000 == pytest.approx(0.1, abs=0.03)
+    assert set(met) == {Fate.PICTURE, Fate.RATE_LIMIT, Fate.EMPTY}
+
+
+def test_more_than_all_calls_cannot_go_wrong() -> None:
+    with pytest.raises(ValidationError, match="more than all calls"):
+        Behaviour(hang=0.6, empty=0.6)

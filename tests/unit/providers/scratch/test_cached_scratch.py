@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from providers.scratch.cached import CachedScratch
+from providers.scratch.folder import FolderScratch
+from tests.contracts.scratch import ScratchContract
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from providers.scratch.base import Scratch
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderScratch:
+    return FolderScratch(tmp_path)
+
+
+class TestHeldScratchOfJobsElsewhere(ScratchContract):
+    @pytest.fixture
+    def scratch(self, store: FolderScratch) -> CachedScratch:
+        return CachedScratch(store)
+
+
+class TestHeldScratchOfJobsInHand(ScratchContract):
+    @pytest.fixture
+    def scratch(self, store: FolderScratch) -> Iterator[CachedScratch]:
+        held = CachedScratch(store)
+        with held.caching("t1"), held.caching("t2"), held.caching("t10"):
+            yield held
+
+    async def test_a_purge_takes_what_is_old_and_counts_tasks(self, scratch: Scratch) -> None:
+        """Of the store behind; what is in hand is no older than its job."""
+        await scratch.write("t1/a", b"1")
+        assert await scratch.purge(older_than_s=-2) == 1
+        assert await scratch.read("t1/a") == b"1"
+
+
+async def test_what_need_not_last_reaches_the_store_only_when_it_is_saved(store: FolderScratch) -> None:
+    held = CachedScratch(store)
+    with held.caching("t1"):
+        await held.write("t1/a", b"1", durable=False)
+        with pytest.raises(KeyError):
+            await store.read("t1/a")
+
+        await held.save("t1")
+
+        assert await store.read("t1/a") == b"1"
+
+
+async def test_what_must_last_is_in_the_store_at_once(store: FolderScratch) -> None:
+    held = CachedScratch(store)
+    with held.caching("t1"):
+        await held.write("t1/a", b"1")
+        assert await store.read("t1/a") == b"1"
+
+
+async def test_nothing_is_held_of_a_job_that_is_no_longer_in_hand(store: FolderScratch) -> None:
+    held = CachedScratch(store)
+    with held.caching("t1"):
+        with held.caching("t1"):
+            await held.write("t1/a", b"1", durable=False)
+        assert await held.read("t1/a") == b"1"
+
+    with pytest.raises(KeyError):
+        await held.read("t1/a")
+
+
+async def test_what_does_not_fit_goes_to_the_store_and_what_is_forgotten_makes_room(store: FolderScratch) -> None:
+    held = CachedScratch(store, max_bytes=3)
+    with held.caching("t1"):
+        await held.write("t1/a", b"12", durable=False)
+        await held.write("t1/b", b"34", durable=False)
+        assert await store.read("t1/b") == b"34"
+        held.forget("t1/a")
+
+        await held.write("t1/c", b"56", durable=False)
+
+        with pytest.raises(KeyError):
+            await store.read("t1/c")
+        assert [await held.read(name) for name in ("t1/b", "t1/c")] == [b"34", b"56"]
