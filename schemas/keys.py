@@ -11,7 +11,7 @@
 | `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
 | `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
 | `task_updates:{task_id}` | channel | progress events | |
-| `darkroom:deliveries` | list | wakes couriers, brings dead deliveries back (`providers.delivery.wakeup`) | until taken |
+| `darkroom:deliveries` | list | wakes dispatchers, redelivers dead ones (`providers.delivery.wakeup`) | until taken |
 | `darkroom:last_sweep` | string | when a scheduled sweep was last made, milliseconds | |
 | `darkroom:served` | sorted set | which products running workers make (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
 | `darkroom:cancel` | channel | ids of tasks that were cancelled | |

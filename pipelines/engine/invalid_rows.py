@@ -10,12 +10,12 @@ from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.scheduling import InvalidRow, ended_job, enqueue_notify
 from providers.records import Records
 from schemas.job import Failure
-from schemas.records import JobRow, Settlement
+from schemas.records import JobRow, SettlementResult
 
 log = structlog.get_logger(__name__)
 
 
-async def end_invalid(row: JobRow, records: Records, broker: Broker, *, lease_s: float) -> Settlement:
+async def end_invalid(row: JobRow, records: Records, broker: Broker, *, lease_s: float) -> SettlementResult:
     """Fail and refund a started job, and enqueue its last event.
 
     Raises:

@@ -20,7 +20,7 @@ _STAGES = frozenset(StageName)
 class SlotPool:
     """So many slots at each queue. A message that was taken has one, then the job that it brought. For any thread.
 
-    No stage's message is taken while `MAX_ACTIVE_JOBS` jobs are worked on, not counting those that rest: they wait for a provider.
+    No stage message is fetched while `MAX_ACTIVE_JOBS` jobs are active; jobs that wait for a provider don't count.
     """
 
     def __init__(self, limits: Mapping[str, int]) -> None:

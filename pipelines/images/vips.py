@@ -6,7 +6,7 @@ costs up to 640 (WebP by Pillow). Imported on first use, in the worker that need
 
 from __future__ import annotations
 
-import logging
+import os
 import threading
 from functools import cache
 from typing import Any
@@ -30,12 +30,16 @@ def libvips() -> Any:
 
 @cache
 def _set_up() -> Any:
+    # A damaged picture warns once per row; the error that follows says enough.
+    os.environ["VIPS_WARNING"] = "1"
     import pyvips  # noqa: PLC0415  see above
+
+    # pyvips' own log handler decodes messages as UTF-8 and fails on those that quote a damaged picture's bytes.
+    pyvips._remove_log_handler()  # noqa: SLF001  there is no public switch
 
     pyvips.operation_block_set("VipsForeignLoad", True)  # noqa: FBT003  its signature
     for loader in _LOADERS:
         pyvips.operation_block_set(loader, False)  # noqa: FBT003  its signature
-    logging.getLogger("pyvips").setLevel(logging.ERROR)  # a broken picture warns once a row; its error says enough
     pyvips.cache_set_max(0)
     pyvips.concurrency_set(1)
     return pyvips

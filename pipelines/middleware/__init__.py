@@ -1,12 +1,12 @@
-"""What surrounds every stage, one concern a module, outermost first.
+"""Wrappers around every stage, one concern per module, listed outermost first.
 
-`LogContext` binds the log context. `Deduplication` drops what is stale or delivered twice and publishes the phase.
-`StageMetrics` counts what followed. `Settlement` turns a final error into a failed, refunded job. `Cancellation` ends work
-whose job was cancelled, lost or handed back. `Retries` turns a passing error into another try. `Reporting` logs how
-long it took. `TimeLimit` bounds the stage.
+`LogContext` binds the log context. `Deduplication` drops stale and repeated messages and publishes the phase.
+`StageMetrics` counts results. `Settlement` turns a final error into a failed, refunded job. `Cancellation` ends stages
+of jobs that were cancelled, lost or handed back. `Retries` turns a transient error into another attempt. `Reporting`
+records durations. `TimeLimit` bounds the stage.
 
-They are ours rather than Dramatiq's because its hooks run after the fact and swallow what goes wrong in them; here a
-failure to settle or to hand on is a failure of the run, and the job's lease brings it back.
+They wrap the stage rather than use Dramatiq's after-hooks because those swallow exceptions; here a failure to settle or
+to enqueue fails the stage run, and the job's lease brings the job back.
 """
 
 from pipelines.middleware.cancellation import Cancellation

@@ -1,6 +1,6 @@
 """What every delivery channel does. A test class per channel inherits this and provides `bench`.
 
-`bench.channel` is one whose far end answers at once; `bench.told()` is how many different outbox_messages arrived there.
+`bench.channel` is one whose far end answers at once; `bench.told()` counts the different messages that arrived.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A whole deployment to be broken: real servers, real worker processes, a real image host, and call_log to be checked."""
+"""A whole deployment to be broken: real servers, worker processes and image host, with audits of money and calls."""
 
 from __future__ import annotations
 

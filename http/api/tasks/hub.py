@@ -59,7 +59,7 @@ class Hub:
         task_states: Callable[[list[str]], Awaitable[dict[str, Progress]]],
         metrics: Metrics,
     ) -> None:
-        """Subscribe through `client`; `task_states` reads the task_states of tasks where events may have been missed."""
+        """Subscribe through `client`; `task_states` reads the states of tasks whose events may have been missed."""
         self._client, self._states, self._metrics = client, task_states, metrics
         self._listeners: dict[str, set[Subscription]] = defaultdict(set)
         # None once it is confirmed: a future each would be kept for as long as somebody listens.

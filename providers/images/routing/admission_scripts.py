@@ -1,4 +1,4 @@
-"""What the admission decides inside Redis, in one step each. Keys as in `providers.images.routing.admission`, in that order."""
+"""Admission decisions as Lua scripts, one step each; keys in the order of `providers.images.routing.admission`."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ async def test_two_janitors_drive_a_job_once(
 async def test_nothing_is_taken_over_before_the_database_was_reached_for_a_lease(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
-    """Given an expired job after an outage, when a recovery loop starts, it waits for a lease before processing over."""
+    """Given an expired job after an outage, when a recovery loop starts, it waits a full lease before taking over."""
     await records.accept([new_task()])
     await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
     await client.flushall()

@@ -146,8 +146,8 @@ async def test_jobs_of_an_unknown_product_are_left_alone(
     await asyncio.sleep(0.1)  # the lease runs out
     recovery = engine.recovery()
     sweep = Sweep(
-        recovery=recovery, records=engine.records, client=engine.client, scratch=FolderScratch(tmp_path), stuck_after_s=0,
-        dead_letter_ttl_s=1000,
+        recovery=recovery, records=engine.records, client=engine.client, scratch=FolderScratch(tmp_path),
+        stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
 
     assert await dispatcher.dispatch() == 1

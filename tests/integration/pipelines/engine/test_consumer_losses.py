@@ -1,4 +1,4 @@
-"""Consumers on a real Valkey: replies that are lost, workers that leave, and logs that enqueue_notify nothing private."""
+"""Consumers on a real Valkey: replies that are lost, workers that leave, and logs without private data."""
 
 from __future__ import annotations
 

@@ -44,11 +44,11 @@ class Service:
         return "written"
 
 
-async def in_stage(run: Callable[[], Awaitable[object]], work: RunningJob, soft_s: float) -> StageOutcome:
+async def in_stage(write: Callable[[], Awaitable[object]], work: RunningJob, soft_s: float) -> StageOutcome:
     """Run a coroutine function as a stage with a soft limit."""
 
     async def call_next(run: StageRun) -> StageOutcome:
-        await run()
+        await write()
         return Advance(run.job)
 
     async def stage(job: Job) -> Job:

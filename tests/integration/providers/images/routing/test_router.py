@@ -216,7 +216,8 @@ async def test_a_paced_call_is_given_its_own_start_and_waits_for_it(client: Redi
     assert [await enter(f"now{n}", 0) for n in range(2)] == [(AdmissionVerdict.ADMITTED, 0)] * 2
     assert await enter("a", 0) == (AdmissionVerdict.PACED, 60)
     assert [await enter(f"later{n}", 300) for n in range(4)] == [
-        (AdmissionVerdict.ADMITTED, 60), (AdmissionVerdict.ADMITTED, 60), (AdmissionVerdict.ADMITTED, 120), (AdmissionVerdict.ADMITTED, 120),
+        (AdmissionVerdict.ADMITTED, 60), (AdmissionVerdict.ADMITTED, 60),
+        (AdmissionVerdict.ADMITTED, 120), (AdmissionVerdict.ADMITTED, 120),
     ]  # fmt: skip
     await admission.leave("later3", "p", "o", day="2026-01-01", health=ProviderHealth.UNKNOWN, begun=False)
     assert await enter("again", 300) == (AdmissionVerdict.ADMITTED, 120)
