@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import structlog
@@ -23,8 +24,8 @@ HELD = "Rate limited, retrying..."
 class Retries:
     """Puts the stage back with a delay, its lease long enough to cover it.
 
-    A stage that finds a service of ours unavailable is tried again for as long as a job may be stuck: it had paid for
-    nothing yet, or what it paid for is in the journal.
+    A stage that finds a service of ours unavailable is tried again in place, for as long as a job may be stuck: it had
+    paid for nothing yet, or what it paid for is in the journal.
     """
 
     def __init__(
@@ -38,16 +39,28 @@ class Retries:
 
     async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
         """See `StageMiddleware`."""
+        waiting = False
+        while True:
+            try:
+                return await self._attempt(run, call_next)
+            except DarkroomError as error:
+                decision = decide(error, run.job.attempt, max_retries=self._max_retries)
+                if not isinstance(decision, Retry) or self._is_stuck(run, error):
+                    raise
+                if not isinstance(error, Unavailable):
+                    return await self._again(run, error, decision)
+                if not waiting:
+                    log.warning("waiting_for_service", code=error.error_code, error=str(error))
+                waiting = True
+            # Not through the queue: what the job holds in memory may be what can't be stored. Its lease is kept here.
+            await asyncio.sleep(decision.delay_s)
+            run.work.enter(run.stage)
+
+    async def _attempt(self, run: StageRun, call_next: Next) -> StageOutcome:
         job = run.job
-        try:
-            if job.attempt and run.stage is not StageName.NOTIFY:
-                await self._records.mark_rate_limited(job.task_id, job.token, None)
-            return await call_next(run)
-        except DarkroomError as error:
-            decision = decide(error, job.attempt, max_retries=self._max_retries)
-            if not isinstance(decision, Retry) or self._is_stuck(run, error):
-                raise
-            return await self._again(run, error, decision)
+        if job.attempt and run.stage is not StageName.NOTIFY:
+            await self._records.mark_rate_limited(job.task_id, job.token, None)
+        return await call_next(run)
 
     def _is_stuck(self, run: StageRun, error: DarkroomError) -> bool:
         """Return whether the job waited too long for a service of ours. An outcome is published however late."""

@@ -168,7 +168,8 @@ def test_a_full_disk(deployment: Deployment, provider: CountingProvider, until: 
         if until == "before the calls":
             disk.fill()
             tasks = run(deployment)
-            wait_for(lambda: worker.log.read_bytes().count(b"scratch_unavailable") > TASKS, what="refused writes")
+            wait_for(lambda: worker.log.read_bytes().count(b"scratch_unavailable") >= TASKS, what="refused writes")
+            time.sleep(4 * LEASE_S)  # longer than its recoveries would last
             assert provider.paid_calls() == {}
         else:
             tasks = run(deployment)
@@ -179,6 +180,7 @@ def test_a_full_disk(deployment: Deployment, provider: CountingProvider, until: 
 
         assert deployment.settle(tasks) == {"completed": TASKS}
         assert_each_was_paid_for_once(deployment, provider, tasks)
+        assert {token for (token,) in deployment.jobs(tasks, "token")} == {1}
         worker.kill()
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.engine.outcome import Drop, RetryStage, StageOutcome, StageRun
+from pipelines.engine import retry_policy as policy
+from pipelines.engine.outcome import Advance, Drop, Next, RetryStage, StageOutcome, StageRun
 from pipelines.engine.running_jobs import RunningJob
 from pipelines.middleware import Retries
 from providers.progress import ProgressLog
@@ -39,9 +40,10 @@ class Database:
 
 
 async def tried(
-    error: DarkroomError, database: Any, stage: StageName = StageName.NOTIFY, job: Job = JOB
+    error: DarkroomError | Next, database: Any, stage: StageName = StageName.NOTIFY, job: Job = JOB
 ) -> StageOutcome:
     async def fails(_: StageRun) -> StageOutcome:
+        assert isinstance(error, DarkroomError)
         raise error
 
     progress = ProgressLog(async_client("redis://127.0.0.1:1"), ttl_s=60)
@@ -52,7 +54,7 @@ async def tried(
     async def run(job: Job) -> Job:
         return job
 
-    return await retries(StageRun(stage, job, "m", work, run), fails)
+    return await retries(StageRun(stage, job, "m", work, run), fails if isinstance(error, DarkroomError) else error)
 
 
 @pytest.mark.parametrize("error", [Transient("once"), RateLimited("slower", retry_after=5)])
@@ -72,13 +74,18 @@ async def test_what_never_passes_is_not_tried_again() -> None:
         await tried(Rejected("refused"), {"t": "running"})
 
 
-async def test_a_service_of_ours_that_is_away_uses_up_no_try() -> None:
+async def test_a_stage_waits_in_place_for_a_service_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a full scratch store, when it takes writes again, the stage goes on and has used up no try."""
+    monkeypatch.setattr(policy, "UNAVAILABLE_DELAY_S", 0.01)
     job = JOB.model_copy(update={"attempt": 3, "started_ms": round(time.time() * 1000)})
+    failures = [Unavailable("the scratch folder is full")] * 5
 
-    outcome = await tried(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)
+    async def fails(_: StageRun) -> StageOutcome:
+        if failures:
+            raise failures.pop()
+        return Advance(job)
 
-    assert isinstance(outcome, RetryStage)
-    assert (outcome.job.attempt, outcome.job.delivery) == (3, 1)
+    assert await tried(fails, {"t": "running"}, StageName.GENERATE, job) == Advance(job)
 
 
 async def test_a_job_waits_for_a_service_of_ours_no_longer_than_it_may_be_stuck() -> None:
