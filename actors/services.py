@@ -35,16 +35,12 @@ from providers.records import Records
 from providers.redis_clients import async_client
 from providers.scratch.base import Scratch
 from providers.scratch.cached import CachedScratch
-from providers.scratch.folder import FolderScratch
-from providers.scratch.redis import RedisScratch
+from providers.scratch.make import make_scratch
 from providers.signing import signing_key
 from providers.storage.base import Storage
 from providers.storage.local import LocalStorage
 from schemas.common import Product
 from settings import Settings
-
-#: Seconds that bytes in Redis outlive the last write of their job; longer than any retry waits.
-SCRATCH_TTL_S = 3600
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ def make_services(  # noqa: PLR0913, PLR0917  what a process has
     """The services of one process; nothing connects before it is used."""
     client = async_client(redis_url, max_connections=64)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
-    scratch = CachedScratch(make_scratch(settings, client))
+    scratch = CachedScratch(make_scratch(settings.scratch, settings.data_dir, client))
     storage = make_storage(settings)
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
@@ -139,13 +135,6 @@ def make_services(  # noqa: PLR0913, PLR0917  what a process has
     )
 
 
-def make_scratch(settings: Settings, client: redis.asyncio.Redis) -> Scratch:
-    """Where bytes lie between stages."""
-    if settings.scratch == "redis":
-        return RedisScratch(client, SCRATCH_TTL_S)
-    return FolderScratch(settings.data_dir / "scratch")
-
-
 def make_storage(settings: Settings) -> Storage:
     """Where finished pictures live: Supabase's storage where it is set, else a folder."""
     if settings.supabase_url and settings.supabase_service_role_key:
@@ -169,7 +158,7 @@ def make_sweep(
         recovery=recovery,
         records=records,
         client=client,
-        scratch=make_scratch(settings, client),
+        scratch=make_scratch(settings.scratch, settings.data_dir, client),
         stuck_after_s=settings.stuck_after_s,
         dead_letter_ttl_s=settings.dead_letter_ttl_s,
     )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -58,7 +57,8 @@ def _silent(client: redis.Redis) -> str | None:
     from providers.container import container_name  # noqa: PLC0415  see the module's docstring
     from schemas import keys  # noqa: PLC0415  the same
 
-    since = (time.time() - SILENCE_S) * 1000
+    seconds, _ = client.time()
+    since = (int(seconds) - SILENCE_S) * 1000
     alive: list[Any] = client.zrangebyscore(f"{keys.BROKER_NAMESPACE}:__heartbeats__", since, "+inf")
     own = f"{container_name()}/".encode()
     if any(worker.startswith(own) for worker in alive):

@@ -12,7 +12,7 @@ from commands.outcome import Outcome
 from pipelines.control.recovery import JobRecovery, SweepReport
 from pipelines.control.sweep import Sweep
 from pipelines.engine.database_contact import DatabaseContact
-from providers.scratch.folder import FolderScratch
+from providers.scratch.make import make_scratch
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -35,8 +35,8 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
                 recovery=recovery,
                 records=found,
                 client=client,
-                scratch=FolderScratch(settings.data_dir / "scratch"),
-                stuck_after_s=older_than_s or settings.stuck_after_s,
+                scratch=make_scratch(settings.scratch, settings.data_dir, client),
+                stuck_after_s=settings.stuck_after_s if older_than_s is None else older_than_s,
                 dead_letter_ttl_s=settings.dead_letter_ttl_s,
             ).sweep()
     return Outcome(asdict(tally), _table(tally))
@@ -46,7 +46,7 @@ async def dry_run(settings: Settings, *, older_than_s: float | None) -> Outcome:
     """What a sweep would look at; nothing is changed."""
     async with records(settings) as found:
         expired = await found.expired_leases()
-        orphans = await found.orphans(older_than_s=older_than_s or settings.stuck_after_s)
+        orphans = await found.orphans(older_than_s=settings.stuck_after_s if older_than_s is None else older_than_s)
     table = Table("session", "product", "what a sweep would do", title="dry run", title_justify="left")
     for row in expired:
         last = row.recoveries >= settings.max_recoveries

@@ -104,3 +104,13 @@ def _sentinel(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
     if password:
         extra |= {"password": unquote(password), "username": unquote(user) or None}
     return sentinels, master, extra
+
+
+async def server_time_ms(client: redis.asyncio.Redis) -> int:
+    """Return Redis' own time, milliseconds since the epoch: what processes of several hosts compare.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    seconds, microseconds = await client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000

@@ -86,7 +86,10 @@ def from_settings() -> RequestLogging:
 
 
 def _routes(deps: Dependencies, edge: RequestLogging) -> list[tuple[str, Described]]:
-    orders = OrderService(deps.sessions, deps.producer, ServedProducts(deps.client), deps.event_urls, deps.addresses)
+    orders = OrderService(
+        deps.sessions, deps.producer, ServedProducts(deps.client), event_urls=deps.event_urls, addresses=deps.addresses,
+        metrics=deps.metrics,
+    )  # fmt: skip
     checks = Checks(deps.sessions, deps.client, lambda: deps.sizing.loaded)
     openapi, docs = OpenApi(), Docs()
     routes: list[tuple[str, Described]] = [

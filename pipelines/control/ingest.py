@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from pipelines.control.background import wait_or_stop
 from pipelines.control.payloads import InvalidPayload, dead_letter, parse
 from providers.records import Records
 from providers.records.base import DatabaseRefused
+from providers.redis_clients import server_time_ms
 from schemas import keys
 from schemas.common import Product
 from schemas.errors import DarkroomError
@@ -112,7 +112,7 @@ class TaskListConsumer:
 
     async def heartbeat(self) -> None:
         """Say that this consumer lives."""
-        await self._client.zadd(keys.CONSUMERS, {self._consumer: round(time.time() * 1000)})
+        await self._client.zadd(keys.CONSUMERS, {self._consumer: await server_time_ms(self._client)})
 
     async def _write(self, batch: list[bytes]) -> None:
         tasks: dict[str, tuple[NewTask, bytes]] = {}
@@ -143,11 +143,17 @@ class TaskListConsumer:
                     )
                 )
             elif verdict is not Verdict.ACCEPTED:
-                log.info("task_skipped", task_id=task_id, request_id=task.request_id, verdict=verdict.value)
+                log.info(
+                    "task_skipped", task_id=task_id, session_id=task.session_id, request_id=task.request_id,
+                    verdict=verdict.value,
+                )  # fmt: skip
         if letters:
             refunded = await self._records.add_dead_letters(letters)
             for item in letters:
-                log.warning("payload_rejected", list=item.list, code=item.code, task_id=item.task_id)
+                log.warning(
+                    "payload_rejected", list=item.list, code=item.code, task_id=item.task_id,
+                    session_id=item.session_id, request_id=item.request_id,
+                )  # fmt: skip
             log.info("dead_letters_kept", count=len(letters), refunded=refunded)
 
     async def _accept(self, tasks: dict[str, tuple[NewTask, bytes]], letters: list[DeadLetter]) -> dict[str, Verdict]:
@@ -182,7 +188,7 @@ async def requeue_abandoned(client: redis.asyncio.Redis, *, timeout_ms: int = CO
         redis.exceptions.RedisError: Drop is lost; the next look goes on.
     """
     returned = 0
-    horizon = round(time.time() * 1000) - timeout_ms
+    horizon = await server_time_ms(client) - timeout_ms
     for name in await client.zrangebyscore(keys.CONSUMERS, 0, horizon):
         consumer = _bytes(name).decode()
         for source in TASK_LISTS.values():

@@ -98,9 +98,7 @@ class JobRecovery:
             except Unavailable:
                 raise
             except Exception:
-                log.exception(
-                    "job_not_recovered", task_id=row.task_id, session_id=row.session_id, request_id=row.request_id
-                )
+                log.exception("job_not_recovered", **_ids(row))
         return report
 
     @property
@@ -138,7 +136,7 @@ class JobRecovery:
         if taken.recoveries > self._max_recoveries:
             await self._end(taken, report)
             return
-        log.warning("job_recovered", task_id=row.task_id, request_id=row.request_id, recoveries=taken.recoveries)
+        log.warning("job_recovered", **_ids(row), recoveries=taken.recoveries)
         try:
             await asyncio.to_thread(enqueue_first_stage, self._broker, taken)
         except InvalidRow:
@@ -150,12 +148,12 @@ class JobRecovery:
 
     async def _end(self, row: JobRow, report: SweepReport) -> None:
         if row.state.terminal:
-            log.error("outcome_notification_exhausted", task_id=row.task_id, request_id=row.request_id)
+            log.error("outcome_notification_exhausted", **_ids(row))
             await self._records.outbox.enqueue(row.task_id, row.token, outbox_messages(plan_job(row)))
             return
         failure = Failure(code="worker_lost", message=STUCK_MESSAGE, details={"recoveries": self._max_recoveries})
         settled = await self._records.fail(row.task_id, failure, token=row.token, lease_s=self._lease_s)
-        log.error("job_recovery_exhausted", task_id=row.task_id, request_id=row.request_id, refunded=settled.refunded)
+        log.error("job_recovery_exhausted", **_ids(row), refunded=settled.refunded)
         self._count(settled, report)
         if settled.moved:
             await asyncio.to_thread(enqueue_notify, self._broker, ended_job(row, failure, settled.refunded))
@@ -164,3 +162,7 @@ class JobRecovery:
     def _count(settled: SettlementResult, report: SweepReport) -> None:
         report.failed += settled.moved
         report.refunded += settled.refunded
+
+
+def _ids(row: JobRow) -> dict[str, str]:
+    return {"task_id": row.task_id, "session_id": row.session_id, "request_id": row.request_id}

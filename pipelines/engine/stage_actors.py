@@ -103,6 +103,9 @@ class Stages:
             with (
                 slot.here(),
                 now.scratch.caching(job.task_id),
+                structlog.contextvars.bound_contextvars(
+                    task_id=job.task_id, session_id=job.session_id, request_id=job.request_id
+                ),
                 now.registry.track(job.task_id, job.token, name) as work,
             ):
                 if self._broker.slots.closed:
@@ -111,13 +114,12 @@ class Stages:
                 at, outcome = await run_stages(
                     message, job, work, stages=self._functions, middleware=now.middleware, slot=slot
                 )
-                log.info(
-                    "stages_completed", task_id=job.task_id, session_id=job.session_id, request_id=job.request_id,
-                    token=job.token, seconds=work.seconds,
-                )  # fmt: skip
+                log.info("stages_completed", token=job.token, seconds=work.seconds)
                 await apply_outcome(self._broker, now.scratch, at, outcome, work, timeout_s=now.lease_s)
         except Exception:
             # Nobody renews the lease now, and the job is driven again when it runs out.
-            log.exception("stage_crashed_outside", task_id=job.task_id, request_id=job.request_id)
+            log.exception(
+                "stage_crashed_outside", task_id=job.task_id, session_id=job.session_id, request_id=job.request_id
+            )
         finally:
             slot.leave()

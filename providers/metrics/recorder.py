@@ -3,7 +3,7 @@
 | key | type | what | lives |
 |---|---|---|---|
 | `darkroom:metrics` | hash | a field `name|labels|part` for each counter, sum and bucket | until Redis is emptied |
-| `darkroom:gauges` | hash | a field `name|labels|process` with `value@milliseconds` | counted for 30 s |
+| `darkroom:gauges` | hash | a field `name|labels|process` with `value@milliseconds` | 30 s after their process set it |
 
 Prometheus' own multi-process files would collide across containers.
 """
@@ -33,6 +33,24 @@ FLUSH_S = 1.0
 #: How often a gauge that has not changed is sent again, and how long one counts that is not, seconds.
 GAUGE_REFRESH_S = 10.0
 GAUGE_TTL_S = 30.0
+
+# Sets gauges (ARGV: field, value, ...), removes those of processes that have been silent for ARGV[1] milliseconds by
+# Redis' own time, and returns what is left.
+_SET_GAUGES = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 2, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1] .. '@' .. string.format('%.0f', now))
+end
+local found = redis.call('HGETALL', KEYS[1])
+for i = 1, #found, 2 do
+  if tonumber(string.match(found[i + 1], '@(%d+)$') or '0') < now - ARGV[1] then
+    redis.call('HDEL', KEYS[1], found[i])
+  end
+end
+if #ARGV > 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return redis.call('HGETALL', KEYS[1])
+"""
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +107,8 @@ class Metrics:
         for field, value in counts.items():
             pipeline.hincrbyfloat(HASH, field, value)
         if self._gauges and time.monotonic() - self._gauges_at > GAUGE_REFRESH_S:
-            now = int(time.time() * 1000)
-            pipeline.hset(GAUGES, mapping={field: f"{value}@{now}" for field, value in self._gauges.items()})
+            pairs = [text for field, value in self._gauges.items() for text in (field, str(value))]
+            pipeline.eval(_SET_GAUGES, 1, GAUGES, round(GAUGE_TTL_S * 1000), *pairs)
             self._gauges_at = time.monotonic()
         try:
             await pipeline.execute()
@@ -121,9 +139,10 @@ class Metrics:
         await self.flush()
         pipeline = self._client.pipeline(transaction=False)
         pipeline.hgetall(HASH)
-        pipeline.hgetall(GAUGES)
+        pipeline.eval(_SET_GAUGES, 1, GAUGES, round(GAUGE_TTL_S * 1000))
         counts, gauges = await pipeline.execute()
-        return exposition.text(counts, _fresh(gauges), extra or {})
+        found = dict(zip(gauges[::2], gauges[1::2], strict=True))
+        return exposition.text(counts, {field: value.split(b"@")[0] for field, value in found.items()}, extra or {})
 
     def _add(self, field: str, value: float) -> None:
         self._counts[field] += value
@@ -149,9 +168,3 @@ def _field(name: str, labels: Mapping[str, str] | None, part: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def _written(name: str, labels: tuple[tuple[str, str], ...], part: str) -> str:
     return f"{name}|{urlencode(labels)}|{part}"
-
-
-def _fresh(found: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    oldest = (time.time() - GAUGE_TTL_S) * 1000
-    alive = {field: value.split(b"@") for field, value in found.items()}
-    return {field: value for field, (value, at) in alive.items() if float(at) >= oldest}

@@ -32,7 +32,7 @@ begin
     perform darkroom_insert('images', v_image);
   end loop;
   update darkroom_jobs
-     set state = 'completed', outcome = p_outcome, failure = null, finished_at = now(), recoveries = 0,
+     set state = 'completed', outcome = p_outcome, failure = null, finished_at = now(),
          lease_until = now() + make_interval(secs => p_lease_s)
    where task_id = p_task_id;
   return 'completed';
@@ -59,7 +59,7 @@ begin
                                   v_job.request_id, v_job.run, p_message, v_job.price, v_job.payer);
   end if;
   update darkroom_jobs
-     set state = p_state, failure = p_failure, finished_at = now(), recoveries = 0,
+     set state = p_state, failure = p_failure, finished_at = now(),
          lease_until = now() + make_interval(secs => p_lease_s)
    where task_id = p_task_id;
   return jsonb_build_object('moved', true, 'refunded', v_refunded);

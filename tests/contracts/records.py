@@ -125,6 +125,9 @@ class LeasingContract:
         assert await records.renew_leases({row.task_id: new.token}, LEASE_S) == {row.task_id: JobState.RUNNING}
         assert await complete(records, row) is Completion.FENCED
         assert await complete(records, new) is Completion.COMPLETED
+        ended = await records.job(row.task_id)
+        assert ended is not None
+        assert ended.recoveries == 1
 
     async def test_what_is_in_the_journal_is_there_for_the_next_worker(self, records: Records, world: World) -> None:
         (row,) = await start(records, world.task())

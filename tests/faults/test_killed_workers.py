@@ -46,7 +46,7 @@ def test_a_worker_that_lost_its_lease_cannot_commit(deployment: Deployment) -> N
 
     assert deployment.settle([task]) == {"completed": 1}
 
-    assert deployment.jobs([task], "token, recoveries") == [(2, 0)]
+    assert deployment.jobs([task], "token, recoveries") == [(2, 1)]
     wait_for(lambda: b"stage_stopped" in paused.log.read_bytes() or b"job_fenced" in paused.log.read_bytes())
     assert other.alive
 

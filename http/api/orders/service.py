@@ -19,6 +19,7 @@ from api.middleware.access import Principal
 from api.operations import Operation
 from api.problems import RETRY_AFTER_S, Problem
 from api.tasks.signed_urls import EventUrls
+from providers.metrics.recorder import Metrics
 from providers.producer.producer import AsyncProducer, QueueUnavailable
 from providers.records.orders import Order, Orders, Outcome
 from providers.served import ServedProducts
@@ -75,17 +76,19 @@ class OrderRequest:
 class OrderService:
     """What the orders resources share."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what an order needs
         self,
         sessions: Orders,
         producer: AsyncProducer,
         served: ServedProducts,
+        *,
         event_urls: EventUrls,
         addresses: Addresses,
+        metrics: Metrics,
     ) -> None:
         """Create sessions in `sessions`, push through `producer`; links start with one of `addresses`."""
         self._sessions, self._producer, self._served = sessions, producer, served
-        self._tickets, self._addresses = event_urls, addresses
+        self._tickets, self._addresses, self._metrics = event_urls, addresses, metrics
 
     async def answer(self, req: Request, resp: Response, purchase: OrderRequest, operation: Operation) -> None:
         """Take the order and answer 202, or raise the `Problem`."""
@@ -126,6 +129,8 @@ class OrderService:
     async def _take(self, order: Order, purchase: OrderRequest) -> tuple[dict[str, Any], bool]:
         ordered = await self._sessions.place_order(order, purchase.session, purchase.price)
         if ordered.outcome is Outcome.CREATED:
+            if purchase.price:
+                await self._metrics.incr("darkroom_credits_total", {"kind": "charge"}, purchase.price)
             await self._push(purchase.product, purchase.task, order.answer)
             return order.answer, False
         if ordered.outcome is Outcome.REPLAYED and ordered.answer is not None:
@@ -143,6 +148,8 @@ class OrderService:
             session_id = answer.get("session_id", answer.get("job_id"))
             log.warning("task_not_pushed", task_id=task.task_id, session_id=session_id, error=str(error))
             if await self._sessions.cancel_order(task.task_id, QUEUE_UNAVAILABLE):
+                if price := answer.get("credits_used"):
+                    await self._metrics.incr("darkroom_credits_total", {"kind": "refund"}, price)
                 raise Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     "queue_unavailable",

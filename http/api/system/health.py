@@ -13,6 +13,7 @@ from falcon.asgi import Request, Response
 
 from api.operations import Operation
 from providers.records.orders import Orders
+from providers.redis_clients import server_time_ms
 from schemas import keys
 from schemas.errors import DarkroomError
 from schemas.http import Alive, Health
@@ -30,13 +31,16 @@ class Checks:
         """Ask the database through `sessions`, Redis through `client`."""
         self._sessions, self._client, self._size_model_loaded = sessions, client, size_model_loaded
 
+    async def _workers(self) -> int:
+        since = await server_time_ms(self._client) - WORKER_SILENCE_S * 1000
+        return int(await self._client.zcount(keys.HEARTBEATS, since, "+inf"))
+
     async def run(self) -> Health:
         """How everything is, after at most `DEADLINE_S` seconds."""
-        since = (time.time() - WORKER_SILENCE_S) * 1000
         redis_ms, database_ms, workers = await asyncio.gather(
             _timed(self._client.ping()),
             _timed(self._sessions.ping()),
-            _answer(self._client.zcount(keys.HEARTBEATS, since, "+inf")),
+            _answer(self._workers()),
         )
         everything = redis_ms is not None and database_ms is not None and bool(workers)
         return Health(

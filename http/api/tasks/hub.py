@@ -76,8 +76,8 @@ class Hub:
 
     def start(self) -> None:
         """Begin; on the loop that serves."""
-        self._spawn(self._run())
-        self._spawn(self._tick())
+        self._spawn(self._keep_running("subscription", self._run))
+        self._spawn(self._keep_running("tick", self._tick))
 
     async def stop(self) -> None:
         """End every stream and the subscription."""
@@ -231,6 +231,15 @@ class Hub:
 
     def _all(self) -> list[Subscription]:
         return [subscription for listeners in self._listeners.values() for subscription in listeners]
+
+    async def _keep_running(self, name: str, main: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that has no end, and run it again when it fails."""
+        while True:
+            try:
+                await main()
+            except Exception:
+                log.exception("hub_task_failed", task=name)
+            await asyncio.sleep(RECONNECT_S)
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

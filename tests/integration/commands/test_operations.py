@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,8 @@ from schemas.records import DeadLetter
 from schemas.tasks import TASK_LISTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import psycopg
     import redis
 
@@ -103,6 +106,32 @@ def test_a_replay_charges_again(cli: Cli, database: psycopg.Connection, session:
     assert cli("dead", "replay", task_id) == (0, {"replayed": task_id})
     assert cli("status", task_id)[1]["run"] == 2
     assert balance(database, session) == 4
+
+
+@pytest.mark.usefixtures("session")
+def test_a_sweep_older_than_zero_takes_sessions_of_any_age(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEASE_S", "1")
+    assert cli("sweep", "--dry-run")[1]["checked"] == 0
+    assert cli("sweep", "--dry-run", "--older-than", "0")[1]["checked"] == 1
+    assert cli("sweep", "--older-than", "0") == (0, {"checked": 1, "redriven": 0, "failed": 1, "refunded": 1})
+
+
+def test_a_sweep_forgets_bytes_in_the_scratch_store_that_is_set(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Given SCRATCH=redis, when a sweep runs, then it leaves a folder of that name alone."""
+    monkeypatch.setenv("LEASE_S", "1")
+    monkeypatch.setenv("SCRATCH", "redis")
+    old = tmp_path / "scratch" / "task"
+    monkeypatch.setenv("DATA_DIR", str(tmp_path))
+    old.mkdir(parents=True)
+    (old / "picture").write_bytes(b"x")
+    os.utime(old / "picture", (1, 1))
+    os.utime(old, (1, 1))
+
+    assert cli("sweep")[0] == 0
+
+    assert old.exists()
 
 
 def test_a_sweep_ends_and_refunds_a_session_that_no_job_knows(

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from providers.images.model_watch import Answer
 from providers.images.retirement import ModelStatus, today
-from providers.metrics.recorder import Metrics
+from providers.metrics.recorder import GAUGES, Metrics
 from schemas import keys
 from tests.integration.http.conftest import Service, give_credits
 from tests.integration.http.streams import Stream
@@ -69,6 +69,14 @@ async def test_metrics_are_counted_across_processes(client: httpx.Client, redis_
     assert found[of("darkroom_stage_seconds_count", stage="generate")] == 2
     assert found[of("darkroom_stage_seconds_sum", stage="generate")] == pytest.approx(0.6)
     assert found[of("darkroom_provider_in_flight", provider="openai")] == 8
+
+
+def test_gauges_of_a_process_that_died_vanish(client: httpx.Client, redis_url: str) -> None:
+    field = "darkroom_provider_in_flight|provider=gone|dead"
+    with redis.Redis.from_url(redis_url) as connection:
+        connection.hset(GAUGES, field, "3@1")
+        assert of("darkroom_provider_in_flight", provider="gone") not in samples(client)
+        assert not connection.hexists(GAUGES, field)
 
 
 async def test_what_was_counted_while_redis_was_away_is_sent_later() -> None:

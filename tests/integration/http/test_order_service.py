@@ -62,6 +62,18 @@ def test_a_generation_is_charged_created_and_pushed(
     assert answer.headers["X-Request-ID"] == told["request_id"] == "req_mine"
 
 
+def test_a_charge_is_counted(client: httpx.Client, shopper: str) -> None:
+    def charged() -> float:
+        lines = client.get("/metrics").text.splitlines()
+        return sum(
+            float(line.split()[-1]) for line in lines if line.startswith('darkroom_credits_total{kind="charge"}')
+        )
+
+    before = charged()
+    assert client.post("/generations", json=b2c(shopper)).status_code == 202
+    assert charged() == before + 1
+
+
 def test_a_shop_pays_for_its_own_generations(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str
 ) -> None:

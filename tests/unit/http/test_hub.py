@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from api.tasks import hub
+
+if TYPE_CHECKING:
+    import pytest
+
+
+async def test_a_loop_of_the_hub_that_fails_says_so_and_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given a tick that fails once, when the hub has started, then the failure is logged and the tick runs again."""
+    again = asyncio.Event()
+    runs: list[int] = []
+
+    async def forever(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def tick(_: Any) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            raise ZeroDivisionError
+        again.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(hub.Hub, "_run", forever)
+    monkeypatch.setattr(hub.Hub, "_tick", tick)
+    unused: Any = None
+    made = hub.Hub(unused, unused, unused)
+
+    with structlog.testing.capture_logs() as lines:
+        made.start()
+        await asyncio.wait_for(again.wait(), 10)
+        await made.stop()
+
+    assert [(line["event"], line["task"]) for line in lines] == [("hub_task_failed", "tick")]
