@@ -11,6 +11,7 @@ import structlog
 from falcon.asgi import Request, Response
 from pydantic import ValidationError
 
+from api import token_page
 from schemas.errors import DarkroomError, Unavailable
 from schemas.http import Fault, ProblemBody
 
@@ -74,6 +75,11 @@ def install(app: falcon.asgi.App[Request, Response]) -> None:
 async def _answer(req: Request, resp: Response, problem: Problem, _: dict[str, Any]) -> None:
     resp.status = problem.status.value
     resp.set_headers(problem.headers)
+    if problem.status is HTTPStatus.UNAUTHORIZED:
+        resp.append_header("Vary", "Accept")
+        if "text/html" in (req.get_header("Accept") or ""):  # a browser that shows a page to a person
+            token_page.answer(req, resp)
+            return
     resp.content_type = MEDIA_TYPE
     resp.data = problem.body(req.context.request_id)
 

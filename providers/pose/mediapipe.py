@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import mediapipe as mp
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import PoseLandmarker, PoseLandmarkerOptions
 
+from providers.pose import native_log
 from providers.pose.base import Landmark, Pose, WorldLandmark
 from schemas.errors import Invalid
 
@@ -37,17 +39,22 @@ class MediaPipeEstimator:
             num_poses=MAX_POSES,
             min_pose_detection_confidence=MIN_DETECTION_CONFIDENCE,
         )
+        #: Notices come until both of its models have run, which is when somebody was found.
+        self._settled = False
         try:
-            self._landmarker = PoseLandmarker.create_from_options(options)
+            with native_log.NATIVE_LOG.filtered():
+                self._landmarker = PoseLandmarker.create_from_options(options)
         except (ValueError, RuntimeError, OSError) as error:
             raise Invalid("MediaPipe can't use the pose model", code="pose_model_unusable") from error
 
     def detect(self, rgb: NDArray[np.uint8]) -> tuple[Pose, ...]:
         """See `PoseEstimator.detect`."""
         try:
-            found = self._landmarker.detect(mp.Image(mp.ImageFormat.SRGB, rgb))
+            with contextlib.nullcontext() if self._settled else native_log.NATIVE_LOG.filtered():
+                found = self._landmarker.detect(mp.Image(mp.ImageFormat.SRGB, rgb))
         except (ValueError, RuntimeError) as error:
             raise Invalid("MediaPipe failed on a picture", code="pose_failed") from error
+        self._settled = self._settled or bool(found.pose_landmarks)
         return tuple(
             Pose(
                 tuple(Landmark(mark.x, mark.y, mark.visibility) for mark in image),

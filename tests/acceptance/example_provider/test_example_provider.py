@@ -103,13 +103,15 @@ async def test_a_task_is_routed_to_it_by_its_name(monkeypatch: pytest.MonkeyPatc
         with ValkeyServer(port=0, data_dir=folder, unix_socket_path=path):
             async with made(always(200, SUCCESS), monkeypatch) as (provider, end):
                 client = Redis(unix_socket_path=path)
-                request = ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf", inputs=(jpeg(),))
+                request = ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf", inputs=(jpeg(), PICTURE))
                 image = await Router([provider], AdmissionControl(client)).generate(request, on_call=on_call)
                 await client.aclose()
     assert image.data == PICTURE
     assert [(call.provider, call.outcome) for call in calls] == [("stable_diffusion", "ok")]
     assert end.asked[0].path == "/sdapi/v1/img2img"
     assert end.asked[0].json["init_images"] == [base64.b64encode(jpeg()).decode()]
+    (unit,) = end.asked[0].json["alwayson_scripts"]["controlnet"]["args"]
+    assert unit["image"] == base64.b64encode(PICTURE).decode()
 
 
 async def test_a_whole_task_runs_through_it(installed: Path, tmp_path: Path) -> None:

@@ -47,6 +47,16 @@ def test_without_a_token_everything_but_health_is_401(client: httpx.Client, path
     assert client.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+def test_a_browser_without_a_token_gets_a_page_that_says_how_to_pass_one(client: httpx.Client, path: str) -> None:
+    answer = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert "Accept" in answer.headers["Vary"]
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert f"Authorization: Bearer $TOKEN&quot; {client.base_url}{path}".replace("&quot;", '"') in answer.text
+    assert "OPEN_ENDPOINTS=/docs,/openapi.json" in answer.text
+
+
 @pytest.mark.parametrize("secret", ["wrong", "old-secre", "old-secret2", "é"])
 def test_a_wrong_token_is_401(client: httpx.Client, secret: str) -> None:
     headers = {b"Authorization": f"Bearer {secret}".encode()}
