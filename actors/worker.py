@@ -223,7 +223,14 @@ class WorkerMiddleware(Middleware):
         try:
             async with asyncio.TaskGroup() as tasks:
                 for product in Product:
-                    intake = TaskListConsumer(product, self._consumer, client, records, is_served=served.is_served)
+                    intake = TaskListConsumer(
+                        product,
+                        self._consumer,
+                        client,
+                        records,
+                        is_served=served.is_served,
+                        progress_ttl_s=self._settings.progress_ttl_s,
+                    )
                     tasks.create_task(intake.run(stopped))
                 tasks.create_task(dispatcher.run(stopped))
                 while not stopped.is_set():

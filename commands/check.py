@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands import check_running, check_settings
-from commands.check_row import Row, fault, ok, tried
+from commands.check_row import Row, fault, ok, tried, warning
 from commands.outcome import Outcome
 from pipelines.products import PRODUCTS
 from providers.images.retirement import Level
@@ -19,6 +19,7 @@ from providers.images.retirement import Level
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from commands.check_supabase import Row as DatabaseRow
     from settings import Settings
 
 HIDDEN = "(set, hidden)"
@@ -54,8 +55,10 @@ def check(settings: Settings, *, every_setting: bool = False) -> Outcome:
 def _rows(settings: Settings) -> list[Row]:
     made = check_settings.providers(settings)
     wanted = [product for product in made.listed if made.listed[product]]
+    running = check_running.rows(settings, wanted)
     return [
-        *check_running.rows(settings, wanted),
+        *running,
+        *(_database_rows(settings) if any(row.name == "database" and row.level is Level.OK for row in running) else []),
         tried("data folder", lambda: check_settings.data_folder(settings)),
         tried("storage", lambda: check_settings.storage(settings)),
         *(check_settings.product(settings, made, product) for product in made.listed),
@@ -77,6 +80,13 @@ def _models(settings: Settings, names: Iterable[str]) -> list[Row]:
     return [Row(f"model of {name}", item.level, item.sentence) for name, item in found.items()]
 
 
+def _database_rows(settings: Settings) -> list[Row]:
+    from commands.check_supabase import check_database  # noqa: PLC0415  takes half a second, for its users only
+
+    url = check_running.database_url(settings)
+    return _graded(asyncio.run(check_database(url, timeout_s=settings.supabase_timeout_s))) if url else []
+
+
 def _supabase(settings: Settings) -> list[Row]:
     if settings.supabase_url is None or settings.supabase_service_role_key is None:
         return []
@@ -91,7 +101,11 @@ def _supabase(settings: Settings) -> list[Row]:
             timeout_s=settings.supabase_timeout_s,
         )
     )
-    return [(ok if row.ok else fault)(row.name, row.detail) for row in found]
+    return _graded(found)
+
+
+def _graded(found: Iterable[DatabaseRow]) -> list[Row]:
+    return [(fault if not row.ok else warning if row.risk else ok)(row.name, row.detail) for row in found]
 
 
 def _verdict(faults: int, warnings: int) -> str:

@@ -60,14 +60,18 @@ def _redis(settings: Settings, url: str | None) -> Row:
         return ok("redis", f"answers, version {client.info('server')['redis_version']}")
 
 
-def _database(settings: Settings) -> Row:
+def database_url(settings: Settings) -> str | None:
+    """Return the address of PostgreSQL; None where Supabase keeps the records or nothing is running."""
     if settings.database_url:
-        url: str | None = settings.database_url.get_secret_value()
-    elif settings.supabase_url:
+        return settings.database_url.get_secret_value()
+    served = None if settings.supabase_url else attach(settings.data_dir)
+    return served.database_url if served else None
+
+
+def _database(settings: Settings) -> Row:
+    url = database_url(settings)
+    if url is None and settings.supabase_url:
         return ok("database", "Supabase")
-    else:
-        served = attach(settings.data_dir)
-        url = served.database_url if served else None
     if url is None:
         return fault("database", NOT_RUNNING.format(folder=settings.data_dir, name="DATABASE_URL"))
     with psycopg.connect(url, connect_timeout=5) as connection:

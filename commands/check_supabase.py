@@ -9,6 +9,7 @@ from typing import Any
 
 from providers.records.base import DatabaseRefused
 from providers.records.migrate import migrations
+from providers.records.postgres import PostgresRpc
 from providers.records.supabase import SupabaseRpc
 from providers.storage.supabase import SupabaseStorage
 from schemas.errors import DarkroomError, Unavailable
@@ -19,11 +20,16 @@ _MIGRATE = "run `python manage.py migrate`"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: what was checked, whether it is right, and what was found or what to do."""
+    """One line of the table: what was checked, whether it is right, and what was found or what to do.
+
+    Attributes:
+        risk: Whether operators should know about it although nothing is wrong.
+    """
 
     name: str
     ok: bool
     detail: str
+    risk: bool = False
 
 
 async def check_supabase(
@@ -50,8 +56,27 @@ async def check_supabase(
         await storage.aclose()
 
 
+async def check_database(dsn: str, *, timeout_s: float) -> list[Row]:
+    """Check functions, tables, columns and rights of a database that has all migrations.
+
+    Raises:
+        DarkroomError: It can't be reached, or refuses.
+    """
+    rpc = PostgresRpc(dsn, max_connections=1, timeout_s=timeout_s)
+    functions = _functions()
+    try:
+        found = await rpc.call("darkroom_check", p_functions=functions)
+    finally:
+        await rpc.aclose()
+    return _table_rows(found, len(functions), "database")
+
+
+def _functions() -> list[str]:
+    return sorted({name for item in migrations() for name in _FUNCTION.findall(item.text)})
+
+
 async def _database_rows(rpc: SupabaseRpc) -> list[Row]:
-    functions = sorted({name for item in migrations() for name in _FUNCTION.findall(item.text)})
+    functions = _functions()
     try:
         found = await rpc.call("darkroom_check", p_functions=functions)
     except Unavailable as error:
@@ -76,25 +101,47 @@ def _refused_rows(error: DatabaseRefused) -> list[Row]:
 
 def _found_rows(found: dict[str, Any], functions: int) -> list[Row]:
     is_service_role = found["role"] == "service_role"
-    closed = [*found["open_functions"], *found["open_tables"]]
     return [
         Row("supabase key", is_service_role, f"stands for {found['role']}"),
-        _row("supabase functions", found["missing_functions"], f"{functions} found", f"missing; {_MIGRATE}"),
+        *_table_rows(found, functions, "supabase"),
+    ]
+
+
+def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Row]:
+    closed = [*found["open_functions"], *found["open_tables"]]
+    open_credits = found["open_credit_functions"]
+    return [
+        _row(f"{prefix} functions", found["missing_functions"], f"{functions} found", f"missing; {_MIGRATE}"),
         _row(
-            "supabase credit functions",
+            f"{prefix} credit functions",
             found["missing_credit_functions"],
             "take the arguments that are given",
             "missing, or with other arguments",
         ),
-        _row("supabase tables", found["missing_columns"], "all columns found", f"missing; {_MIGRATE}"),
+        _row(f"{prefix} tables", found["missing_columns"], "all columns found", f"missing; {_MIGRATE}"),
         _row(
-            "supabase rights", closed, "closed to the public key", f"open to everybody with the public key; {_MIGRATE}"
+            f"{prefix} required columns",
+            found["unfilled_columns"],
+            "all get a value",
+            "not null without a default, and Darkroom has no value for it: give it a default or allow null",
         ),
         _row(
-            "supabase credit rights",
-            found["open_credit_functions"],
-            "closed to the public key",
-            "open to everybody with the public key: revoke execute from public, anon, authenticated",
+            f"{prefix} allowed values",
+            found["refused_values"],
+            "all that are written",
+            "refused by a CHECK constraint or enum: allow the value",
+        ),
+        _row(
+            f"{prefix} rights", closed, "closed to the public key", f"open to everybody with the public key; {_MIGRATE}"
+        ),
+        # Applications call these with a user's own token: to revoke the right would break them.
+        Row(
+            f"{prefix} credit rights",
+            ok=True,
+            detail=f"risk: everybody with the public key can call {', '.join(open_credits)}"
+            if open_credits
+            else "closed to the public key",
+            risk=bool(open_credits),
         ),
     ]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,13 +14,15 @@ import redis.exceptions
 import structlog
 
 from pipelines.control.background import wait_or_stop
-from pipelines.control.payloads import InvalidPayload, dead_letter, parse
+from pipelines.control.payloads import SESSION_MESSAGE, InvalidPayload, dead_letter, parse
+from providers.progress import ProgressLog
 from providers.records import Records
 from providers.records.base import DatabaseRefused
 from providers.redis_clients import server_time_ms
 from schemas import keys
 from schemas.common import Product
 from schemas.errors import DarkroomError
+from schemas.progress import Progress, Status
 from schemas.records import DeadLetter, NewTask, Verdict
 from schemas.tasks import TASK_LISTS
 
@@ -41,12 +46,15 @@ return redis.call('LRANGE', KEYS[2], 0, -1)
 """
 
 UNKNOWN_SESSION = "no such session of this owner"
+SESSION_ENDED = "The session ended before the task started."
+#: How long the terminal event of a refused task can be read unless a setting says otherwise, seconds.
+PROGRESS_TTL_S = 86_400
 
 
 class TaskListConsumer:
     """One consumer of one list: taken into a list of its own, written to the table, then removed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it reads, where it writes, and its settings
         self,
         product: Product,
         consumer: str,
@@ -54,11 +62,13 @@ class TaskListConsumer:
         records: Records,
         *,
         is_served: Callable[[Product], Awaitable[bool]] | None = None,
+        progress_ttl_s: int = PROGRESS_TTL_S,
     ) -> None:
         """Consume the list of `product` as `consumer`, a name that no other consumer has.
 
         While `is_served` denies the product, its tasks stay in the producers' list; the sweep ends their sessions in
-        time. Without it they are always taken.
+        time. Without it they are always taken. Terminal events of tasks that get no job can be read for
+        `progress_ttl_s` seconds.
         """
         self._product = product
         self._consumer = consumer
@@ -69,6 +79,9 @@ class TaskListConsumer:
         self._left_alone = 0
         self._source = TASK_LISTS[product]
         self._processing = keys.processing(consumer, self._source)
+        self._progress = ProgressLog(client, ttl_s=progress_ttl_s)
+        #: Names the batch in the processing list, so that its dead letters are stored once however often it is written.
+        self._batch = uuid.uuid4().hex
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Take tasks until `stopped`; whatever fails is tried again, nothing is given up."""
@@ -107,6 +120,7 @@ class TaskListConsumer:
         if batch:
             await self._write(batch)
             await self._client.delete(self._processing)
+            self._batch = uuid.uuid4().hex
             await _wake(self._client)
         return len(batch)
 
@@ -147,14 +161,38 @@ class TaskListConsumer:
                     "task_skipped", task_id=task_id, session_id=task.session_id, request_id=task.request_id,
                     verdict=verdict.value,
                 )  # fmt: skip
+                if verdict is Verdict.ENDED:
+                    await self._publish_end(task_id, task.session_id, "session_ended", SESSION_ENDED)
         if letters:
-            refunded = await self._records.add_dead_letters(letters)
-            for item in letters:
-                log.warning(
-                    "payload_rejected", list=item.list, code=item.code, task_id=item.task_id,
-                    session_id=item.session_id, request_id=item.request_id,
-                )  # fmt: skip
-            log.info("dead_letters_kept", count=len(letters), refunded=refunded)
+            await self._add_dead_letters(letters)
+
+    async def _add_dead_letters(self, letters: list[DeadLetter]) -> None:
+        refunded = await self._records.add_dead_letters(self._with_keys(letters))
+        for item in letters:
+            log.warning("payload_rejected", list=item.list, code=item.code, task_id=item.task_id)
+        log.info("dead_letters_kept", count=len(letters), refunded=refunded)
+        named = {item.task_id: item for item in letters if item.task_id}
+        # A payload may name the task of another one: a task that has a job ends with its job.
+        have_jobs = await self._records.known_tasks(list(named)) if named else set()
+        for task_id, item in named.items():
+            if task_id not in have_jobs:
+                await self._publish_end(task_id, item.session_id or "", item.code, SESSION_MESSAGE)
+
+    def _with_keys(self, letters: list[DeadLetter]) -> list[DeadLetter]:
+        occurrences: Counter[str] = Counter()
+        keyed = []
+        for item in letters:
+            digest = hashlib.sha256(item.payload.encode()).hexdigest()
+            key = f"{self._batch}:{digest}:{occurrences[digest]}"
+            occurrences[digest] += 1
+            keyed.append(item.model_copy(update={"letter_key": key}))
+        return keyed
+
+    async def _publish_end(self, task_id: str, session_id: str, code: str, message: str) -> None:
+        event = Progress(
+            status=Status.FAILED, progress=0, message=message, task_id=task_id, session_id=session_id, code=code
+        )
+        await self._progress.publish(event)
 
     async def _accept(self, tasks: dict[str, tuple[NewTask, bytes]], letters: list[DeadLetter]) -> dict[str, Verdict]:
         try:

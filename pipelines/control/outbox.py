@@ -13,6 +13,7 @@ import structlog
 from pipelines.control.background import wait_or_stop
 from pipelines.delivery.backoff import delay_s
 from providers.delivery import Channel
+from providers.delivery.base import NotAccepted
 from providers.delivery.wakeup import RING, DeliveryWakeup, DeliveryWakeupUnavailable
 from providers.records.outbox import Outbox
 from schemas.delivery import Delivery, DeliveryChannel
@@ -136,6 +137,8 @@ class DeliveryDispatcher:
             await self._channel(delivery).deliver(delivery, on_sending=functools.partial(self._sending, delivery))
         except Fenced:
             log.info("delivery_not_ours")
+        except NotAccepted as error:
+            await self._deliveries.sent(delivery, error.error_code)
         except Ambiguous as error:
             log.warning("delivery_unknown", code=error.error_code, error=str(error))
             await self._deliveries.sent(delivery, error.error_code)

@@ -6,9 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, runtime_checkable
 
 from schemas.delivery import Delivery, DeliveryChannel
+from schemas.errors import DarkroomError
 
 #: Awaited right before something goes out that can't be taken back; raises Fenced if somebody else does it by now.
 OnSending = Callable[[], Awaitable[None]]
+
+
+class NotAccepted(DarkroomError):  # noqa: N818  named as the errors of schemas.errors
+    """The receiver does not take rows of this kind."""
+
+    code = "not_accepted"
 
 
 @runtime_checkable
@@ -33,6 +40,7 @@ class Channel(Protocol):
             Transient: It was not told, and trying again may help.
             Invalid: It was not told, and trying again would not help.
             Fenced: Somebody else tells it.
+            NotAccepted: The receiver takes nothing of this kind; there is nothing to keep.
         """
 
     async def aclose(self) -> None:

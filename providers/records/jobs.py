@@ -235,6 +235,10 @@ class Records:
         """The newest dead letters that name a task or session of that id."""
         return _parsed(DeadLetter, await self._rpc.call("darkroom_letters_of", p_id=identifier))
 
+    async def known_tasks(self, task_ids: Sequence[str]) -> set[str]:
+        """Return those of `task_ids` that have a job."""
+        return set(await self._rpc.call("darkroom_known_tasks", p_task_ids=list(task_ids)))
+
     async def reopen_letter(self, letter_id: int) -> Reopening:
         """Queue the failed session of a dead letter again and charge what it was refunded."""
         return Reopening(await self._rpc.call("darkroom_reopen_letter", p_id=letter_id))

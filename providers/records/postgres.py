@@ -65,4 +65,6 @@ def _statement(function: str, names: tuple[str, ...]) -> bytes:
 
 
 def _refused(function: str, error: psycopg.Error) -> DatabaseRefused:
-    return DatabaseRefused(f"{function}: {type(error).__name__} {error.sqlstate}", function=function)
+    return DatabaseRefused(
+        f"{function}: {type(error).__name__} {error.sqlstate}", function=function, sqlstate=error.sqlstate
+    )

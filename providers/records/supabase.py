@@ -65,7 +65,7 @@ def _refusal(function: str, error: APIError) -> DatabaseRefused:
             "given it the right to call this",
             code="key_refused",
         )
-    return DatabaseRefused(f"{function}: {code or 'refused without a code'}", function=function)
+    return DatabaseRefused(f"{function}: {code or 'refused without a code'}", function=function, sqlstate=code or None)
 
 
 def _reason(error: Exception) -> str:

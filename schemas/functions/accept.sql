@@ -133,14 +133,16 @@ begin
       ' select coalesce(array_agg(id), ''{}'') from moved',
       v_table.table_name, darkroom_enum_label(v_table.table_name, 'status', 'processing'), v_table.sessions,
       darkroom_column_type(v_table.table_name, 'id'),
-      case when v_table.table_name = 'image_generation_jobs' then ', started_at = now()' else '' end) into v_alive;
+      case when v_table.table_name = 'image_generation_jobs' then ', started_at = now()' else '' end
+        || darkroom_touch(v_table.table_name)) into v_alive;
     select v_gone || coalesce(array_agg(j.task_id), '{}') into v_gone
       from darkroom_jobs j
      where j.task_id = any (v_table.tasks) and not (lower(j.session_id) = any (select lower(a) from unnest(v_alive) a));
   end loop;
 
   update darkroom_jobs
-     set state = 'cancelled', finished_at = now(), notified_at = now(), lease_until = null,
+     -- The lease has expired already: the next recovery publishes the end.
+     set state = 'cancelled', finished_at = now(), lease_until = now(),
          failure = jsonb_build_object('code', 'session_ended', 'message', 'The session ended before the task started.')
    where task_id = any (v_gone);
   with started as (

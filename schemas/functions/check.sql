@@ -1,16 +1,59 @@
--- What is wrong with this database, for `manage.py check`: empty lists when all is well.
-create or replace function darkroom_check(p_functions jsonb) returns jsonb
+-- What `manage.py check` asks a database.
+
+-- Constants that we write into tables of others, and the table's constraint or enum that refuses them: `table: column
+-- 'value', …`. Constraints that also read other columns are not judged.
+create or replace function darkroom_refused_values(p_table text, p_values jsonb) returns text
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_constraint record;
+  v_accepted boolean;
+  v_refused text[] := '{}';
+begin
+  for v_constraint in
+    select pg_get_expr(c.conbin, c.conrelid) as condition, n.names,
+           (select string_agg(format('%L::%s as %I', p_values ->> name, darkroom_column_type(p_table, name), name), ', ')
+              from unnest(n.names) name) as columns
+      from pg_constraint c
+      cross join lateral (select array_agg(a.attname::text order by a.attname) as names from pg_attribute a
+                           where a.attrelid = c.conrelid and a.attnum = any (c.conkey)) n
+     where c.conrelid = to_regclass(quote_ident(p_table)) and c.contype = 'c' and p_values ?& n.names
+  loop
+    execute format('select (%s) from (select %s) row', v_constraint.condition, v_constraint.columns) into v_accepted;
+    if not v_accepted then
+      v_refused := v_refused || v_constraint.names;
+    end if;
+  end loop;
+  select v_refused || coalesce(array_agg(v.key), '{}') into v_refused
+    from jsonb_each_text(p_values) v
+    join pg_attribute a on a.attrelid = to_regclass(quote_ident(p_table)) and a.attname = v.key
+   where exists (select from pg_enum e where e.enumtypid = a.atttypid)
+     and not exists (select from pg_enum e where e.enumtypid = a.atttypid and lower(e.enumlabel) = lower(v.value));
+  return (select p_table || ': ' || string_agg(distinct format('%s %L', name, p_values ->> name), ', ')
+            from unnest(v_refused) name);
+end $$;
+
+-- What is wrong with this database, for `manage.py check`: empty lists when all is well. Only tables of `p_products` are
+-- looked at; null means all products.
+create or replace function darkroom_check(p_functions jsonb, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   with ours as (
     select p.oid, p.proname from pg_proc p
      where p.pronamespace = 'public'::regnamespace and p.proname like 'darkroom\_%'
   ), outsider as (
     select oid from pg_roles where rolname in ('anon', 'authenticated')
-  ), credit(name, arguments) as (values
-    ('deduct_credits', array['p_user_id', 'p_amount', 'p_description']),
-    ('refund_credits', array['p_user_id', 'p_amount', 'p_description']),
-    ('deduct_store_credits', array['p_store_id', 'p_amount', 'p_request_id', 'p_description']),
-    ('refund_store_credits', array['p_store_id', 'p_amount', 'p_request_id', 'p_description'])
+  ), credit(name, meanings) as (values
+    ('deduct_credits', array['payer', 'amount']),
+    ('refund_credits', array['payer', 'amount']),
+    ('deduct_store_credits', array['payer', 'amount', 'reference']),
+    ('refund_store_credits', array['payer', 'amount', 'reference']),
+    ('deduct_store_shopper_credits', array['payer', 'email', 'amount', 'reference']),
+    ('refund_store_shopper_credits', array['payer', 'email', 'amount', 'reference'])
+  ), wanted as (
+    select c.* from darkroom_columns() c
+     where p_products is null or p_products ? (select o.product from darkroom_table_products() o
+                                                where o.table_name = c.table_name)
+  ), inserted as (
+    select table_name from wanted where table_name <> 'user_preferences' group by 1
   )
   select jsonb_build_object(
     -- Who called: the role that the key stands for, `none` where no role was set.
@@ -19,13 +62,26 @@ language sql stable security definer set search_path = public, extensions, pg_te
       select name from jsonb_array_elements_text(p_functions) name
       except select proname from ours order by 1),
     'missing_columns', array(
-      select c.table_name || '.' || c.column_name from darkroom_columns() c
-       where darkroom_column_type(c.table_name, c.column_name) is null order by 1),
+      select w.table_name || '.' || w.column_name from wanted w
+       where darkroom_column_type(w.table_name, w.column_name) is null order by 1),
+    -- Columns that must have a value and get none from us: every row that we insert would be refused.
+    'unfilled_columns', array(
+      select i.table_name || '.' || n.name from inserted i, darkroom_needed_columns(i.table_name) n
+       where not n.filled
+         and n.name not in ('id', 'status', 'user_id', 'store_id', 'workspace_id')
+         and not exists (select from wanted w where w.table_name = i.table_name and w.column_name = n.name)
+       order by 1),
+    'refused_values', array(
+      select refused from inserted i, darkroom_refused_values(i.table_name, case i.table_name
+        when 'audit_log' then '{"event_type": "photo_generated", "event_category": "image_generation",
+                                "action": "generate", "resource_type": "photo", "result": "success"}'
+        when 'messages' then '{"role": "assistant", "channel": "web"}' else '{}' end::jsonb) refused
+       where refused is not null order by 1),
     'missing_credit_functions', array(
-      select format('%s(%s)', credit.name, array_to_string(credit.arguments, ', ')) from credit
-       where not exists (select from pg_proc p
-                          where p.pronamespace = 'public'::regnamespace and p.proname = credit.name
-                            and credit.arguments <@ p.proargnames)
+      select format('%s(%s)', credit.name, array_to_string(credit.meanings, ', ')) from credit
+       where (credit.name not like '%shopper%' or darkroom_column_type('stores', 'billing_mode') is not null)
+         and (credit.name not like '%store%' or p_products is null or p_products ? 'tryon')
+         and not credit.meanings <@ array(select a.meaning from darkroom_credit_arguments(credit.name) a)
        order by 1),
     'open_functions', array(
       select distinct o.proname from ours o, outsider where has_function_privilege(outsider.oid, o.oid, 'execute') order by 1),

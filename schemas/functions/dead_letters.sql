@@ -54,6 +54,13 @@ begin
   return found;
 end $$;
 
+-- Those of the given task ids that have a job.
+create or replace function darkroom_known_tasks(p_task_ids jsonb) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(task_id), '[]') from darkroom_jobs
+   where task_id = any (array(select jsonb_array_elements_text(p_task_ids)))
+$$;
+
 -- Makes the session of a dead letter ready for another push: one that failed is queued again and charged what it was
 -- refunded, as a new run. Returns ready; ended (the session completed, or a job of ours ended it: that job can be
 -- replayed); or no_credits, and then nothing is changed.

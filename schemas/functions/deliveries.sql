@@ -90,7 +90,15 @@ begin
   if not found then
     return false;
   end if;
-  perform darkroom_insert(p_table, p_row);
+  begin
+    perform darkroom_insert(p_table, p_row);
+  exception when foreign_key_violation or invalid_text_representation then
+    -- The avatar was deleted meanwhile, or has never been one of this database: the photo is delivered all the same.
+    if p_row ->> 'avatar_id' is null then
+      raise;
+    end if;
+    perform darkroom_insert(p_table, p_row || '{"avatar_id": null}');
+  end;
   return true;
 end $$;
 

@@ -25,6 +25,13 @@ language sql immutable security definer set search_path = public, extensions, pg
     ) as v(tables, columns), unnest(v.tables) as t(name), jsonb_each_text(v.columns) as c
 $$;
 
+-- The product that each table of others belongs to.
+create or replace function darkroom_table_products() returns table (table_name text, product text)
+language sql immutable security definer set search_path = public, extensions, pg_temp as $$
+  values ('generation_sessions', 'tryon'), ('store_generation_sessions', 'tryon'), ('image_generation_jobs', 'images'),
+         ('images', 'images'), ('messages', 'avatar'), ('audit_log', 'avatar'), ('user_preferences', 'avatar')
+$$;
+
 create or replace function darkroom_column_type(p_table text, p_column text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select format_type(a.atttypid, a.atttypmod) from pg_attribute a
@@ -69,6 +76,24 @@ language sql stable security definer set search_path = public, extensions, pg_te
               else p_id end
 $$;
 
+-- Columns of a table that every insert must name: not null, and without a value of the database's own. `filled`: the
+-- columns that `darkroom_insert` fills where its caller names none.
+create or replace function darkroom_needed_columns(p_table text) returns table (name text, filled boolean)
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select a.attname::text,
+         a.attname in ('created_at', 'updated_at')
+         or a.attname = 'id' and format_type(a.atttypid, null) in ('uuid', 'text', 'character varying')
+    from pg_attribute a
+   where a.attrelid = to_regclass(quote_ident(p_table)) and a.attnum > 0 and not a.attisdropped
+     and a.attnotnull and not a.atthasdef and a.attidentity = ''
+$$;
+
+-- Assignment of the time of a change, for tables whose ORM keeps it; empty for others.
+create or replace function darkroom_touch(p_table text) returns text
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select case when darkroom_column_type(p_table, 'updated_at') is null then '' else ', updated_at = now()' end
+$$;
+
 -- Inserts a row given as an object into a table of others, in its columns' own types and an enum's own case. Columns
 -- that the other side's ORM fills (`id`, `created_at`, `updated_at`: not null, without a default) are filled here.
 create or replace function darkroom_insert(p_table text, p_row jsonb) returns void
@@ -77,13 +102,10 @@ declare
   v_columns text;
   v_values text;
 begin
-  select coalesce(jsonb_object_agg(a.attname, case when a.attname = 'id' then gen_random_uuid()::text else now()::text end),
+  select coalesce(jsonb_object_agg(n.name, case when n.name = 'id' then gen_random_uuid()::text else now()::text end),
                   '{}') || p_row
     into p_row
-    from pg_attribute a
-   where a.attrelid = to_regclass(quote_ident(p_table)) and a.attnotnull and not a.atthasdef and a.attidentity = ''
-     and (a.attname in ('created_at', 'updated_at')
-          or a.attname = 'id' and format_type(a.atttypid, null) in ('uuid', 'text', 'character varying'));
+    from darkroom_needed_columns(p_table) n where n.filled;
   select string_agg(format('%I', r.key), ', ' order by r.key),
          string_agg(format('%L', coalesce(e.enumlabel::text, r.value)), ', ' order by r.key)
     into v_columns, v_values

@@ -28,7 +28,8 @@ begin
   execute format('select true from %I where id = %L and lower(status::text) = any (%L::text[]) for update',
                  v_table, p_session_id, p_from) into v_moved;
   if v_moved then
-    execute format('update %I set %s where id = %L and (%s)', v_table, v_assignments, p_session_id, v_changes);
+    execute format('update %I set %s%s where id = %L and (%s)', v_table, v_assignments, darkroom_touch(v_table),
+                   p_session_id, v_changes);
   end if;
   return coalesce(v_moved, false);
 end $$;

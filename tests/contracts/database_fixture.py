@@ -81,7 +81,9 @@ class World:
     def image_job(self, workspace_id: str) -> str:
         session_id = str(uuid.uuid4())
         self.connection.execute(
-            "insert into image_generation_jobs (id, workspace_id) values (%s, %s)", [session_id, workspace_id]
+            "select darkroom_insert('image_generation_jobs',"
+            " jsonb_build_object('id', %s::text, 'workspace_id', %s::text))",
+            [session_id, workspace_id],
         )
         return session_id
 

@@ -109,6 +109,8 @@ class DispatchingContract:
         assert row is not None
         assert row.state is JobState.CANCELLED
         assert world.balance(task.owner_id) == 0
+        # Its subscribers are still owed the end.
+        assert [owed.task_id for owed in await records.expired_leases()] == [task.task_id]
 
 
 class LeasingContract:

@@ -45,6 +45,8 @@ async def test_all_is_well_once_the_buckets_are_made(local_supabase: LocalSupaba
         "supabase functions",
         "supabase credit functions",
         "supabase tables",
+        "supabase required columns",
+        "supabase allowed values",
         "supabase rights",
         "supabase credit rights",
         "supabase buckets",
@@ -65,6 +67,9 @@ async def test_whatever_is_wrong_is_named(local_supabase: LocalSupabase, altered
     altered.execute("grant execute on function darkroom_job_counts to anon")
     altered.execute("grant execute on function refund_credits to authenticated")
     altered.execute("alter function deduct_store_credits rename to moved_deduct")
+    altered.execute("alter table images add column shelf integer not null")
+    altered.execute("alter table audit_log add constraint words check (event_category in ('auth', 'data'))")
+    altered.execute("alter table audit_log add constraint verbs check (action in ('create', 'read'))")
     altered.execute("update storage.buckets set public = true")
     found = await rows(local_supabase.url, local_supabase.service_role_key)
     altered.execute("alter function moved_ping rename to darkroom_ping")
@@ -72,13 +77,22 @@ async def test_whatever_is_wrong_is_named(local_supabase: LocalSupabase, altered
     altered.execute("revoke execute on function darkroom_job_counts from anon")
     altered.execute("revoke execute on function refund_credits from authenticated")
     altered.execute("alter function moved_deduct rename to deduct_store_credits")
+    altered.execute("alter table images drop column shelf")
+    altered.execute("alter table audit_log drop constraint words, drop constraint verbs")
     altered.execute("update storage.buckets set public = false")
     faults = {name: row.detail for name, row in found.items() if not row.ok}
     assert faults["supabase functions"].startswith("darkroom_ping: missing")
     assert faults["supabase tables"].startswith("images.width: missing")
     assert faults["supabase rights"].startswith("darkroom_job_counts: open")
-    assert faults["supabase credit rights"].startswith("refund_credits: open")
-    assert faults["supabase credit functions"].startswith("deduct_store_credits(p_store_id")
+    assert found["supabase credit rights"].detail.startswith(
+        "risk: everybody with the public key can call refund_credits"
+    )
+    assert "revoke" not in str(found)
+    assert faults["supabase required columns"].startswith("images.shelf: not null without a default")
+    assert faults["supabase allowed values"].startswith(
+        "audit_log: action 'generate', event_category 'image_generation'"
+    )
+    assert faults["supabase credit functions"].startswith("deduct_store_credits(payer")
     assert faults["supabase buckets"].startswith(f"{', '.join(BUCKETS)}: public")
 
 

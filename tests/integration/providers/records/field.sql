@@ -45,35 +45,54 @@ create table store_generation_sessions (
   created_at timestamptz not null default now()
 );
 
+-- Tables of an ORM that fills keys and times itself: the database has no defaults for them.
 create table image_generation_jobs (
-  id uuid primary key default gen_random_uuid(),
+  id uuid primary key,
   workspace_id uuid not null references workspaces,
   product_id uuid,
   style_id text not null default 'modern',
   status image_job_status not null default 'PENDING',
   progress smallint not null default 0 check (progress between 0 and 100),
   result_urls jsonb not null default '[]',
-  created_at timestamptz not null default now()
+  created_at timestamp not null,
+  updated_at timestamp not null
 );
 
 create table images (
-  id uuid primary key default gen_random_uuid(),
+  id uuid primary key,
   workspace_id uuid not null references workspaces,
   generation_job_id uuid references image_generation_jobs on delete set null,
   filename varchar(255) not null,
   original_url text,
   width integer,
   height integer,
-  is_favourite boolean not null default false
+  is_favourite boolean not null default false,
+  created_at timestamp not null,
+  updated_at timestamp not null
 );
+
+create table avatars (id uuid primary key default gen_random_uuid());
 
 create table messages (
   id uuid primary key default gen_random_uuid(),
   user_id uuid not null references profiles,
-  avatar_id uuid,
+  avatar_id uuid references avatars,
   channel message_channel not null default 'WEB',
   role message_role not null,
   content text not null check (length(content) > 0),
+  created_at timestamptz not null default now()
+);
+
+-- Its words are those of another application.
+create table audit_log (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid references profiles on delete set null,
+  event_type varchar(100) not null,
+  event_category varchar(50) not null check (event_category in ('auth', 'chat', 'billing')),
+  action varchar(50) not null check (action in ('create', 'read', 'update', 'delete')),
+  resource_type varchar(50),
+  event_data jsonb,
+  result varchar(20) check (result in ('success', 'failure')),
   created_at timestamptz not null default now()
 );
 

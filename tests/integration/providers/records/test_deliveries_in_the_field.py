@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
+from providers.delivery.audit import AuditChannel
+from providers.delivery.base import NotAccepted
 from providers.delivery.web import WebChannel
 from providers.records import PostgresRpc, Records
 from providers.records.migrate import migrate
-from tests.contracts.deliveries import Desk
+from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
+from tests.contracts.deliveries import Desk, photo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -61,10 +66,40 @@ async def test_a_message_takes_the_fields_types_and_cases(desk: Desk) -> None:
     assert row == [("assistant", "WEB", "[PHOTO]https://files.example/p.jpg?s=1[/PHOTO]", None)]
 
 
+@pytest.mark.parametrize("avatar", [str(uuid.uuid4()), "no-uuid"])
+async def test_a_photo_of_an_avatar_that_is_gone_is_delivered(desk: Desk, avatar: str) -> None:
+    user = desk.user()
+    announcement = photo(user)
+    gone = announcement.model_copy(update={"message": announcement.message | {"avatar_id": avatar}})
+    await desk.deliveries.enqueue(task_id := desk.ended_job(user), 3, [gone])
+    (delivery,) = await desk.deliveries.claim(limit=1, lease_s=60, task_id=task_id)
+    await WebChannel(desk.deliveries).deliver(delivery, on_sending=nothing)
+    row = desk.connection.execute("select avatar_id, content from messages where user_id = %s", [user]).fetchone()
+    assert row == (None, "[PHOTO]https://files.example/p.jpg?s=1[/PHOTO]")
+
+
+async def test_an_audit_log_with_other_words_is_warned_of_once(desk: Desk) -> None:
+    row = {"event_type": "photo_generated", "event_category": "image_generation", "action": "generate"}
+    channel = AuditChannel(desk.deliveries)
+    with capture_logs() as logs:
+        for _ in range(3):
+            await desk.deliveries.enqueue(
+                task_id := desk.ended_job(),
+                3,
+                [OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message=row)],
+            )
+            (delivery,) = await desk.deliveries.claim(limit=1, lease_s=60, task_id=task_id)
+            with pytest.raises(NotAccepted):
+                await channel.deliver(delivery, on_sending=nothing)
+    assert [entry["event"] for entry in logs] == ["audit_log_refuses_photos"]
+
+
 async def test_the_row_of_an_image_job_is_read_whatever_its_types(desk: Desk) -> None:
     workspace = desk.one("insert into workspaces default values returning id")
     job_id = desk.one(
-        "insert into image_generation_jobs (workspace_id, style_id) values (%s, 'tech') returning id", workspace
+        "insert into image_generation_jobs (id, workspace_id, style_id, created_at, updated_at)"
+        " values (gen_random_uuid(), %s, 'tech', now(), now()) returning id",
+        workspace,
     )
     found = await desk.deliveries.images_job(str(job_id))
     assert found is not None

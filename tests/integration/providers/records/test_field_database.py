@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 FIELD = Path(__file__).with_name("field.sql")
 #: Tables that the field's database does not have.
-MADE_HERE = re.compile("audit_log|user_preferences")
+MADE_HERE = re.compile("user_preferences")
 OLD_USER = "00000000-0000-4000-8000-000000000001"
 
 
@@ -199,11 +199,11 @@ def test_a_public_key_reads_none_of_our_tables(connection: psycopg.Connection[An
         row[0]
         for row in connection.execute(
             "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace"
-            " and (relname like 'darkroom\\_%' or relname in ('audit_log', 'user_preferences'))"
+            " and (relname like 'darkroom\\_%' or relname = 'user_preferences')"
         )
     ]
-    assert {"darkroom_jobs", "darkroom_migrations", "audit_log"} <= set(tables)
-    connection.execute("insert into audit_log (event_type) values ('secret')")
+    assert {"darkroom_jobs", "darkroom_migrations", "user_preferences"} <= set(tables)
+    connection.execute("insert into user_preferences values ('secret') on conflict do nothing")
     for table in tables:
         with connection.transaction(force_rollback=True):
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
@@ -445,6 +445,34 @@ class FieldContract(RecordsContract):
         assert world.balance(user) == 1
         (orphan,) = await records.orphans(older_than_s=0)
         assert (await records.fail_session(Product.TRYON, "b2c", orphan.session_id, "lost", "sweep")).refunded == 1
+
+    async def test_a_batch_of_an_orm_gets_its_rows_and_times(self, records: Records, world: FieldWorld) -> None:
+        workspace = world.workspace()
+        task = images(workspace, world.image_job(workspace))
+        world.connection.execute("update image_generation_jobs set updated_at = '2000-01-01'")
+        (row,) = await start(records, task)
+        assert world.one("select updated_at > '2020-01-01' from image_generation_jobs")
+        world.connection.execute("update image_generation_jobs set updated_at = '2000-01-01'")
+        await records.complete(
+            row.task_id,
+            row.token,
+            outcome={},
+            session={"progress": 100},
+            images=[{"workspace_id": workspace, "generation_job_id": task.session_id, "filename": "1.jpg"}],
+            lease_s=LEASE_S,
+        )
+        assert world.one("select updated_at > '2020-01-01' from image_generation_jobs")
+        assert world.one("select id is not null and created_at = updated_at from images")
+
+    async def test_check_names_what_the_tables_refuse(self, rpc: Rpc, world: FieldWorld) -> None:
+        world.connection.execute("alter table images add shelf integer not null")
+        try:
+            found = await rpc.call("darkroom_check", p_functions=[])
+        finally:
+            world.connection.execute("alter table images drop shelf")
+        assert found["unfilled_columns"] == ["images.shelf"]
+        assert found["refused_values"] == ["audit_log: action 'generate', event_category 'image_generation'"]
+        assert found["missing_credit_functions"] == []
 
     async def test_a_message_takes_the_case_of_its_columns(self, rpc: Rpc, world: FieldWorld) -> None:
         message = {"user_id": world.user(0), "channel": "web", "role": "assistant", "content": "[PHOTO]x[/PHOTO]"}
