@@ -140,7 +140,7 @@ class LeasingContract:
         found = await records.job(row.task_id)
         assert found is not None
         assert (found.journal, found.provider_job_id, found.spent_usd) == (
-            {"generate": {"0": {"seen": [1, None, "ü"]}}},
+            {"generate": {"0": {"seen": [1, None, "ü"]}}, "spent": {"generate/0": 0.25}},
             "p1",
             0.25,
         )

@@ -42,7 +42,7 @@ class Shop:
 
     def fail(self, task: Task) -> None:
         self.database.execute(
-            "select darkroom_fail_session('tryon', %s, %s, 'why', %s)",
+            "select darkroom_fail_session('tryon', %s, %s, 'why', %s, p_max_refund => 2)",
             [task.owner.channel, task.session_id, task.request_id],
         )
 
