@@ -203,6 +203,20 @@ def check(
     _run(lambda settings: run(settings, every_setting=every_setting), as_json=as_json)
 
 
+@command(app, "settings", "settings --update docs/settings.md")
+def settings(
+    *,
+    update: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Replace the tables in this page instead.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List every setting with its meaning, type and default."""
+    from commands.settings_table import settings_table, update_page
+
+    _run(lambda _settings: update_page(update) if update else settings_table(), as_json=as_json)
+
+
 @command(app, "schema > schemas.json")
 def schema(*, as_json: Json = False) -> None:
     """Print the JSON Schemas of every payload."""

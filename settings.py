@@ -83,15 +83,24 @@ class Settings(BaseSettings):
         files = (SecretFiles(settings_cls, folder),) if folder.is_dir() else ()
         return init_settings, Environment(settings_cls), EnvFile(settings_cls), *files
 
-    redis_url: SecretStr | None = Field(None, description="Redis or Valkey: redis://, rediss://, unix://, sentinel://")
-    database_url: SecretStr | None = Field(None, description="PostgreSQL for records; wins over Supabase")
-    supabase_url: str | None = Field(None, description="Supabase project, for records and storage")
-    supabase_service_role_key: SecretStr | None = Field(None, description="Supabase key of the service role")
-    supabase_timeout_s: Seconds = Field(10.0, description="deadline of one call to Supabase")
+    redis_url: SecretStr | None = Field(
+        None, description="Redis or Valkey address: redis://, rediss://, unix:// or sentinel://"
+    )
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL address for records; takes precedence over Supabase"
+    )
+    supabase_url: str | None = Field(None, description="address of the Supabase project, for records and storage")
+    supabase_service_role_key: SecretStr | None = Field(None, description="service-role key of the Supabase project")
+    supabase_timeout_s: Seconds = Field(
+        10.0,
+        description="deadline of one call to the database, through PostgreSQL or Supabase, and to Supabase storage",
+    )
 
     openai_api_key: SecretStr | None = Field(None, description="OpenAI key")
     openai_base_url: str | None = Field(None, description="OpenAI address, for a proxy")
-    openai_max_retries: Annotated[int, Field(ge=0)] = Field(3, description="retries after a transient failure")
+    openai_max_retries: Annotated[int, Field(ge=0)] = Field(
+        3, description="retries after a transient failure, of every stage and every provider"
+    )
     openai_model: str = Field("gpt-image-2.6-flare", description="OpenAI image model")
     openai_quality: str = Field(
         "medium", description="OpenAI image quality: low, medium, high, auto; from gpt-image-2.5 on xhigh and max"
@@ -107,27 +116,42 @@ class Settings(BaseSettings):
         None, description="what Replicate signs webhooks with, `whsec_…`; they need an https PUBLIC_URL; off if unset"
     )
 
-    whatsapp_phone_number_id: str | None = Field(None, description="sender of WhatsApp messages")
-    whatsapp_access_token: SecretStr | None = Field(None, description="token of Meta's Cloud API")
+    whatsapp_phone_number_id: str | None = Field(
+        None, description="id of the phone number that sends WhatsApp messages"
+    )
+    whatsapp_access_token: SecretStr | None = Field(None, description="access token of Meta's Cloud API")
     whatsapp_base_url: str = Field("https://graph.facebook.com", description="address of Meta's Graph API")
     whatsapp_api_version: str = Field("v23.0", description="version of Meta's Graph API")
     webhook_keys: SecretStr | None = Field(
-        None, description="what the shops' webhook secrets are derived from, comma-separated, newest first"
+        None,
+        description="keys that webhook secrets are derived from, comma-separated, newest first; SIGNING_KEY if unset",
     )
-    webhook_allowed_networks: Words = Field((), description="networks that webhooks may be in although private")
+    webhook_allowed_networks: Words = Field((), description="private networks that webhooks may be sent to")
 
-    ai_mock_mode: bool = Field(default=True, description="no provider is called and no money spent")
-    tryon_providers: Words = Field(("openai",), description="image providers for try-on, in order; empty: off")
-    avatar_providers: Words = Field(("replicate",), description="image providers for avatars, in order; empty: off")
-    images_providers: Words = Field(
-        ("openai",), description="image providers for product pictures, in order; empty: off"
+    ai_mock_mode: bool = Field(default=True, description="use the mock instead of any provider that costs money")
+    tryon_providers: Words = Field(
+        ("openai",), description="image providers for try-on, in order; empty: the product is off"
     )
-    provider_rpm: Words = Field(("openai=300",), description="requests per minute, `provider=number`, all workers")
-    provider_concurrency: Words = Field((), description="calls at once, `provider=number`, all workers together")
-    provider_daily_usd: Words = Field((), description="daily budget in US dollars, `provider=number`")
-    owner_daily_usd: float | None = Field(None, ge=0, description="daily budget of one owner in US dollars")
-    budget_policy: Literal["wait", "fail"] = Field("fail", description="what happens to tasks over budget")
-    provider_prices: str | None = Field(None, description="JSON over the built-in price table")
+    avatar_providers: Words = Field(
+        ("replicate",), description="image providers for avatars, in order; empty: the product is off"
+    )
+    images_providers: Words = Field(
+        ("openai",), description="image providers for product pictures, in order; empty: the product is off"
+    )
+    provider_rpm: Words = Field(
+        ("openai=300",), description="maximum calls started in any 60 seconds, `provider=number`, all workers together"
+    )
+    provider_concurrency: Words = Field(
+        (), description="maximum concurrent calls, `provider=number`, all workers together"
+    )
+    provider_daily_usd: Words = Field((), description="budget per UTC day in US dollars, `provider=number`")
+    owner_daily_usd: float | None = Field(None, ge=0, description="budget per owner and UTC day in US dollars")
+    budget_policy: Literal["wait", "fail"] = Field(
+        "fail", description="tasks over budget fail and are refunded, or wait for the next UTC day"
+    )
+    provider_prices: str | None = Field(
+        None, description="JSON object that overrides entries of the built-in price table"
+    )
 
     mock_latency_s: Annotated[float, Field(ge=0)] = Field(0.2, description="how long the mock provider takes")
     mock_failures: Words = Field(
@@ -135,58 +159,88 @@ class Settings(BaseSettings):
     )
     mock_seed: int = Field(0, description="makes the mock's failures repeatable")
 
-    worker_concurrency: Positive = Field(64, description="generations at once per worker process")
-    max_in_flight: Positive = Field(512, description="jobs between dispatch and outcome, all workers together")
-    lease_s: Annotated[float, Field(ge=1)] = Field(20.0, description="a worker silent for longer has lost its jobs")
-    max_recoveries: Annotated[int, Field(ge=0)] = Field(3, description="how often a job outlives its worker")
-    recovery_interval_s: Seconds = Field(3.0, description="how often each worker looks for expired leases")
-    stuck_after_s: Seconds = Field(900.0, description="a session without a sign of life for longer is ended")
-    soft_time_limit_s: Seconds = Field(300.0, description="a generation may take this long")
-    hard_time_limit_s: Seconds = Field(330.0, description="a generation's lease is not renewed beyond this")
-    shutdown_grace_s: Seconds = Field(20.0, description="how long running stages may finish after SIGTERM")
-    dead_letter_ttl_s: Positive = Field(14 * 86_400, description="how long dead letters keep")
-    progress_ttl_s: Positive = Field(86_400, description="how long a task's latest state can be read")
-    avatar_price_credits: Annotated[int, Field(ge=0)] = Field(0, description="price of one avatar photo, over HTTP")
-    images_price_credits: Annotated[int, Field(ge=0)] = Field(0, description="price of one batch, over HTTP")
-    tryon_max_refund_credits: Annotated[int, Field(ge=0)] = Field(
-        1, description="most credits refunded for a try-on that was not charged over HTTP"
+    worker_concurrency: Positive = Field(
+        64, description="concurrent jobs in the stage `generate` per worker process; other stages have fixed limits"
     )
-    images_keep_partial: bool = Field(default=False, description="a batch keeps what worked when part of it failed")
+    max_in_flight: Positive = Field(512, description="maximum number of running jobs, all workers together")
+    lease_s: Annotated[float, Field(ge=1)] = Field(
+        20.0, description="duration of a lease; a job whose lease expires is recovered by another worker"
+    )
+    max_recoveries: Annotated[int, Field(ge=0)] = Field(
+        3, description="recoveries of a job before it fails and is refunded"
+    )
+    recovery_interval_s: Seconds = Field(3.0, description="interval at which each worker looks for expired leases")
+    stuck_after_s: Seconds = Field(
+        900.0,
+        description="age at which a session without a job is failed; longest wait of a job for an unavailable service",
+    )
+    soft_time_limit_s: Seconds = Field(300.0, description="time limit of one attempt of a stage, such as a generation")
+    hard_time_limit_s: Seconds = Field(
+        330.0, description="time after which a stage is cut off and its lease no longer renewed"
+    )
+    shutdown_grace_s: Seconds = Field(20.0, description="time that running stages have to finish after SIGTERM")
+    dead_letter_ttl_s: Positive = Field(14 * 86_400, description="retention of dead letters")
+    progress_ttl_s: Positive = Field(86_400, description="retention of a task's latest progress event")
+    avatar_price_credits: Annotated[int, Field(ge=0)] = Field(
+        0, description="price in credits of an avatar photo ordered over HTTP"
+    )
+    images_price_credits: Annotated[int, Field(ge=0)] = Field(
+        0, description="price in credits of a batch ordered over HTTP"
+    )
+    tryon_max_refund_credits: Annotated[int, Field(ge=0)] = Field(
+        1, description="maximum refund in credits of a try-on that was not charged over HTTP"
+    )
+    images_keep_partial: bool = Field(
+        default=False, description="keep the finished pictures of a batch when the rest failed"
+    )
 
-    fetch_allowed_networks: Words = Field((), description="networks that pictures may come from although private")
-    fetch_allowed_hosts: Words = Field((), description="the only hosts that input pictures may come from")
-    fetch_result_hosts: Words = Field((), description="the only hosts that provider results may come from")
-    fetch_max_bytes: Positive = Field(20_000_000, description="largest picture that is fetched")
-    fetch_max_pixels: Positive = Field(40_000_000, description="largest picture that is decoded")
-    fetch_timeout_s: Seconds = Field(10.0, description="total deadline of one fetch")
-    input_max_px: Positive = Field(1024, description="longest side of an input picture after resizing")
+    fetch_allowed_networks: Words = Field((), description="private networks that pictures may be fetched from")
+    fetch_allowed_hosts: Words = Field(
+        (), description="the only hosts that input pictures may be fetched from; any public host if empty"
+    )
+    fetch_result_hosts: Words = Field(
+        (), description="the only hosts that provider results may be fetched from; any public host if empty"
+    )
+    fetch_max_bytes: Positive = Field(20_000_000, description="maximum size of a fetched picture")
+    fetch_max_pixels: Positive = Field(40_000_000, description="maximum pixels of a decoded picture")
+    fetch_timeout_s: Seconds = Field(10.0, description="deadline of one fetch, redirects included")
+    input_max_px: Positive = Field(1024, description="maximum side length of an input picture after resizing")
 
     watermark_text: str = Field("Darkroom", min_length=1, max_length=64, description="text of the watermark")
-    watermark_tryon: bool = Field(default=False, description="watermark on try-on pictures")
-    watermark_images: bool = Field(default=False, description="watermark on product pictures")
-    credit_line: str = Field("Made with AI by Darkroom", max_length=200, description="credit in the picture's metadata")
+    watermark_tryon: bool = Field(default=False, description="put the watermark on try-on pictures")
+    watermark_images: bool = Field(default=False, description="put the watermark on product pictures")
+    credit_line: str = Field(
+        "Made with AI by Darkroom", max_length=200, description="credit in the metadata of finished pictures"
+    )
 
-    scratch: Literal["folder", "redis"] = Field("folder", description="where bytes lie between stages")
-    api_token: SecretStr | None = Field(None, description="one token with all scopes")
-    api_tokens: SecretStr | None = Field(None, description="`name:scopes:secret[:owner]`, comma-separated")
+    scratch: Literal["folder", "redis"] = Field(
+        "folder", description="where bytes are kept between stages; several machines need redis"
+    )
+    api_token: SecretStr | None = Field(None, description="API token with all scopes")
+    api_tokens: SecretStr | None = Field(
+        None,
+        description="API tokens, `name:scopes:secret[:owner]`, comma-separated; scopes: produce+read+operate",
+    )
     open_endpoints: Words = Field((), description="paths that need no token, such as /estimate-body")
-    signing_key: SecretStr | None = Field(None, description="signs links; made and kept in DATA_DIR if unset")
-    rate_limit_per_minute: Positive = Field(600, description="HTTP calls per minute and token")
+    signing_key: SecretStr | None = Field(None, description="key that signs links; created in DATA_DIR if unset")
+    rate_limit_per_minute: Positive = Field(600, description="maximum HTTP calls per minute and token")
     cors_origins: Words = Field((), description="origins that browsers may call from")
     host: str = Field("127.0.0.1", description="address the HTTP service binds to")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port the HTTP service binds to")
-    public_url: str | None = Field(None, description="address that links start with; that of HOST and PORT if unset")
-    http_max_body_bytes: Positive = Field(1_000_000, description="largest HTTP body but for pictures")
+    public_url: str | None = Field(None, description="base address of links; made from HOST and PORT if unset")
+    http_max_body_bytes: Positive = Field(1_000_000, description="maximum size of an HTTP body without pictures")
 
-    pose_model_path: Path | None = Field(None, description="a pose landmarker bundle to use")
-    pose_model_url: str | None = Field(None, description="where to download the pose landmarker bundle")
-    pose_model_sha256: str | None = Field(None, description="checksum of that download")
+    pose_model_path: Path | None = Field(None, description="path of the pose landmarker bundle")
+    pose_model_url: str | None = Field(None, description="address to download the pose landmarker bundle from")
+    pose_model_sha256: str | None = Field(None, description="SHA-256 checksum of the bundle at POSE_MODEL_URL")
 
     data_dir: Path = Field(
-        ROOT / "var", description="folder for everything that is kept on disk; a relative one starts at the repository"
+        ROOT / "var", description="folder for everything kept on disk; a relative path starts at the repository"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
-    log_format: Literal["auto", "json", "console"] = Field("auto", description="JSON, or colours on a terminal")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="minimum level of log lines")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="JSON, or colours on a terminal; auto chooses by whether there is a terminal"
+    )
 
     @property
     def base_url(self) -> str:
