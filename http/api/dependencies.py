@@ -10,9 +10,9 @@ from pydantic import SecretStr
 from api.addresses import Addresses
 from api.middleware.access import Tokens
 from api.picture_links import PictureLinks
+from api.signed_urls import EventUrls
 from api.sizing.estimators import Sizing, make_sizing
 from api.tasks.hub import Hub
-from api.tasks.signed_urls import EventUrls
 from api.tasks.task_states import TaskStates
 from providers.images.configured import replicate_webhook_url
 from providers.local_services import resolve

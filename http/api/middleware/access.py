@@ -15,7 +15,7 @@ from falcon.asgi import Request, Response
 from api.addresses import Addresses
 from api.operations import Described, Operation, Scope
 from api.problems import Problem
-from api.tasks.signed_urls import EventUrls
+from api.signed_urls import EventUrls
 from providers.rate_limit import RateLimit
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -97,7 +97,7 @@ class AccessMiddleware:
         open_paths: Iterable[str],
     ) -> None:
         """Guard with `tokens`, except for `open_paths`; without tokens pages of `addresses` may call."""
-        self._tokens, self._tickets, self._limit, self._addresses = tokens, event_urls, limit, addresses
+        self._tokens, self._event_urls, self._limit, self._addresses = tokens, event_urls, limit, addresses
         self._open = frozenset(open_paths)
 
     async def process_resource(self, req: Request, _: Response, resource: Described, params: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ class AccessMiddleware:
             return
         req.context.principal = LOCAL
         if operation.signed and "signature" in req.params:
-            self._tickets.check(params["task_id"], req.get_param("expires") or "", req.get_param("signature") or "")
+            self._event_urls.verify(params["task_id"], req.get_param("expires") or "", req.get_param("signature") or "")
             req.context.principal = TICKET
         elif not self._tokens:
             self._refuse_other_sites(req)

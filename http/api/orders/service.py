@@ -18,7 +18,7 @@ from api.addresses import Addresses
 from api.middleware.access import Principal
 from api.operations import Operation
 from api.problems import RETRY_AFTER_S, Problem
-from api.tasks.signed_urls import EventUrls
+from api.signed_urls import EventUrls
 from providers.metrics.recorder import Metrics
 from providers.producer.producer import AsyncProducer, QueueUnavailable
 from providers.records.orders import Order, Orders, Outcome

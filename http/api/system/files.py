@@ -13,7 +13,9 @@ from falcon.asgi import Request, Response
 
 from api.operations import Media, Operation
 from api.problems import Problem
-from providers.storage.local import LinkRefused, LocalStorage
+from api.signed_urls import link_problem
+from providers.signing import LinkRefused
+from providers.storage.local import LocalStorage
 from schemas.errors import Invalid
 
 _TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
@@ -38,9 +40,9 @@ class Files:
         try:
             file = self._storage.open_signed(bucket, path, expires, signature, time.time())
         except LinkRefused as error:
-            raise _refusal(error.error_code) from error
+            raise _missing() if error.error_code == "object_missing" else link_problem(error) from error
         except Invalid as error:
-            raise _refusal("object_missing") from error
+            raise _missing() from error
         resp.content_type = _TYPES.get(file.suffix.lower(), "application/octet-stream")
         resp.set_header("Cache-Control", "private, max-age=3600")
         resp.set_header("Cross-Origin-Resource-Policy", "cross-origin")
@@ -50,12 +52,9 @@ class Files:
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
-    except FileNotFoundError as error:  # gone since it was looked for
-        raise _refusal("object_missing") from error
+    except FileNotFoundError as error:  # deleted after it was found
+        raise _missing() from error
 
 
-def _refusal(code: str) -> Problem:
-    if code == "object_missing":
-        return Problem(HTTPStatus.NOT_FOUND, code, "There is no such picture.")
-    detail = "This link has expired." if code == "link_expired" else "This link is not valid."
-    return Problem(HTTPStatus.FORBIDDEN, code, detail)
+def _missing() -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, "object_missing", "There is no such picture.")

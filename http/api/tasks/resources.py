@@ -11,8 +11,8 @@ from falcon.asgi import Request, Response
 from api.addresses import Addresses
 from api.operations import Media, Operation, Scope
 from api.problems import Problem
+from api.signed_urls import EventUrls
 from api.tasks.hub import Hub
-from api.tasks.signed_urls import EventUrls
 from api.tasks.sse import event_id, frame
 from api.tasks.task_states import TaskStates, job_state
 from schemas.http import TaskState

@@ -4,8 +4,6 @@ import pytest
 
 from api.middleware.access import Tokens, TokensError
 from api.operations import Scope
-from api.problems import Problem
-from api.tasks.signed_urls import EventUrls
 
 
 def test_a_token_is_a_name_scopes_a_secret_and_perhaps_an_owner() -> None:
@@ -34,20 +32,3 @@ def test_an_entry_that_can_not_be_read_is_named_without_its_secret(entry: str) -
     with pytest.raises(TokensError, match="entry 2") as raised:
         Tokens(None, f"good:read:good-secret,{entry}")
     assert "long-secret" not in str(raised.value)
-
-
-def test_a_ticket_is_good_for_its_task_until_its_time() -> None:
-    event_urls = EventUrls(b"key")
-    path, _, query = event_urls.events_path("t1").partition("?")
-    expires, signature = (part.partition("=")[2] for part in query.split("&"))
-    assert path == "/tasks/t1/events"
-    event_urls.check("t1", expires, signature)
-    for task_id, time, signed in (
-        ("t2", expires, signature), ("t1", expires + "0", signature), ("t1", expires, "é"), ("t1", "", ""),
-    ):  # fmt: skip
-        with pytest.raises(Problem, match="link_invalid"):
-            event_urls.check(task_id, time, signed)
-    with pytest.raises(Problem, match="link_invalid"):
-        EventUrls(b"other").check("t1", expires, signature)
-    with pytest.raises(Problem, match="link_expired"):
-        event_urls.check("t1", "1", event_urls._sign("t1", "1"))
