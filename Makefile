@@ -44,6 +44,7 @@ style: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	cd http && ../$(BIN)/lint-imports --no-logo --cache-dir ../.import_linter_cache
 	$(BIN)/mypy
 
 # The pose model of the size recommendation; without it that part alone answers "not loaded".

@@ -14,6 +14,7 @@ from api.signed_urls import EventUrls
 from api.sizing.estimators import Sizing, make_sizing
 from api.tasks.hub import Hub
 from api.tasks.task_states import TaskStates
+from providers.fetch import FetchPolicy
 from providers.images.configured import replicate_webhook_url
 from providers.local_services import resolve
 from providers.metrics.recorder import Metrics
@@ -153,8 +154,18 @@ def make_dependencies(settings: Settings) -> Dependencies:
         open_paths=settings.open_endpoints,
         max_body_bytes=settings.http_max_body_bytes,
         max_picture_bytes=settings.fetch_max_bytes,
-        sizing=make_sizing(settings),
+        sizing=make_sizing(settings.data_dir, _fetch_policy(settings)),
         replicate_webhook_secret=settings.replicate_webhook_secret if replicate_webhook_url(settings) else None,
+    )
+
+
+def _fetch_policy(settings: Settings) -> FetchPolicy:
+    return FetchPolicy(
+        allowed_networks=settings.fetch_allowed_networks,
+        allowed_hosts=settings.fetch_allowed_hosts,
+        max_bytes=settings.fetch_max_bytes,
+        max_pixels=settings.fetch_max_pixels,
+        timeout_s=settings.fetch_timeout_s,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from api.middleware.csp import content_security_policy
+from api.csp import content_security_policy
 
 if TYPE_CHECKING:
     from falcon.asgi import Request, Response

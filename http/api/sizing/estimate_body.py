@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 import falcon
 
 from api.body import read_query
-from api.middleware.csp import content_security_policy
+from api.csp import content_security_policy
 from api.operations import Media, Operation, Scope
 from api.problems import Problem
 from api.sizing.photo_request import read_photo_request

@@ -1,9 +1,10 @@
-"""The size recommendation's place in the process: its models, its fetcher and its charts."""
+"""The size recommendation of an HTTP process: its pose model, its fetcher and its charts."""
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 from api.sizing.estimate_body import EstimateBody
 from pipelines.sizing.shop_charts import read_charts
@@ -11,7 +12,6 @@ from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.bundle import model_path
 from providers.pose.load import load_estimator
 from providers.pose.pool import PosePool
-from settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Sizing:
     """What `/estimate-body` needs.
 
     Attributes:
-        pose: None where there is no pose model; MediaPipe is not even imported then.
+        pose: None if no pose model is installed; MediaPipe is not imported then.
     """
 
     resource: EstimateBody
@@ -28,39 +28,36 @@ class Sizing:
 
     @property
     def loaded(self) -> bool:
-        """Whether sizes can be recommended."""
+        """Return whether the pose model is loaded, so that sizes can be recommended."""
         return self.pose is not None and self.pose.loaded
 
     async def start(self) -> None:
-        """Load the model."""
+        """Load the pose model."""
         if self.pose is not None:
             await self.pose.start()
 
     async def aclose(self) -> None:
-        """Give everything back."""
+        """Stop the pose pool and close the fetcher's connections."""
         if self.pose is not None:
             await self.pose.aclose()
         await self.fetcher.aclose()
 
 
-def make_sizing(settings: Settings) -> Sizing:
-    """The size recommendation that the settings describe; nothing is loaded before `start`.
+def make_sizing(data_dir: Path, policy: FetchPolicy) -> Sizing:
+    """Return the size recommendation with the model and charts in `data_dir`; nothing is loaded before `start`.
+
+    Args:
+        data_dir: `DATA_DIR`, which may hold a pose model and a folder `charts`.
+        policy: Which photos may be fetched, and how large a photo may be.
 
     Raises:
         Invalid: The shop's charts can't be used.
     """
-    model = model_path(settings.data_dir)
+    model = model_path(data_dir)
     pose = None
     if model.is_file():
-        pose = PosePool(functools.partial(load_estimator, model), max_pixels=settings.fetch_max_pixels)
-    policy = FetchPolicy(
-        allowed_networks=settings.fetch_allowed_networks,
-        allowed_hosts=settings.fetch_allowed_hosts,
-        max_bytes=settings.fetch_max_bytes,
-        max_pixels=settings.fetch_max_pixels,
-        timeout_s=settings.fetch_timeout_s,
-    )
+        pose = PosePool(functools.partial(load_estimator, model), max_pixels=policy.max_pixels)
     fetcher = Fetcher(policy)
-    charts = read_charts(settings.data_dir / "charts")
-    resource = EstimateBody(pose, fetcher, charts, max_picture_bytes=settings.fetch_max_bytes)
+    charts = read_charts(data_dir / "charts")
+    resource = EstimateBody(pose, fetcher, charts, max_picture_bytes=policy.max_bytes)
     return Sizing(resource, fetcher, pose)
