@@ -14,12 +14,14 @@ from rich.console import Console
 
 from commands.connections import addresses, records
 from commands.local.picture_host import ImageHost
+from commands.local.programs import fetch_networks
 from commands.new_session import create_session
 from commands.outcome import CommandError, Outcome
 from commands.reachable import reach_redis
 from devtools.demo.pictures import checked
 from devtools.demo.task import DemoTask
 from devtools.demo.watch import Watch
+from providers.local_services import attach
 from providers.producer.producer import Producer
 from providers.redis_clients import sync_client
 from schemas.common import Product
@@ -88,7 +90,9 @@ def _links(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> lis
     files = [picture for picture in pictures if not picture.lower().startswith(("http://", "https://"))]
     if not files:
         return list(pictures)
-    if not any(LOOPBACK in ip_network(network) for network in settings.fetch_allowed_networks):
+    served = attach(settings.data_dir) is not None
+    networks = fetch_networks(settings) if served else settings.fetch_allowed_networks
+    if not any(LOOPBACK in ip_network(network) for network in networks):
         raise CommandError(
             "Files are served to the workers from this machine, which they refuse unless FETCH_ALLOWED_NETWORKS has "
             "127.0.0.0/8: set it for them and for this command, or give http addresses."

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from settings import Settings
 
 ROOT = Path(__file__).parents[2]
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+LOOPBACK_NETWORKS = ("127.0.0.0/8",)
 
 
 def environment(settings: Settings, embedded: Embedded, **more: str) -> dict[str, str]:
@@ -27,6 +29,18 @@ def environment(settings: Settings, embedded: Embedded, **more: str) -> dict[str
         **{name: value for name, value in served.items() if value},
         **more,
     }
+
+
+def fetch_networks(settings: Settings) -> tuple[str, ...]:
+    """Return the networks that workers of `up` may fetch pictures from although private.
+
+    Where only this machine can order (an embedded Redis, a service on loopback without a public address) and nothing is
+    set, that is loopback: `enqueue FILE` serves its files there.
+    """
+    private = settings.redis_url is None and settings.public_url is None and settings.host in LOOPBACK_HOSTS
+    if private and "fetch_allowed_networks" not in settings.model_fields_set:
+        return LOOPBACK_NETWORKS
+    return settings.fetch_allowed_networks
 
 
 def worker(settings: Settings, env: Mapping[str, str], log: Path | None, *options: str) -> Command:

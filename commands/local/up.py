@@ -80,7 +80,8 @@ def _products_off(settings: Settings) -> list[str]:
 
 
 def _commands(settings: Settings, embedded: Embedded) -> list[Command]:
-    env = programs.environment(settings, embedded)
+    networks = ",".join(programs.fetch_networks(settings))
+    env = programs.environment(settings, embedded, FETCH_ALLOWED_NETWORKS=networks)
     if settings.log_format == "auto" and sys.stderr.isatty():
         env["LOG_FORMAT"] = "console"
     return [start(settings, env, None) for start in (programs.worker, programs.scheduler, programs.http)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,12 +17,23 @@ import psutil
 import pytest
 from PIL import Image
 
+from commands.local.picture_host import ImageHost
+from providers.local_services import attach
 from tests.faults.deployment import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
+README_PUSH = re.compile(r"```sh\n(eval .*?LPUSH.*?)```", re.DOTALL)
+#: As much of redis-cli as the example needs; where Redis is, is fixed.
+REDIS_CLI = """#!{python}
+import sys
+import redis
+command, name, value = sys.argv[1:]
+assert command == "LPUSH"
+redis.Redis.from_url("{url}").lpush(name, value)
+"""
 SERVICES = {"REDIS_URL", "DATABASE_URL", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"}
 
 
@@ -31,8 +43,9 @@ def env() -> Iterator[dict[str, str]]:
         Path(folder).chmod(0o711)  # for the account that PostgreSQL runs as when we are root
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = str(free.getsockname()[1])
-        own = {"DATA_DIR": folder, "PORT": port, "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8"}
-        yield {name: value for name, value in os.environ.items() if name not in SERVICES} | own
+        own = {"DATA_DIR": folder, "PORT": port}
+        unset = SERVICES | {"FETCH_ALLOWED_NETWORKS"}
+        yield {name: value for name, value in os.environ.items() if name not in unset} | own
 
 
 def folder_of(env: dict[str, str]) -> Path:
@@ -70,6 +83,8 @@ def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> Non
         with Image.open(BytesIO(httpx.get(url).raise_for_status().content)) as picture:
             assert picture.size == (1024, 1536)
 
+        follow_readme(env, folder_of(env) / "me.jpg")
+
         up.send_signal(signal.SIGTERM)
         assert up.wait(timeout=60) == 0
     finally:
@@ -77,6 +92,27 @@ def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> Non
         up.wait()
     assert psutil.wait_procs(family, timeout=10)[1] == []
     assert manage(env, "status")[0] == 1
+
+
+def follow_readme(env: dict[str, str], photo: Path) -> None:
+    """Run the README's example of a push as it is written, but for the pictures' addresses and where Redis is."""
+    example = README_PUSH.search((ROOT / "README.md").read_text())
+    assert example
+    programs = folder_of(env) / "bin"
+    programs.mkdir()
+    endpoints = attach(folder_of(env))
+    assert endpoints
+    (programs / "redis-cli").write_text(REDIS_CLI.format(python=sys.executable, url=endpoints.redis_url))
+    (programs / "redis-cli").chmod(0o755)
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), env["PATH"]])
+    with ImageHost() as host:
+        shared = re.sub(r"https://shop\.example/\w+\.jpg", host.share(photo), example[1])
+        script = f"{shared}\necho $task_id"
+        done = subprocess.run(
+            ["sh", "-ec", script], cwd=ROOT, env=env | {"PATH": path}, capture_output=True, text=True, check=True
+        )
+        task = done.stdout.splitlines()[-1]
+        wait_for(lambda: manage(env, "status", task)[1].get("state") == "completed", 60, f"the task ({done.stdout})")
 
 
 def said(log: Path) -> set[str]:
