@@ -7,6 +7,7 @@ import time
 import uuid
 from contextlib import ExitStack
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -17,10 +18,9 @@ from commands.local.picture_host import ImageHost
 from commands.local.programs import fetch_networks
 from commands.new_session import create_session
 from commands.outcome import CommandError, Outcome
+from commands.picture_files import picture_suffix
+from commands.progress_bars import ProgressBars
 from commands.reachable import reach_redis
-from devtools.demo.pictures import checked
-from devtools.demo.task import DemoTask
-from devtools.demo.watch import Watch
 from providers.local_services import attach
 from providers.producer.producer import Producer
 from providers.redis_clients import sync_client
@@ -68,20 +68,20 @@ def enqueue(  # noqa: PLR0913  the parts of a task
         stack.callback(client.close)
         subscription = stack.enter_context(client.pubsub(ignore_subscribe_messages=True))
         subscription.subscribe(channel(task.task_id))
-        watch = stack.enter_context(Watch([_shown(task)], Console(stderr=True)))
+        bars = stack.enter_context(ProgressBars([("try-on", "pushed")], Console(stderr=True)))
         Producer(client).push(Product.TRYON, task)
-        _follow(subscription, watch, deadline_s)
+        _follow(subscription, bars, deadline_s)
         row = asyncio.run(_row(settings, task.task_id))
     return _outcome(task, row)
 
 
-def _follow(subscription: PubSub, watch: Watch, deadline_s: float) -> None:
+def _follow(subscription: PubSub, bars: ProgressBars, deadline_s: float) -> None:
     until = time.monotonic() + deadline_s
     while (left := until - time.monotonic()) > 0:
         message = subscription.get_message(timeout=left)
         if message is not None:
             event = Progress.model_validate_json(message["data"])
-            watch.show(0, event)
+            bars.show(0, event)
             if event.status.terminal:
                 return
 
@@ -98,7 +98,9 @@ def _links(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> lis
             "127.0.0.0/8: set it for them and for this command, or give http addresses."
         )
     host = stack.enter_context(ImageHost())
-    return [host.share(checked(picture)) if picture in files else picture for picture in pictures]
+    for file in files:
+        picture_suffix(Path(file))
+    return [host.share(Path(picture)) if picture in files else picture for picture in pictures]
 
 
 def _task(urls: list[str], prompt: str, user_id: str | None, store_id: str | None, session_id: str) -> TryOnTask:
@@ -119,10 +121,6 @@ def _task(urls: list[str], prompt: str, user_id: str | None, store_id: str | Non
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'task'}: {item['msg']}" for item in error.errors())
         raise CommandError(f"That is no task: {faults}") from None
-
-
-def _shown(task: TryOnTask) -> DemoTask:
-    return DemoTask(Product.TRYON, task.task_id, task.session_id, "try-on", task.channel, {}, (), task.prompt, 0)
 
 
 async def _row(settings: Settings, task_id: str) -> JobRow | None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from commands.connections import records, redis_client
 from commands.dead_letters import described
 from commands.outcome import CommandError, Outcome, json_text
+from commands.reachable import UnreachableError
 from providers.progress import ProgressLog
 from schemas.common import JobState
 
@@ -29,6 +30,8 @@ INDENT = 11
 async def status_of(settings: Settings, identifier: str) -> Outcome:
     """Show one task by its id or its session's: its row, its latest progress event, its dead letters.
 
+    Without Redis, `progress_error` says so in place of the progress event.
+
     Raises:
         CommandError: Neither a job nor a dead letter names it.
     """
@@ -37,11 +40,17 @@ async def status_of(settings: Settings, identifier: str) -> Outcome:
         letters = await found.letters_of(row.task_id if row else identifier)
     if row is None:
         return _refused_task(identifier, letters)
-    async with redis_client(settings) as client:
-        latest = await ProgressLog(client, ttl_s=settings.progress_ttl_s).latest(row.task_id)
-    # What was asked for and what came of it is the user's: links and prompts stay out of terminals and their logs.
+    # Prompts and links belong to the user: keep them out of terminals and their logs.
     data = row.model_dump(mode="json", exclude={"payload", "journal", "outcome"}, exclude_none=True)
-    data["progress"] = latest.model_dump(mode="json", exclude={"result_urls"}, exclude_none=True) if latest else None
+    try:
+        async with redis_client(settings) as client:
+            latest = await ProgressLog(client, ttl_s=settings.progress_ttl_s).latest(row.task_id)
+    except UnreachableError as error:
+        # The row is the truth; progress only adds to it.
+        data |= {"progress": None, "progress_error": str(error)}
+    else:
+        event = latest.model_dump(mode="json", exclude={"result_urls"}, exclude_none=True) if latest else None
+        data["progress"] = event
     if letters:
         data["dead_letters"] = [described(letter) for letter in letters]
     return Outcome(data, json_text(data))

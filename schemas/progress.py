@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+#: Codes of a failed task that was cancelled.
+CANCELLED_CODES = frozenset({"cancelled", "session_ended"})
+
 
 class Status(StrEnum):
     """The four words of the progress channel."""
@@ -48,6 +51,11 @@ class Progress(BaseModel):
     result_urls: tuple[str, ...] = ()
     code: str | None = None
     at: float = 0.0
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the task failed because it was cancelled."""
+        return self.status is Status.FAILED and self.code in CANCELLED_CODES
 
 
 def channel(task_id: str) -> str:

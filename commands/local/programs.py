@@ -32,13 +32,15 @@ def environment(settings: Settings, embedded: Embedded, **more: str) -> dict[str
 
 
 def fetch_networks(settings: Settings) -> tuple[str, ...]:
-    """Return the networks that workers of `up` may fetch pictures from although private.
+    """Return the private networks that workers of `up` may fetch pictures from.
 
-    Where only this machine can order (an embedded Redis, a service on loopback without a public address) and nothing is
-    set, that is loopback: `enqueue FILE` serves its files there.
+    Loopback is allowed, for the files that `enqueue` serves, if FETCH_ALLOWED_NETWORKS is not set and every task comes
+    from this machine: Redis and the database are embedded, and the HTTP service listens on loopback without a public
+    address. A task of anyone else could otherwise read what other programs serve on loopback.
     """
-    private = settings.redis_url is None and settings.public_url is None and settings.host in LOOPBACK_HOSTS
-    if private and "fetch_allowed_networks" not in settings.model_fields_set:
+    embedded = settings.redis_url is None and settings.database_url is None and settings.supabase_url is None
+    local_only = embedded and settings.public_url is None and settings.host in LOOPBACK_HOSTS
+    if local_only and "fetch_allowed_networks" not in settings.model_fields_set:
         return LOOPBACK_NETWORKS
     return settings.fetch_allowed_networks
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
-
-from commands.outcome import CommandError
+from commands.picture_files import picture_suffix
 from devtools.demo.looks import SIZE_GUIDE
 from devtools.pictures import garments, people
-
-#: What the fetch stage takes, by Pillow's name.
-SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
-
 
 #: What the visitor's own pictures are called in the gallery.
 OWN_PHOTO, OWN_OUTFIT = "your photo", "your outfit"
@@ -32,7 +26,7 @@ class Pictures:
         """
         self._folder = folder
         own = {OWN_PHOTO: photo, OWN_OUTFIT: outfit}
-        self._own = {name: (_suffix(picture), picture.read_bytes()) for name, picture in own.items() if picture}
+        self._own = {name: (picture_suffix(picture), picture.read_bytes()) for name, picture in own.items() if picture}
 
     def draw(self) -> None:
         """Draw everything, and write what is the visitor's own."""
@@ -58,27 +52,3 @@ class Pictures:
         """The file called `name`; the size guide is no picture, on purpose."""
         own = self._own.get(name)
         return self._folder / f"{name}{own[0] if own else '.txt' if name == 'size guide' else '.jpg'}"
-
-
-def checked(picture: str | Path) -> Path:
-    """`picture` as a path, once it is sure that it can be used.
-
-    Raises:
-        CommandError: It is missing or of no kind that Darkroom takes.
-    """
-    _suffix(Path(picture))
-    return Path(picture)
-
-
-def _suffix(picture: Path) -> str:
-    try:
-        with Image.open(picture) as opened:
-            opened.verify()
-            suffix = SUFFIXES.get(opened.format or "")
-    except FileNotFoundError:
-        raise CommandError(f"There is no file {picture}.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError):
-        suffix = None
-    if suffix is None:
-        raise CommandError(f"{picture} is not a JPEG, PNG or WebP picture.")
-    return suffix

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from devtools.demo.watch import Watch
+    from commands.progress_bars import ProgressBars
 
 #: How long a link to a finished picture may take to answer, seconds.
 DOWNLOAD_S = 20.0
@@ -25,19 +25,19 @@ DIRECT = {"all://127.0.0.1": None}
 REFUNDED = "SELECT coalesce(sum(amount), 0) FROM darkroom_ledger WHERE session_id = %s AND kind = 'refund'"
 
 
-def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], watch: Watch, gallery: Path) -> list[Result]:
+def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], bars: ProgressBars, gallery: Path) -> list[Result]:
     """The tasks' results, with their pictures downloaded into the `gallery` folder by the links that users get.
 
     Args:
         database: Where the jobs and sessions are.
         tasks: What was sent.
-        watch: What was seen of them.
+        bars: What was seen of them.
         gallery: The folder to download into.
     """
     folder = gallery / "results"
     folder.mkdir(parents=True, exist_ok=True)
     with httpx.Client(timeout=DOWNLOAD_S, mounts=DIRECT) as client:
-        return [_result(database, client, task, watch.stages_s(number), folder) for number, task in enumerate(tasks)]
+        return [_result(database, client, task, bars.stages_s(number), folder) for number, task in enumerate(tasks)]
 
 
 def _result(

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from commands.progress_bars import ProgressBars
 from devtools.demo.event_stream import EventStream
 from devtools.demo.send import order, push
-from devtools.demo.watch import Watch
 from providers.redis_clients import async_client
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ SILENCE_S = 60.0
 
 async def run(
     redis_url: str, service: Service, tasks: Sequence[DemoTask], console: Console, *, silence_s: float = SILENCE_S
-) -> tuple[list[DemoTask], Watch]:
+) -> tuple[list[DemoTask], ProgressBars]:
     """Return when every task has ended, or when waiting longer makes no sense: the tasks as sent, and what was seen.
 
     Raises:
@@ -38,9 +38,11 @@ async def run(
     pushing = async_client(redis_url)
     try:
         async with service.client() as client:
-            running = Run(client, pushing, tasks, Watch(tasks, console), silence_s)
+            running = Run(
+                client, pushing, tasks, ProgressBars([(task.title, task.sent_by) for task in tasks], console), silence_s
+            )
             await running.to_the_end()
-            return running.sent, running.watch
+            return running.sent, running.bars
     finally:
         await pushing.aclose()
 
@@ -50,7 +52,7 @@ class Run:
 
     Attributes:
         sent: The tasks in their order; those ordered over HTTP know their ids once they are taken.
-        watch: What was seen of them.
+        bars: The progress bars, and what they saw of each task.
     """
 
     def __init__(
@@ -58,16 +60,16 @@ class Run:
         client: httpx.AsyncClient,
         pushing: redis.asyncio.Redis,
         tasks: Sequence[DemoTask],
-        watch: Watch,
+        bars: ProgressBars,
         silence_s: float,
     ) -> None:
         """Order and follow through `client`, push through `pushing`."""
         self._client, self._pushing, self._silence_s = client, pushing, silence_s
-        self.sent, self.watch = list(tasks), watch
+        self.sent, self.bars = list(tasks), bars
 
     async def to_the_end(self) -> None:
         """Send and follow."""
-        with self.watch, contextlib.suppress(TimeoutError):  # what has not ended by then is shown as it is
+        with self.bars, contextlib.suppress(TimeoutError):  # what has not ended by then is shown as it is
             async with asyncio.timeout(DEADLINE_S), asyncio.timeout(self._silence_s) as silence:
                 await asyncio.gather(*(self._one(number, silence) for number in range(len(self.sent))))
 
@@ -76,5 +78,5 @@ class Run:
         sent = await (order(self._client, task) if task.ordered else push(self._pushing, task))
         self.sent[number] = sent
         async for event in EventStream(self._client, sent.events_url).events():
-            self.watch.show(number, event)
+            self.bars.show(number, event)
             silence.reschedule(asyncio.get_running_loop().time() + self._silence_s)

@@ -23,7 +23,6 @@ _JOB_STATES = {
     Status.FAILED: JobState.FAILED,
 }
 #: The codes of jobs that ended because their session was ended by others.
-_CANCELLED = frozenset({"cancelled", "session_ended"})
 
 
 class TaskStates:
@@ -97,7 +96,7 @@ def merge(facts: TaskSummary, event: Progress | None) -> Progress:
 
 def job_state(progress: Progress) -> JobState:
     """Return the word that the command line has for a state."""
-    if progress.status is Status.FAILED and progress.code in _CANCELLED:
+    if progress.cancelled:
         return JobState.CANCELLED
     return _JOB_STATES[progress.status]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from commands.dead_letters import described
 from schemas.common import Product
 from schemas.records import DeadLetter
 from schemas.tasks import TASK_LISTS
@@ -25,7 +26,8 @@ pytestmark = pytest.mark.usefixtures("flush_redis")
 def refused(use_records: UseRecords) -> DeadLetter:
     """The dead letter of a task that came without its session."""
     letter = DeadLetter(
-        list=TASK_LISTS[Product.TRYON], code="unknown_session", reason="no such session of this owner", payload="{}",
+        list=TASK_LISTS[Product.TRYON], code="unknown_session", reason="no such session of this owner",
+        payload='{"user_id": "anna"}',
         task_id=str(uuid.uuid4()), session_id=str(uuid.uuid4()),
     )  # fmt: skip
     use_records(lambda records: records.add_dead_letters([letter]))
@@ -100,8 +102,31 @@ def test_status_of_a_task_that_was_refused_says_why_and_what_to_do(printed: Prin
         assert (data["task_id"], data["state"]) == (refused.task_id, "refused")
         assert (letter["product"], letter["session_id"]) == ("tryon", refused.session_id)
         assert letter["reason"] == "no such session of this owner"
-        assert f"manage.py session new --session {refused.session_id}" in letter["what_to_do"]
+        assert f"manage.py session new --user anna --session {refused.session_id}" in letter["what_to_do"]
         assert f"manage.py dead replay {letter['id']}" in letter["what_to_do"]
+
+
+@pytest.mark.parametrize(
+    ("product", "payload", "option"),
+    [
+        (Product.TRYON, '{"user_id": null, "store_id": "shop-1"}', "--store shop-1"),
+        (Product.IMAGES, '{"workspace_id": "studio", "user_id": "anna"}', "--workspace studio"),
+        (Product.TRYON, '{"user_id": "$(reboot)"}', "--user ID or --store ID"),
+        (Product.IMAGES, "not JSON", "--workspace ID"),
+    ],
+)
+def test_the_remedy_for_an_unknown_session_names_the_owner(product: Product, payload: str, option: str) -> None:
+    letter = DeadLetter(list=TASK_LISTS[product], code="unknown_session", reason="r", payload=payload, session_id="s-1")
+    assert f"`manage.py session new {option} --session s-1`" in described(letter)["what_to_do"]
+
+
+def test_status_shows_the_row_of_a_task_while_redis_is_away(
+    environment: pytest.MonkeyPatch, cli: Cli, task_id: str
+) -> None:
+    environment.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    code, data = cli("status", task_id)
+    assert (code, data["task_id"], data["state"], data["progress"]) == (0, task_id, "waiting", None)
+    assert data["progress_error"] == "Redis at 127.0.0.1:1 can't be reached: Connection refused."
 
 
 def test_status_finds_a_task_by_its_session(cli: Cli, session: dict[str, str], task_id: str) -> None:

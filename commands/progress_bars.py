@@ -1,4 +1,4 @@
-"""Shows a bar for each task and remembers what was said of it."""
+"""Progress bars of tasks in the terminal, and the time that each stage took."""
 
 from __future__ import annotations
 
@@ -18,46 +18,45 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from devtools.demo.task import DemoTask
-
 COLOURS = {Status.PENDING: "dim", Status.PROCESSING: "cyan", Status.COMPLETED: "green", Status.FAILED: "red"}
+CANCELLED_COLOUR = "yellow"
 
 
-class Watch:
-    """The bars, shown while its context is entered. Tasks are numbered as they were given."""
+class ProgressBars:
+    """Context manager that shows one bar per task. Tasks are numbered in the order given, from 0."""
 
-    def __init__(self, tasks: Sequence[DemoTask], console: Console) -> None:
-        """A bar for each of `tasks`."""
+    def __init__(self, tasks: Sequence[tuple[str, str]], console: Console) -> None:
+        """Add a bar for each of `tasks`: its title, and the message shown until its first event."""
         self._events: list[list[Event]] = [[] for _ in tasks]
-        self._bars = _bars(console)
+        self._bars = _make_bars(console)
         self._rows = [
-            self._bars.add_task(task.title, total=100, start=False, message=task.sent_by, colour="dim")
-            for task in tasks
+            self._bars.add_task(title, total=100, start=False, message=message, colour="dim")
+            for title, message in tasks
         ]
 
     def __enter__(self) -> Self:
-        """Show them."""
+        """Start drawing."""
         self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave them as they are."""
+        """Stop drawing; the bars stay on the screen."""
         self._bars.stop()
 
     def show(self, number: int, event: Event) -> None:
-        """Move the bar of a task."""
+        """Show the event on the bar of task `number`."""
         self._events[number].append(event)
         row = self._rows[number]
         self._bars.start_task(row)
-        message = escape(event.message) if event.status is not Status.FAILED else f"failed: {escape(event.message)}"
-        self._bars.update(row, completed=event.progress, message=message, colour=COLOURS[event.status])
+        message, colour = _described(event)
+        self._bars.update(row, completed=event.progress, message=message, colour=colour)
         if event.status.terminal:
             self._bars.stop_task(row)
 
     def stages_s(self, number: int) -> dict[str, float]:
-        """Seconds that each stage of a task took, from its first event to the next stage's."""
+        """Return the seconds that each stage of task `number` took, from its first event to the next stage's."""
         spent: dict[str, float] = {}
         events = self._events[number]
         staged = [event for event in events if event.stage]
@@ -67,16 +66,24 @@ class Watch:
         return spent
 
 
-def _bars(console: Console) -> Progress:
-    # Fixed widths: left alone, Rich would give the bars' room to the words on a narrow terminal.
+def _described(event: Event) -> tuple[str, str]:
+    """Return the message and the colour of an event."""
+    message = escape(event.message)
+    if event.cancelled:
+        return ("cancelled" if message.lower() == "cancelled" else f"cancelled: {message}"), CANCELLED_COLOUR
+    return f"failed: {message}" if event.status is Status.FAILED else message, COLOURS[event.status]
+
+
+def _make_bars(console: Console) -> Progress:
+    # Fixed widths: by default Rich shrinks the bars in favour of the text on a narrow terminal.
     bar = 14 if console.width < 100 else 28  # noqa: PLR2004  columns of a terminal
-    room = console.width - bar - 18
-    title = min(32, room * 3 // 5)
+    text = console.width - bar - 18
+    title = min(32, text * 3 // 5)
     return Progress(
         TextColumn("{task.description}", table_column=_column(title)),
         BarColumn(bar_width=bar, table_column=_column(bar)),
         TaskProgressColumn(table_column=_column(4)),
-        TextColumn("[{task.fields[colour]}]{task.fields[message]}", table_column=_column(room - title)),
+        TextColumn("[{task.fields[colour]}]{task.fields[message]}", table_column=_column(text - title)),
         TimeElapsedColumn(table_column=_column(7)),
         console=console,
     )
