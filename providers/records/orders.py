@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -53,10 +53,14 @@ class Order(BaseModel):
 
 
 class OrderResult(BaseModel):
-    """What became of an order: the first answer where the call was repeated, the balance where it was too small.
+    """The result of placing an order.
 
     Attributes:
+        answer: The first answer, for a repeated call.
         arrived: Whether the task of a repeated call is known to the workers.
+        balance: Credits of the payer, where they do not cover the price.
+        payer: The kind of payer, where the credits do not cover the price; `shopper` for a customer of a store that
+            resells credits.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +69,7 @@ class OrderResult(BaseModel):
     answer: dict[str, Any] | None = None
     arrived: bool = False
     balance: int = 0
+    payer: Literal["user", "store", "shopper"] | None = None
 
 
 class StoredPicture(BaseModel):

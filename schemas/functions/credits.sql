@@ -67,25 +67,30 @@ begin
   return greatest(least(v_amount, v_deducted), 0);
 end $$;
 
--- What the payer of a session has left; 0 for an unknown payer.
+-- The balance of a payer, as `darkroom_payer` returns it, in credits; null for an unknown payer.
+create or replace function darkroom_payer_balance(p_payer jsonb) returns integer
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_table text := case p_payer ->> 'kind' when 'user' then 'user_credits' when 'store' then 'store_credits'
+                                          else 'store_shopper_credits' end;
+  v_column text := case p_payer ->> 'kind' when 'user' then 'user_id' else 'store_id' end;
+  v_balance integer;
+begin
+  if darkroom_column_type(v_table, v_column) is not null and darkroom_accepts_value(v_table, v_column, p_payer ->> 'id') then
+    execute format('select balance from %I where %I = %L', v_table, v_column, p_payer ->> 'id')
+         || case when p_payer ->> 'kind' = 'shopper'
+                 then format(' and shopper_email = %L', p_payer ->> 'email') else '' end into v_balance;
+  end if;
+  return v_balance;
+end $$;
+
+-- The balance of the payer for a session, in credits; 0 for an unknown payer.
 create or replace function darkroom_balance(
   p_channel text, p_owner_id text, p_user_id text default null, p_email text default null
 ) returns integer
-language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
-declare
-  v_payer jsonb := darkroom_payer(p_channel, p_owner_id, p_user_id, p_email);
-  v_table text := case v_payer ->> 'kind' when 'user' then 'user_credits' when 'store' then 'store_credits'
-                                          else 'store_shopper_credits' end;
-  v_column text := case v_payer ->> 'kind' when 'user' then 'user_id' else 'store_id' end;
-  v_balance integer;
-begin
-  if darkroom_column_type(v_table, v_column) is not null and darkroom_accepts_value(v_table, v_column, v_payer ->> 'id') then
-    execute format('select balance from %I where %I = %L', v_table, v_column, v_payer ->> 'id')
-         || case when v_payer ->> 'kind' = 'shopper'
-                 then format(' and shopper_email = %L', v_payer ->> 'email') else '' end into v_balance;
-  end if;
-  return coalesce(v_balance, 0);
-end $$;
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(darkroom_payer_balance(darkroom_payer(p_channel, p_owner_id, p_user_id, p_email)), 0)
+$$;
 
 -- Calls the database's own function that moves credits, `deduct` or `refund`, by the names of its arguments. True
 -- unless a deduction says that the balance is too small. `p_reference` is unique per session, run and kind.

@@ -1,34 +1,23 @@
 -- Orders over HTTP: charge, session and request in one transaction.
 
--- Whether the credits of this payer are kept at all.
-create or replace function darkroom_payer_exists(p_channel text, p_payer_id text) returns boolean
-language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
-declare
-  v_table text := case when p_channel = 'b2b' then 'store_credits' else 'user_credits' end;
-  v_column text := case when p_channel = 'b2b' then 'store_id' else 'user_id' end;
-  v_exists boolean := false;
-begin
-  if darkroom_accepts_value(v_table, v_column, p_payer_id) then
-    execute format('select exists (select from %I where %I = %L)', v_table, v_column, p_payer_id) into v_exists;
-  end if;
-  return v_exists;
-end $$;
+-- Replaced by `darkroom_payer_balance`.
+drop function if exists darkroom_payer_exists(text, text);
 
 -- Takes an order: remembers it, charges it and creates its session, or none of these. Returns `{outcome}`: created,
 -- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer` and
 -- whether its task has `arrived` in the waiting room,
--- no_credits with the `balance`, unknown_id where an id names nothing in this database.
+-- no_credits with the `balance` and the kind of `payer`, unknown_id where an id does not exist in this database.
 create or replace function darkroom_place_order(p_request jsonb, p_session jsonb, p_price integer) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_new darkroom_requests;
   v_old darkroom_requests;
   v_table darkroom_session_tables;
-  v_payer text;
+  v_payer jsonb;
 begin
   v_new := jsonb_populate_record(null::darkroom_requests, p_request || '{"ended": false}');
   v_new.created_at := now();
-  v_payer := case when v_new.channel = 'b2b' then v_new.owner_id else coalesce(v_new.user_id, v_new.owner_id) end;
+  v_payer := darkroom_payer(v_new.channel, v_new.owner_id, v_new.user_id, p_session ->> 'shopper_email');
   loop
     insert into darkroom_requests select v_new.* on conflict (client, idempotency_key) do nothing;
     exit when found;
@@ -42,10 +31,10 @@ begin
   end loop;
 
   if not darkroom_charge(v_new.product, v_new.channel, v_new.session_id, v_new.owner_id, v_new.user_id,
-                         v_new.request_id, 1, p_price, 'Generation', p_session ->> 'shopper_email') then
+                         v_new.request_id, 1, p_price, 'Generation', null, v_payer) then
     delete from darkroom_requests where task_id = v_new.task_id;
-    return jsonb_build_object('outcome', 'no_credits', 'balance', darkroom_balance(
-      v_new.channel, v_new.owner_id, v_new.user_id, p_session ->> 'shopper_email'));
+    return jsonb_build_object('outcome', 'no_credits', 'payer', v_payer ->> 'kind',
+                              'balance', coalesce(darkroom_payer_balance(v_payer), 0));
   end if;
 
   select * into v_table from darkroom_session_tables where product = v_new.product and channel = v_new.channel;
@@ -70,8 +59,12 @@ exception
     return jsonb_build_object('outcome', 'unknown_id');
   when raise_exception or no_data_found then
     -- Some databases' credit functions raise for an unknown payer; for a known one it is another fault.
-    if darkroom_payer_exists(v_new.channel, v_payer) then
+    if darkroom_payer_balance(v_payer) is not null then
       raise;
+    end if;
+    -- A shopper is known to a store by its first purchase.
+    if v_payer ->> 'kind' = 'shopper' then
+      return jsonb_build_object('outcome', 'no_credits', 'payer', 'shopper', 'balance', 0);
     end if;
     return jsonb_build_object('outcome', 'unknown_id');
 end $$;

@@ -21,7 +21,7 @@ from api.problems import RETRY_AFTER_S, Problem
 from api.signed_urls import EventUrls
 from providers.metrics.recorder import Metrics
 from providers.producer.producer import AsyncProducer, QueueUnavailable
-from providers.records.orders import Order, Orders, Outcome
+from providers.records.orders import Order, OrderResult, Orders, Outcome
 from providers.served import ServedProducts
 from schemas.common import Product
 from schemas.tasks import AnyTask
@@ -139,7 +139,7 @@ class OrderService:
                 task = _as_first_ordered(purchase.task, ordered.answer)
                 await self._push(purchase.product, task, ordered.answer)
             return ordered.answer, True
-        raise _refusal(ordered.outcome, ordered.balance, purchase)
+        raise _refusal(ordered, purchase)
 
     async def _push(self, product: Product, task: AnyTask, answer: dict[str, Any]) -> None:
         try:
@@ -182,19 +182,26 @@ def _order(req: Request, principal: Principal, purchase: OrderRequest) -> Order:
     )
 
 
-def _refusal(outcome: Outcome, balance: int, purchase: OrderRequest) -> Problem:
-    if outcome is Outcome.NO_CREDITS:
-        price, store = purchase.price, " --store" if purchase.channel == "b2b" else ""
-        detail = (
-            f"Not enough credits: this costs {price}, the balance is {balance}. "
-            f"Operators add credits with `python manage.py credits add {purchase.payer_id} {price}{store}`."
-        )
+def _refusal(result: OrderResult, purchase: OrderRequest) -> Problem:
+    if result.outcome is Outcome.NO_CREDITS:
+        price, balance = purchase.price, result.balance
+        detail = f"Not enough credits: this costs {price}. {_remedy(result, purchase)}"
         return Problem(HTTPStatus.PAYMENT_REQUIRED, "no_credits", detail, balance=balance, price=price)
-    if outcome is Outcome.UNKNOWN_ID:
+    if result.outcome is Outcome.UNKNOWN_ID:
         detail = "An id in this request does not exist."
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_id", detail)
     detail = "This Idempotency-Key was used for another request."
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+
+
+def _remedy(result: OrderResult, purchase: OrderRequest) -> str:
+    if result.payer == "shopper":
+        if "shopper_email" not in purchase.session:
+            return "This store's shoppers pay; name the shopper in `shopper_email`."
+        return f"The shopper's balance is {result.balance}; the store sells credits to its shoppers."
+    store = " --store" if result.payer == "store" else ""
+    command = f"python manage.py credits add {purchase.payer_id} {purchase.price}{store}"
+    return f"The balance is {result.balance}; operators add credits with `{command}`."
 
 
 def _key(req: Request) -> str | None:

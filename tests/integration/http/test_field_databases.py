@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -92,3 +93,36 @@ def test_two_orders_with_one_request_id_are_two_charges_where_references_must_be
     assert {answer.json()["request_id"] for answer in answers} == {"req_twice"}
     row = database.execute("select balance from store_credits where store_id = %s", [store_id]).fetchone()
     assert row == (3,)
+
+
+@pytest.fixture
+def reselling_store(database: psycopg.Connection[Any]) -> Iterator[str]:
+    """A store with credits of its own whose shoppers pay, and whose credit function raises for an unknown shopper."""
+    store_id = str(uuid.uuid4())
+    give_credits(database, store_id, 7, store=True)
+    database.execute("create table stores (id text primary key, billing_mode text not null)")
+    database.execute("insert into stores values (%s, 'resell_mode')", [store_id])
+    database.execute("create table store_shopper_credits (store_id text, shopper_email text, balance integer)")
+    database.execute("insert into store_shopper_credits values (%s, 'ann@shop.example', 0)", [store_id])
+    database.execute(
+        "create function deduct_store_shopper_credits(p_store_id text, p_shopper_email text, p_amount integer)"
+        " returns boolean language plpgsql as $$ begin"
+        " if p_shopper_email <> 'ann@shop.example' then raise exception 'Shopper not found'; end if;"
+        " return false; end $$"
+    )
+    yield store_id
+    database.execute("drop function deduct_store_shopper_credits(text, text, integer)")
+    database.execute("drop table store_shopper_credits, stores")
+
+
+@pytest.mark.parametrize("shopper", [{"shopper_email": "ann@shop.example"}, {"shopper_email": "bob@shop.example"}, {}])
+def test_an_order_that_a_shopper_can_not_pay_names_the_shopper_and_not_the_store(
+    client: httpx.Client, reselling_store: str, shopper: dict[str, str]
+) -> None:
+    body = {"channel": "b2b", "store_id": reselling_store, "model_image_url": "https://p.example/m.jpg", **shopper}
+    answer = client.post("/generations", json=body)
+    assert (answer.status_code, answer.json()["code"], answer.json()["balance"]) == (402, "no_credits", 0)
+    detail = answer.json()["detail"]
+    assert "--store" not in detail
+    assert ("The shopper's balance is 0" in detail) is bool(shopper)
+    assert ("`shopper_email`" in detail) is not bool(shopper)
