@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ import redis
 from commands.local.embedded import Embedded
 from commands.local.embedded.postgres import Postgres
 from providers.records.migrate import migrate
-from tests.integration.http.conftest import Service, balance, give_credits, serving
+from tests.integration.http.conftest import ROOT, Service, balance, give_credits, serving
 
 pytestmark = pytest.mark.usefixtures("flush_redis")
 GENERATIONS = "wearon:tasks:generation"
@@ -134,3 +137,52 @@ def test_an_order_that_was_charged_although_its_answer_was_lost_is_queued_by_the
     assert [answer.json()["task_id"] for answer in told] == [task["task_id"]] * 3
     assert [answer.json()["session_id"] for answer in told] == [task["session_id"]] * 3
     assert {answer.json()["request_id"] for answer in told} == {task["request_id"]}
+
+
+def sweep(service: Service, database_url: str, redis_url: str) -> None:
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(service.data_dir), "DATA_DIR": str(service.data_dir),
+        "DATABASE_URL": database_url, "REDIS_URL": redis_url, "LEASE_S": "1", "STUCK_AFTER_S": "1",
+    }  # fmt: skip
+    command = [sys.executable, "manage.py", "sweep", "--json"]
+    subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, timeout=60, check=True)
+
+
+def wait_until_stuck(database: psycopg.Connection[Any], user_id: str) -> None:
+    """Return when the order of this user is older than STUCK_AFTER_S."""
+    deadline = time.monotonic() + 10
+    query = "select count(*) from darkroom_requests where user_id = %s and created_at < now() - interval '1 second'"
+    while database.execute(query, [user_id]).fetchone() != (1,):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_an_order_without_a_key_that_was_charged_after_its_503_is_refunded_once(
+    client: httpx.Client, service: Service, postgres: Postgres, redis_client: redis.Redis, redis_url: str
+) -> None:
+    first, shopper = str(uuid.uuid4()), str(uuid.uuid4())
+    with psycopg.connect(postgres.url, autocommit=True) as database:
+        for user_id in (first, shopper):
+            give_credits(database, user_id, 30)
+        assert order(client, first).status_code == 202  # a connection is open, on which the next call is sent
+        redis_client.delete(GENERATIONS)
+        postgres.pause()
+        try:
+            assert unavailable(order(client, shopper))
+        finally:
+            postgres.resume()
+        wait_for_the_charge(database, shopper, 29)
+        wait_until_stuck(database, shopper)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(sweep, service, postgres.url, redis_url) for _ in range(2)]:
+                done.result()
+        sweep(service, postgres.url, redis_url)
+        assert balance(database, shopper) == 30
+        ledger = (
+            "select kind, amount from darkroom_ledger where session_id = (select id::text from generation_sessions"
+            " where user_id = %s) order by kind"
+        )
+        assert database.execute(ledger, [shopper]).fetchall() == [("charge", 1), ("refund", 1)]
+        sessions = database.execute("select status from generation_sessions where user_id = %s", [shopper]).fetchall()
+        assert sessions == [("failed",)]
+    assert pushed(redis_client) == []
