@@ -3,19 +3,20 @@
 # ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.cli import VERSION, bench, credits, dead, session, webhook  # noqa: A004  named after the command
+from commands.cli import VERSION, credits, dead, session, webhook  # noqa: A004  named after the command
 from commands.cli.layout import command, group
 from commands.cli.running import Json, Limit
 from commands.cli.running import run as _run
 from commands.cli.running import run_async as _await
 
 if TYPE_CHECKING:
-    from commands.outcome import Outcome
+    from commands.outcome import CommandOutcome
     from settings import Settings
 
 app = group(
@@ -30,7 +31,6 @@ for _name, _group in (
     ("webhook", webhook),
     ("session", session),
     ("credits", credits),
-    ("bench", bench),
 ):
     app.add_typer(_group.app, name=_name)
 
@@ -51,46 +51,12 @@ def main(
     """Take the options that come before a command."""
 
 
-@command(app, "demo", "demo --photo me.jpg --outfit shirt.png")
-def demo(
-    photo: Annotated[Path | None, typer.Option(help="Your photo, for every person.")] = None,
-    outfit: Annotated[Path | None, typer.Option(help="Your garment, for every outfit.")] = None,
-    *,
-    local_supabase: Annotated[
-        bool, typer.Option("--local-supabase", help="Through a Supabase on this machine.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Watch tasks of all three products become pictures; needs and costs nothing."""
-    from devtools.demo.demo import demo as run
-
-    _run(lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json)
-
-
 @command(app, "up")
 def up(*, as_json: Json = False) -> None:
     """Run everything on this machine until Ctrl-C."""
     from commands.local.up import up as run
 
     _run(run, as_json=as_json)
-
-
-@command(app, "chaos --minutes 5", "chaos --minutes 1 --seed 42 --json")
-def chaos(
-    minutes: Annotated[
-        float, typer.Option(min=0.1, metavar="N", help="How long tasks and faults keep coming, at least 0.1.")
-    ] = 5.0,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Repeats a run; any otherwise.")] = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Break everything while tasks flow, then show that none was lost."""
-    import secrets
-
-    from devtools.chaos.chaos import chaos as run
-
-    chosen = secrets.randbelow(1_000_000) if seed is None else seed
-    _run(lambda settings: run(settings, minutes=minutes, seed=chosen), as_json=as_json)
 
 
 @command(app, "enqueue me.jpg coat.jpg", 'enqueue https://a.example/me.jpg --prompt "a red coat"')
@@ -248,14 +214,22 @@ def estimate_body(  # noqa: PLR0913  what the person says
 @command(app, "pose-model", name="pose-model")
 def pose_model(*, as_json: Json = False) -> None:
     """Put the pose model into DATA_DIR, for the size recommendation."""
-    from commands.outcome import Outcome
+    from commands.outcome import CommandOutcome
     from commands.pose_model import pose_model as run
 
-    def put(settings: Settings) -> Outcome:
+    def put(settings: Settings) -> CommandOutcome:
         path = run(settings)
-        return Outcome({"path": str(path)}, f"The pose model is at {path}.")
+        return CommandOutcome({"path": str(path)}, f"The pose model is at {path}.")
 
     _run(put, as_json=as_json)
+
+
+# Container images do not contain the development tools: demo, chaos and bench.
+if find_spec("devtools"):
+    from devtools.cli import register
+else:
+    from commands.cli.not_included import register
+register(app)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from commands.connections import queue, records, redis_client
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from pipelines.control.cancellation import cancel_session
 from pipelines.engine.claims import MessageClaims
 from schemas.common import Product
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
-async def cancel(settings: Settings, session_id: str, product: str | None = None) -> Outcome:
+async def cancel(settings: Settings, session_id: str, product: str | None = None) -> CommandOutcome:
     """Cancel a session of `product`, or of the only product that has one of this id.
 
     Raises:
@@ -42,7 +42,7 @@ async def cancel(settings: Settings, session_id: str, product: str | None = None
             )
             if not settled.moved:
                 raise CommandError(_why_not(session_id, chosen, await found.jobs_of_session(session_id)))
-    return Outcome(
+    return CommandOutcome(
         {"cancelled": 1, "refunded": settled.refunded},
         f"Cancelled session {session_id}; {settled.refunded} credits went back.",
     )

@@ -11,15 +11,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from commands import check_running, check_settings
-from commands.check_row import Row, fault, ok, tried, warning
-from commands.outcome import Outcome
+from commands.check_row import CheckRow, fault, ok, tried, warning
+from commands.outcome import CommandOutcome
 from pipelines.products import PRODUCTS
 from providers.images.retirement import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from commands.check_supabase import Row as DatabaseRow
+    from commands.check_supabase import DatabaseFinding
     from settings import Settings
 
 HIDDEN = "(set, hidden)"
@@ -27,7 +27,7 @@ MARKS = {Level.OK: "[green]✓[/]", Level.WARNING: "[yellow]![/]", Level.FAULT: 
 BY_WEIGHT = (Level.FAULT, Level.WARNING, Level.OK)
 
 
-def check(settings: Settings, *, every_setting: bool = False) -> Outcome:
+def check(settings: Settings, *, every_setting: bool = False) -> CommandOutcome:
     """Try everything; exit code 1 with every fault named.
 
     Args:
@@ -49,10 +49,10 @@ def check(settings: Settings, *, every_setting: bool = False) -> Outcome:
         _verdict(len(faults), len(by_level[Level.WARNING])), "", _findings(in_order), "",
         *_settings(settings, every_setting=every_setting),
     )  # fmt: skip
-    return Outcome(data, view, ok=not faults)
+    return CommandOutcome(data, view, ok=not faults)
 
 
-def _rows(settings: Settings) -> list[Row]:
+def _rows(settings: Settings) -> list[CheckRow]:
     made = check_settings.providers(settings)
     wanted = [product for product in made.listed if made.listed[product]]
     running = check_running.rows(settings, wanted)
@@ -71,23 +71,23 @@ def _rows(settings: Settings) -> list[Row]:
     ]
 
 
-def _models(settings: Settings, names: Iterable[str]) -> list[Row]:
+def _models(settings: Settings, names: Iterable[str]) -> list[CheckRow]:
     if settings.ai_mock_mode:
         return []
     from commands.check_models import check_models  # noqa: PLC0415  loads the providers' SDKs, for their users only
 
     found = asyncio.run(check_models(settings, names))
-    return [Row(f"model of {name}", item.level, item.sentence) for name, item in found.items()]
+    return [CheckRow(f"model of {name}", item.level, item.sentence) for name, item in found.items()]
 
 
-def _database_rows(settings: Settings) -> list[Row]:
+def _database_rows(settings: Settings) -> list[CheckRow]:
     from commands.check_supabase import check_database  # noqa: PLC0415  takes half a second, for its users only
 
     url = check_running.database_url(settings)
     return _graded(asyncio.run(check_database(url, timeout_s=settings.supabase_timeout_s))) if url else []
 
 
-def _supabase(settings: Settings) -> list[Row]:
+def _supabase(settings: Settings) -> list[CheckRow]:
     if settings.supabase_url is None or settings.supabase_service_role_key is None:
         return []
     from commands.check_supabase import check_supabase  # noqa: PLC0415  takes half a second, for its users only
@@ -104,7 +104,7 @@ def _supabase(settings: Settings) -> list[Row]:
     return _graded(found)
 
 
-def _graded(found: Iterable[DatabaseRow]) -> list[Row]:
+def _graded(found: Iterable[DatabaseFinding]) -> list[CheckRow]:
     return [(fault if not row.ok else warning if row.risk else ok)(row.name, row.detail) for row in found]
 
 
@@ -121,7 +121,7 @@ def _count(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def _findings(rows: Iterable[Row]) -> Table:
+def _findings(rows: Iterable[CheckRow]) -> Table:
     table = Table.grid(padding=(0, 1))
     table.add_column()
     table.add_column(no_wrap=True)

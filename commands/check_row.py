@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CheckRow:
     """What was tried, how bad what was found is, and the finding as a sentence."""
 
     name: str
@@ -24,22 +24,22 @@ class Row:
     detail: str
 
 
-def ok(name: str, detail: str) -> Row:
+def ok(name: str, detail: str) -> CheckRow:
     """Return a row that needs nothing."""
-    return Row(name, Level.OK, detail)
+    return CheckRow(name, Level.OK, detail)
 
 
-def warning(name: str, detail: str) -> Row:
+def warning(name: str, detail: str) -> CheckRow:
     """Return a row of something that should be looked at."""
-    return Row(name, Level.WARNING, detail)
+    return CheckRow(name, Level.WARNING, detail)
 
 
-def fault(name: str, detail: str) -> Row:
+def fault(name: str, detail: str) -> CheckRow:
     """Return a row of something that must be mended."""
-    return Row(name, Level.FAULT, detail)
+    return CheckRow(name, Level.FAULT, detail)
 
 
-def tried(name: str, probe: Callable[[], Row]) -> Row:
+def tried(name: str, probe: Callable[[], CheckRow]) -> CheckRow:
     """Return the row of `probe`, or a fault with the error that it raised."""
     try:
         return probe()

@@ -10,7 +10,7 @@ import psycopg
 from dramatiq.common import current_millis
 
 from commands import http_service
-from commands.check_row import Row, fault, ok, tried, warning
+from commands.check_row import CheckRow, fault, ok, tried, warning
 from pipelines.engine.dramatiq_redis.broker import HEARTBEAT_TIMEOUT_MS
 from providers.local_services import attach
 from providers.records.migrate import migrations, pending
@@ -31,7 +31,7 @@ NAMED = 3
 SWEEP_MISSED_S = 180.0
 
 
-def rows(settings: Settings, wanted: Collection[Product]) -> list[Row]:
+def rows(settings: Settings, wanted: Collection[Product]) -> list[CheckRow]:
     """Try Redis and the database, and look for workers of the `wanted` products, scheduler and HTTP service."""
     redis_url = _redis_url(settings)
     found = [
@@ -53,7 +53,7 @@ def _redis_url(settings: Settings) -> str | None:
     return served.redis_url if served else None
 
 
-def _redis(settings: Settings, url: str | None) -> Row:
+def _redis(settings: Settings, url: str | None) -> CheckRow:
     if url is None:
         return fault("redis", NOT_RUNNING.format(folder=settings.data_dir, name="REDIS_URL"))
     with sync_client(url) as client:
@@ -68,7 +68,7 @@ def database_url(settings: Settings) -> str | None:
     return served.database_url if served else None
 
 
-def _database(settings: Settings) -> Row:
+def _database(settings: Settings) -> CheckRow:
     url = database_url(settings)
     if url is None and settings.supabase_url:
         return ok("database", "Supabase")
@@ -82,7 +82,7 @@ def _database(settings: Settings) -> Row:
     return ok("database", f"answers, {len(migrations())} migrations applied")
 
 
-async def _workers(redis_url: str, wanted: Collection[Product]) -> Row:
+async def _workers(redis_url: str, wanted: Collection[Product]) -> CheckRow:
     client = async_client(redis_url, max_connections=1)
     try:
         now = current_millis()
@@ -100,7 +100,7 @@ async def _workers(redis_url: str, wanted: Collection[Product]) -> Row:
     return warning("workers", f"{said}; no running worker makes {', '.join(off)}") if off else ok("workers", said)
 
 
-def _scheduler(redis_url: str) -> Row:
+def _scheduler(redis_url: str) -> CheckRow:
     with sync_client(redis_url) as client:
         at = client.get(keys.LAST_SWEEP)
     start = "is `periodiq actors` running?"
@@ -112,7 +112,7 @@ def _scheduler(redis_url: str) -> Row:
     return ok("scheduler", f"the last sweep was {age_s:.0f} s ago")
 
 
-def _http(settings: Settings) -> Row:
+def _http(settings: Settings) -> CheckRow:
     if settings.port == 0:
         return warning("http", "PORT is 0: only the service itself knows where it listens")
     address = http_service.local_url(settings)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dotenv import dotenv_values
 
 from commands import http_service
-from commands.check_row import Row, fault, ok, warning
+from commands.check_row import CheckRow, fault, ok, warning
 from providers.images.provider_set import ProviderSet, make_providers
 from providers.images.routing.limits import parsed_limits
 from providers.pose.bundle import model_path, require_bundle
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
-def env_file(settings: Settings) -> Row:
+def env_file(settings: Settings) -> CheckRow:
     """Whether `.env` has settings that do not exist: they are ignored, so a misspelt one does nothing."""
     path = type(settings).model_config.get("env_file")
     if not isinstance(path, Path | str) or not Path(path).is_file():
@@ -37,19 +37,19 @@ def env_file(settings: Settings) -> Row:
     return ok(".env", f"{path}: every name in it is a setting")
 
 
-def data_folder(settings: Settings) -> Row:
+def data_folder(settings: Settings) -> CheckRow:
     """Whether files can be written in DATA_DIR, or in the folder that it would be made in."""
     return _writable("data folder", settings.data_dir)
 
 
-def storage(settings: Settings) -> Row:
+def storage(settings: Settings) -> CheckRow:
     """Where finished pictures go; the buckets of Supabase have rows of their own."""
     if settings.supabase_url:
         return ok("storage", "Supabase")
     return _writable("storage", settings.data_dir / "storage")
 
 
-def _writable(name: str, folder: Path) -> Row:
+def _writable(name: str, folder: Path) -> CheckRow:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
         return fault(name, f"{existing} is a file, so {folder} can't be a folder: set DATA_DIR to another one")
@@ -61,7 +61,7 @@ def _writable(name: str, folder: Path) -> Row:
     return ok(name, str(folder))
 
 
-def http_access(settings: Settings) -> Row:
+def http_access(settings: Settings) -> CheckRow:
     """Whether the HTTP service would agree to listen where it is told to."""
     if reason := http_service.access_fault(settings):
         return fault("http access", reason)
@@ -69,7 +69,7 @@ def http_access(settings: Settings) -> Row:
     return ok("http access", f"{settings.host} port {settings.port}, {tokens}")
 
 
-def limits(settings: Settings) -> Row:
+def limits(settings: Settings) -> CheckRow:
     """Whether the providers' limits and budgets can be read."""
     found = parsed_limits(
         rpm=settings.provider_rpm, concurrency=settings.provider_concurrency, daily_usd=settings.provider_daily_usd
@@ -77,7 +77,7 @@ def limits(settings: Settings) -> Row:
     return ok("provider limits", f"for {', '.join(sorted(found))}" if found else "none")
 
 
-def pose_model(settings: Settings) -> Row:
+def pose_model(settings: Settings) -> CheckRow:
     """Whether the size recommendation has its model."""
     path = model_path(settings.data_dir)
     if not path.is_file():
@@ -96,7 +96,7 @@ def providers(settings: Settings) -> ProviderSet:
     return made
 
 
-def product(settings: Settings, made: ProviderSet, product: Product) -> Row:
+def product(settings: Settings, made: ProviderSet, product: Product) -> CheckRow:
     """Whether the product has a provider, and which listed ones are passed over."""
     if reason := made.reason_off(product):
         return fault(product, reason) if made.listed[product] else ok(product, reason)

@@ -19,7 +19,7 @@ _MIGRATE = "run `python manage.py migrate`"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DatabaseFinding:
     """One line of the table: what was checked, whether it is right, and what was found or what to do.
 
     Attributes:
@@ -34,7 +34,7 @@ class Row:
 
 async def check_supabase(
     url: str, key: str, buckets: Sequence[str], *, records: bool = True, timeout_s: float
-) -> list[Row]:
+) -> list[DatabaseFinding]:
     """Try URL, key, functions, tables and columns, rights and buckets.
 
     Args:
@@ -56,7 +56,7 @@ async def check_supabase(
         await storage.aclose()
 
 
-async def check_database(dsn: str, *, timeout_s: float) -> list[Row]:
+async def check_database(dsn: str, *, timeout_s: float) -> list[DatabaseFinding]:
     """Check functions, tables, columns and rights of a database that has all migrations.
 
     Raises:
@@ -75,39 +75,39 @@ def _functions() -> list[str]:
     return sorted({name for item in migrations() for name in _FUNCTION.findall(item.text)})
 
 
-async def _database_rows(rpc: SupabaseRpc) -> list[Row]:
+async def _database_rows(rpc: SupabaseRpc) -> list[DatabaseFinding]:
     functions = _functions()
     try:
         found = await rpc.call("darkroom_check", p_functions=functions)
     except Unavailable as error:
-        return [Row("supabase url", ok=False, detail=f"no answer: {error}")]
+        return [DatabaseFinding("supabase url", ok=False, detail=f"no answer: {error}")]
     except DatabaseRefused as error:
         return _refused_rows(error)
-    return [Row("supabase url", ok=True, detail="answers"), *_found_rows(found, len(functions))]
+    return [DatabaseFinding("supabase url", ok=True, detail="answers"), *_found_rows(found, len(functions))]
 
 
-def _refused_rows(error: DatabaseRefused) -> list[Row]:
-    answers = Row("supabase url", ok=True, detail="answers")
+def _refused_rows(error: DatabaseRefused) -> list[DatabaseFinding]:
+    answers = DatabaseFinding("supabase url", ok=True, detail="answers")
     if error.error_code == "key_refused":
-        return [answers, Row("supabase key", ok=False, detail=str(error))]
+        return [answers, DatabaseFinding("supabase key", ok=False, detail=str(error))]
     if error.error_code == "function_missing":
         return [
             answers,
-            Row("supabase key", ok=True, detail="accepted"),
-            Row("supabase functions", ok=False, detail=str(error)),
+            DatabaseFinding("supabase key", ok=True, detail="accepted"),
+            DatabaseFinding("supabase functions", ok=False, detail=str(error)),
         ]
-    return [Row("supabase url", ok=False, detail=f"answers, but not as Supabase does: {error}")]
+    return [DatabaseFinding("supabase url", ok=False, detail=f"answers, but not as Supabase does: {error}")]
 
 
-def _found_rows(found: dict[str, Any], functions: int) -> list[Row]:
+def _found_rows(found: dict[str, Any], functions: int) -> list[DatabaseFinding]:
     is_service_role = found["role"] == "service_role"
     return [
-        Row("supabase key", is_service_role, f"stands for {found['role']}"),
+        DatabaseFinding("supabase key", is_service_role, f"stands for {found['role']}"),
         *_table_rows(found, functions, "supabase"),
     ]
 
 
-def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Row]:
+def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[DatabaseFinding]:
     closed = [*found["open_functions"], *found["open_tables"]]
     open_credits = found["open_credit_functions"]
     return [
@@ -135,7 +135,7 @@ def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Row]
             f"{prefix} rights", closed, "closed to the public key", f"open to everybody with the public key; {_MIGRATE}"
         ),
         # Applications call these with a user's own token: to revoke the right would break them.
-        Row(
+        DatabaseFinding(
             f"{prefix} credit rights",
             ok=True,
             detail=f"risk: everybody with the public key can call {', '.join(open_credits)}"
@@ -146,14 +146,14 @@ def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Row]
     ]
 
 
-async def _bucket_row(storage: SupabaseStorage, wanted: Iterable[str]) -> Row:
+async def _bucket_row(storage: SupabaseStorage, wanted: Iterable[str]) -> DatabaseFinding:
     try:
         found = await storage.buckets()
     except DarkroomError as error:
-        return Row("supabase buckets", ok=False, detail=str(error))
+        return DatabaseFinding("supabase buckets", ok=False, detail=str(error))
     public = [name for name in wanted if found.get(name)]
     if public:
-        return Row("supabase buckets", ok=False, detail=f"{', '.join(public)}: public; make them private")
+        return DatabaseFinding("supabase buckets", ok=False, detail=f"{', '.join(public)}: public; make them private")
     return _row(
         "supabase buckets",
         [name for name in wanted if name not in found],
@@ -162,5 +162,5 @@ async def _bucket_row(storage: SupabaseStorage, wanted: Iterable[str]) -> Row:
     )
 
 
-def _row(name: str, faults: Sequence[str], right: str, wrong: str) -> Row:
-    return Row(name, not faults, f"{', '.join(faults)}: {wrong}" if faults else right)
+def _row(name: str, faults: Sequence[str], right: str, wrong: str) -> DatabaseFinding:
+    return DatabaseFinding(name, not faults, f"{', '.join(faults)}: {wrong}" if faults else right)

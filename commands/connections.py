@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
+class ServiceAddresses:
     """Where the services are; never printed.
 
     Attributes:
@@ -34,7 +34,7 @@ class Addresses:
     database_url: str | None
 
 
-def addresses(settings: Settings) -> Addresses:
+def addresses(settings: Settings) -> ServiceAddresses:
     """Where the services are.
 
     Raises:
@@ -46,7 +46,7 @@ def addresses(settings: Settings) -> Addresses:
         database_url=settings.database_url.get_secret_value() if settings.database_url else None,
         supabase=settings.supabase_url is not None,
     )
-    return Addresses(redis_url, database_url)
+    return ServiceAddresses(redis_url, database_url)
 
 
 def database_url(settings: Settings) -> str | None:

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from commands.connections import records
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from providers.records.operators import Grant
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ REFUSALS = {
 }
 
 
-async def credits_show(settings: Settings, owner_id: str, *, store: bool) -> Outcome:
+async def credits_show(settings: Settings, owner_id: str, *, store: bool) -> CommandOutcome:
     """Show an owner's balance.
 
     Raises:
@@ -32,10 +32,10 @@ async def credits_show(settings: Settings, owner_id: str, *, store: bool) -> Out
         raise CommandError(f"The {kind} {owner_id} has no credits; {remedy}.")
     data = {"owner_id": owner_id, "kind": kind, **credits.model_dump(exclude_none=True)}
     totals = ", ".join(f"{name.removeprefix('total_')} {data[name]}" for name in data if name.startswith("total_"))
-    return Outcome(data, f"The {kind} {owner_id} has {credits.balance} credits ({totals}).")
+    return CommandOutcome(data, f"The {kind} {owner_id} has {credits.balance} credits ({totals}).")
 
 
-async def credits_add(settings: Settings, owner_id: str, amount: int, *, reason: str, store: bool) -> Outcome:
+async def credits_add(settings: Settings, owner_id: str, amount: int, *, reason: str, store: bool) -> CommandOutcome:
     """Add credits to an owner's balance, with a row in the database's own ledger.
 
     Raises:
@@ -49,7 +49,7 @@ async def credits_add(settings: Settings, owner_id: str, amount: int, *, reason:
     if granted.outcome in REFUSALS:
         raise CommandError(REFUSALS[granted.outcome].format(kind=kind, owner_id=owner_id))
     data = {"owner_id": owner_id, "kind": kind, "added": amount, "balance": granted.balance}
-    return Outcome(data, f"Added {amount} credits; the {kind} {owner_id} has {granted.balance} now.")
+    return CommandOutcome(data, f"Added {amount} credits; the {kind} {owner_id} has {granted.balance} now.")
 
 
 def _kind(*, store: bool) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from commands.connections import records, redis_client
 from commands.dead_letters import described
-from commands.outcome import CommandError, Outcome, json_text
+from commands.outcome import CommandError, CommandOutcome, json_text
 from schemas.records import DeadLetter, Reopening, Replay
 
 if TYPE_CHECKING:
@@ -28,23 +28,23 @@ REOPENING_REFUSALS = {
 }
 
 
-async def dead_list(settings: Settings, *, limit: int) -> Outcome:
+async def dead_list(settings: Settings, *, limit: int) -> CommandOutcome:
     """The newest dead letters."""
     async with records(settings) as found:
         letters = await found.dead_letters(limit=limit)
     shown = [described(item) for item in letters]
-    return Outcome({"letters": shown}, "\n".join(_lines(shown)) if shown else "There are no dead letters.")
+    return CommandOutcome({"letters": shown}, "\n".join(_lines(shown)) if shown else "There are no dead letters.")
 
 
-async def dead_show(settings: Settings, letter_id: int) -> Outcome:
+async def dead_show(settings: Settings, letter_id: int) -> CommandOutcome:
     """One dead letter with its payload as it came."""
     async with records(settings) as found:
         letter = await _letter(found, letter_id)
     data = described(letter) | letter.model_dump(mode="json", include={"payload", "encoding", "complete"})
-    return Outcome(data, json_text(data))
+    return CommandOutcome(data, json_text(data))
 
 
-async def dead_replay(settings: Settings, what: str) -> Outcome:
+async def dead_replay(settings: Settings, what: str) -> CommandOutcome:
     """Push a dead letter (by its number) again, or run a failed task (by its id) again.
 
     What was refunded is charged again. A dead letter of a refused refund is refunded instead.
@@ -60,18 +60,18 @@ async def dead_replay(settings: Settings, what: str) -> Outcome:
         verdict = await found.replay(what)
     if verdict in REFUSALS:
         raise CommandError(REFUSALS[verdict].format(what))
-    return Outcome({"replayed": what}, f"Task {what} runs again.")
+    return CommandOutcome({"replayed": what}, f"Task {what} runs again.")
 
 
-async def dead_drop(settings: Settings, letter_id: int) -> Outcome:
+async def dead_drop(settings: Settings, letter_id: int) -> CommandOutcome:
     """Delete a dead letter."""
     async with records(settings) as found:
         if not await found.drop_dead_letter(letter_id):
             raise CommandError(f"There is no dead letter {letter_id}.")
-    return Outcome({"dropped": letter_id}, f"Dead letter {letter_id} is gone.")
+    return CommandOutcome({"dropped": letter_id}, f"Dead letter {letter_id} is gone.")
 
 
-async def _push_again(settings: Settings, letter_id: int) -> Outcome:
+async def _push_again(settings: Settings, letter_id: int) -> CommandOutcome:
     async with records(settings) as found, redis_client(settings) as client:
         item = await _letter(found, letter_id)
         if item.list == REFUNDS:
@@ -85,14 +85,16 @@ async def _push_again(settings: Settings, letter_id: int) -> Outcome:
         # Pushed before it is dropped: cut in between, it is there twice, and the second is recognised.
         await client.lpush(item.list, payload)
         await found.drop_dead_letter(letter_id)
-    return Outcome({"replayed": letter_id, "list": item.list}, f"Dead letter {letter_id} was pushed to {item.list}.")
+    return CommandOutcome(
+        {"replayed": letter_id, "list": item.list}, f"Dead letter {letter_id} was pushed to {item.list}."
+    )
 
 
-async def _retry_refund(found: Records, letter_id: int) -> Outcome:
+async def _retry_refund(found: Records, letter_id: int) -> CommandOutcome:
     refunded = await found.retry_refund(letter_id)
     if not refunded:
         raise CommandError(f"The refund of dead letter {letter_id} was refused again, or the database has it already.")
-    return Outcome({"replayed": letter_id, "refunded": refunded}, f"Refunded {refunded} credits.")
+    return CommandOutcome({"replayed": letter_id, "refunded": refunded}, f"Refunded {refunded} credits.")
 
 
 async def _letter(found: Any, letter_id: int) -> DeadLetter:

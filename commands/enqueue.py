@@ -17,7 +17,7 @@ from commands.connections import addresses, records
 from commands.local.picture_host import ImageHost
 from commands.local.programs import fetch_networks
 from commands.new_session import create_session
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from commands.picture_files import picture_suffix
 from commands.progress_bars import ProgressBars
 from commands.reachable import reach_redis
@@ -48,7 +48,7 @@ def enqueue(  # noqa: PLR0913  the parts of a task
     store_id: str | None,
     session_id: str | None,
     deadline_s: float,
-) -> Outcome:
+) -> CommandOutcome:
     """Push a task and follow it; the first picture is the person, the second the outfit, the rest accessories.
 
     Without a `session_id` a session that costs nothing is created for it.
@@ -128,7 +128,7 @@ async def _row(settings: Settings, task_id: str) -> JobRow | None:
         return await found.job(task_id)
 
 
-def _outcome(task: TryOnTask, row: JobRow | None) -> Outcome:
+def _outcome(task: TryOnTask, row: JobRow | None) -> CommandOutcome:
     if row is None or not row.state.terminal:
         raise CommandError(f"Task {task.task_id} has not ended yet; look again with `manage.py status {task.task_id}`.")
     pictures = (row.outcome or {}).get("pictures", [])
@@ -141,7 +141,7 @@ def _outcome(task: TryOnTask, row: JobRow | None) -> Outcome:
         "message": message,
     }
     said = "\n".join(data["urls"]) if pictures else _ending(row.state.value, message)
-    return Outcome(data, said, ok=bool(pictures))
+    return CommandOutcome(data, said, ok=bool(pictures))
 
 
 def _ending(state: str, message: str) -> str:

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from commands.outcome import Outcome
+from commands.outcome import CommandOutcome
 from commands.pose_model import pose_model
 from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
 from pipelines.sizing.shop_charts import read_charts
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _BAR_CHARS = 30
 
 
-def estimate_body(settings: Settings, photo: Path, **fields: Any) -> Outcome:
+def estimate_body(settings: Settings, photo: Path, **fields: Any) -> CommandOutcome:
     """The recommendation for the person on `photo`, or the error as HTTP would answer it.
 
     Args:
@@ -48,7 +48,7 @@ def estimate_body(settings: Settings, photo: Path, **fields: Any) -> Outcome:
         return _refused(HTTPStatus.BAD_REQUEST, error.error_code, error.public_message)
     except DarkroomError as error:
         return _refused(HTTPStatus.SERVICE_UNAVAILABLE, error.error_code, str(error))
-    return Outcome(answer.model_dump(mode="json", exclude={"landmarks"}), _view(answer))
+    return CommandOutcome(answer.model_dump(mode="json", exclude={"landmarks"}), _view(answer))
 
 
 def _answer(settings: Settings, photo: Path, asked: EstimateRequest) -> SizeAnswer:
@@ -73,10 +73,10 @@ def _read(photo: Path) -> bytes:
         raise InputRefused(public_message=sentence, code="photo_unreadable") from error
 
 
-def _refused(status: HTTPStatus, code: str, detail: str, **members: Any) -> Outcome:
+def _refused(status: HTTPStatus, code: str, detail: str, **members: Any) -> CommandOutcome:
     problem = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, "code": code}
     given = {name: value for name, value in members.items() if value is not None}
-    return Outcome({**problem, **given}, Text.assemble((code, "red"), f" {detail}"), ok=False)
+    return CommandOutcome({**problem, **given}, Text.assemble((code, "red"), f" {detail}"), ok=False)
 
 
 def _faults(error: ValidationError) -> str:

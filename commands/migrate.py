@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from commands.connections import database_url
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from commands.reachable import reach_database
 from pipelines.products import PRODUCTS
 from providers.records.migrate import migrate as apply
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
-def migrate(settings: Settings) -> Outcome:
+def migrate(settings: Settings) -> CommandOutcome:
     """Apply what is missing.
 
     Raises:
@@ -33,10 +33,10 @@ def migrate(settings: Settings) -> Outcome:
     asyncio.run(reach_database(address))
     applied = apply(address)
     said = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
-    return Outcome({"applied": applied}, said)
+    return CommandOutcome({"applied": applied}, said)
 
 
-def buckets(settings: Settings) -> Outcome:
+def buckets(settings: Settings) -> CommandOutcome:
     """Make the private buckets that the products store to, where they are missing.
 
     Raises:
@@ -46,7 +46,7 @@ def buckets(settings: Settings) -> Outcome:
     if settings.supabase_url is None or settings.supabase_service_role_key is None:
         raise CommandError("Pictures lie in a folder here: set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for buckets.")
     made = asyncio.run(make_buckets(settings.supabase_url, settings.supabase_service_role_key.get_secret_value()))
-    return Outcome({"buckets": made}, "\n".join(f"made {name}" for name in made) or "All buckets are there.")
+    return CommandOutcome({"buckets": made}, "\n".join(f"made {name}" for name in made) or "All buckets are there.")
 
 
 async def make_buckets(url: str, key: str) -> list[str]:
@@ -60,7 +60,7 @@ async def make_buckets(url: str, key: str) -> list[str]:
         await storage.aclose()
 
 
-def print_script() -> Outcome:
+def print_script() -> CommandOutcome:
     """All migrations as one text, for a database's own SQL editor."""
     sql = script()
-    return Outcome({"sql": sql}, sql)
+    return CommandOutcome({"sql": sql}, sql)

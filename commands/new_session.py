@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from commands.connections import records
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from providers.records.operators import NewSession
 from schemas.common import Id, Product
 
@@ -31,7 +31,7 @@ REFUSALS = {
 }
 
 
-async def new_session(settings: Settings, owner_name: str, owner_id: str, *, session_id: str | None) -> Outcome:
+async def new_session(settings: Settings, owner_name: str, owner_id: str, *, session_id: str | None) -> CommandOutcome:
     """Create a session; the ids are printed as shell assignments, `name=value`.
 
     Args:
@@ -50,7 +50,7 @@ async def new_session(settings: Settings, owner_name: str, owner_id: str, *, ses
     session_name = "job_id" if owner_name == "workspace_id" else "session_id"
     data = {"task_id": task_id, session_name: session_id, owner_name: owner_id}
     # Only letters, digits, - and _: the lines need no quotes in a shell.
-    return Outcome(data, "\n".join(f"{name}={value}" for name, value in data.items()))
+    return CommandOutcome(data, "\n".join(f"{name}={value}" for name, value in data.items()))
 
 
 async def create_session(  # noqa: PLR0913, PLR0917  the columns of the row

@@ -18,7 +18,7 @@ class CommandError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandOutcome:
     """What a command did.
 
     Attributes:
@@ -38,7 +38,7 @@ def json_text(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, default=str)
 
 
-def report(command: Callable[[], Outcome], *, as_json: bool) -> int:
+def report(command: Callable[[], CommandOutcome], *, as_json: bool) -> int:
     """Run `command` and print what it did; the exit code.
 
     With `as_json` the last line of standard output is exactly one JSON object, on failure too.

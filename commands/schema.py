@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from commands.outcome import Outcome, json_text
+from commands.outcome import CommandOutcome, json_text
 from schemas.progress import Progress
 from schemas.tasks import TASK_LISTS, TASK_TYPES
 
 
-def schema() -> Outcome:
+def schema() -> CommandOutcome:
     """The task payloads by the list they are pushed to, and the progress event."""
     data = {
         **{TASK_LISTS[product]: kind.model_json_schema() for product, kind in TASK_TYPES.items()},
         "task_updates:{task_id}": Progress.model_json_schema(mode="serialization"),
     }
-    return Outcome(data, json_text(data))
+    return CommandOutcome(data, json_text(data))

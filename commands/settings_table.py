@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 
 from pydantic import SecretStr
 
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from settings import ROOT, Settings
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ BEGIN, END = "<!-- begin: python manage.py settings -->\n", "\n<!-- end: python 
 _TYPES = {int: "integer", float: "number", str: "text", bool: "true or false", Path: "path", SecretStr: "secret"}
 
 
-def settings_table() -> Outcome:
+def settings_table() -> CommandOutcome:
     """List all settings: Markdown for a person, one object per setting as data."""
     tables = dict(_tables())
-    return Outcome({"settings": [row for rows in tables.values() for row in rows]}, markdown(tables))
+    return CommandOutcome({"settings": [row for rows in tables.values() for row in rows]}, markdown(tables))
 
 
-def update_page(page: Path) -> Outcome:
+def update_page(page: Path) -> CommandOutcome:
     """Replace the tables of a Markdown page.
 
     Raises:
@@ -54,7 +54,7 @@ def update_page(page: Path) -> Outcome:
     if not (begin and end):
         raise CommandError(f"{page} has no lines '{BEGIN.strip()}' and '{END.strip()}'.")
     page.write_text(before + begin + markdown() + end + after)
-    return Outcome({"page": str(page)}, f"The tables in {page} are current.")
+    return CommandOutcome({"page": str(page)}, f"The tables in {page} are current.")
 
 
 def markdown(tables: dict[str, list[dict[str, str]]] | None = None) -> str:

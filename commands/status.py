@@ -10,7 +10,7 @@ from rich.text import Text
 
 from commands.connections import records, redis_client
 from commands.dead_letters import described
-from commands.outcome import CommandError, Outcome, json_text
+from commands.outcome import CommandError, CommandOutcome, json_text
 from commands.reachable import UnreachableError
 from providers.progress import ProgressLog
 from schemas.common import JobState
@@ -27,7 +27,7 @@ COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "runnin
 INDENT = 11
 
 
-async def status_of(settings: Settings, identifier: str) -> Outcome:
+async def status_of(settings: Settings, identifier: str) -> CommandOutcome:
     """Show one task by its id or its session's: its row, its latest progress event, its dead letters.
 
     Without Redis, `progress_error` says so in place of the progress event.
@@ -53,7 +53,7 @@ async def status_of(settings: Settings, identifier: str) -> Outcome:
         data["progress"] = event
     if letters:
         data["dead_letters"] = [described(letter) for letter in letters]
-    return Outcome(data, json_text(data))
+    return CommandOutcome(data, json_text(data))
 
 
 def chosen_state(word: str | None) -> JobState | None:
@@ -69,13 +69,13 @@ def chosen_state(word: str | None) -> JobState | None:
     return JobState(word)
 
 
-async def status(settings: Settings, *, state: JobState | None, limit: int) -> Outcome:
+async def status(settings: Settings, *, state: JobState | None, limit: int) -> CommandOutcome:
     """Show how many jobs there are in each state, and the newest `limit` of them."""
     async with records(settings) as found:
         counts = await found.job_counts()
         rows = await found.recent(state=state, limit=limit)
     data = {"counts": counts, "jobs": [_brief(row) for row in rows]}
-    return Outcome(data, Group(_totals(counts), *_lines(rows)))
+    return CommandOutcome(data, Group(_totals(counts), *_lines(rows)))
 
 
 async def _job(found: Records, identifier: str) -> JobRow | None:
@@ -85,11 +85,11 @@ async def _job(found: Records, identifier: str) -> JobRow | None:
     return rows[0] if rows else None
 
 
-def _refused_task(identifier: str, letters: Sequence[DeadLetter]) -> Outcome:
+def _refused_task(identifier: str, letters: Sequence[DeadLetter]) -> CommandOutcome:
     if not letters:
         raise CommandError(f"There is no task {identifier}.")
     data = {"task_id": letters[0].task_id, "state": "refused", "dead_letters": [described(item) for item in letters]}
-    return Outcome(data, json_text(data))
+    return CommandOutcome(data, json_text(data))
 
 
 def _lines(rows: Sequence[JobRow]) -> Iterator[RenderableType]:

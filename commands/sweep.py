@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from commands.connections import queue, records, redis_client
-from commands.outcome import Outcome
+from commands.outcome import CommandOutcome
 from pipelines.control.recovery import JobRecovery, SweepReport
 from pipelines.control.sweep import Sweep
 from pipelines.engine.database_contact import DatabaseContact
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
-async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
+async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOutcome:
     """Sweep once; sessions that no job knows count as stuck after `older_than_s` seconds (`STUCK_AFTER_S`).
 
     Watches the database for a lease first: after an outage, jobs that are alive look dead until their workers have
@@ -39,10 +39,10 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> Outcome:
                 stuck_after_s=settings.stuck_after_s if older_than_s is None else older_than_s,
                 dead_letter_ttl_s=settings.dead_letter_ttl_s,
             ).sweep()
-    return Outcome(asdict(tally), _table(tally))
+    return CommandOutcome(asdict(tally), _table(tally))
 
 
-async def dry_run(settings: Settings, *, older_than_s: float | None) -> Outcome:
+async def dry_run(settings: Settings, *, older_than_s: float | None) -> CommandOutcome:
     """What a sweep would look at; nothing is changed."""
     async with records(settings) as found:
         expired = await found.expired_leases()
@@ -54,7 +54,7 @@ async def dry_run(settings: Settings, *, older_than_s: float | None) -> Outcome:
     for orphan in orphans:
         table.add_row(orphan.session_id, orphan.product.value, "end it, refund: no job knows it")
     data = asdict(SweepReport(checked=len(expired) + len(orphans))) | {"dry_run": True}
-    return Outcome(data, table if expired or orphans else "Drop is stuck.")
+    return CommandOutcome(data, table if expired or orphans else "Drop is stuck.")
 
 
 def _table(tally: SweepReport) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from commands.connections import records
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from providers.delivery.webhook_secrets import parse_keys, secret
 from providers.fetch.policy import FetchPolicy
 from providers.safe_http.url import parse_target
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
-async def webhook_set(settings: Settings, owner_id: str, url: str) -> Outcome:
+async def webhook_set(settings: Settings, owner_id: str, url: str) -> CommandOutcome:
     """Tell an owner's results to `url`; shows the secret to hand to the receiver.
 
     Raises:
@@ -33,7 +33,7 @@ async def webhook_set(settings: Settings, owner_id: str, url: str) -> Outcome:
     return _with_secret(settings, await _changed(settings, owner_id, "set", url), "Results go to")
 
 
-async def webhook_rotate(settings: Settings, owner_id: str) -> Outcome:
+async def webhook_rotate(settings: Settings, owner_id: str) -> CommandOutcome:
     """Give an owner a new secret; the old one signs as well for a day.
 
     Raises:
@@ -42,7 +42,7 @@ async def webhook_rotate(settings: Settings, owner_id: str) -> Outcome:
     return _with_secret(settings, await _changed(settings, owner_id, "rotate"), "A new secret signs for")
 
 
-async def webhook_show(settings: Settings, owner_id: str) -> Outcome:
+async def webhook_show(settings: Settings, owner_id: str) -> CommandOutcome:
     """An owner's webhook, without its secret.
 
     Raises:
@@ -51,14 +51,14 @@ async def webhook_show(settings: Settings, owner_id: str) -> Outcome:
     webhook = await _changed(settings, owner_id, None)
     state = "its receiver said that it is gone: set it again" if webhook.disabled_at else "in use"
     data = webhook.model_dump(mode="json")
-    return Outcome(data, f"{webhook.url} ({state}), secret number {webhook.version}")
+    return CommandOutcome(data, f"{webhook.url} ({state}), secret number {webhook.version}")
 
 
-async def webhook_drop(settings: Settings, owner_id: str) -> Outcome:
+async def webhook_drop(settings: Settings, owner_id: str) -> CommandOutcome:
     """Tell an owner's results to nobody any more."""
     async with records(settings) as found:
         await found.outbox.webhook(owner_id, "drop")
-    return Outcome({"dropped": owner_id}, f"{owner_id} has no webhook.")
+    return CommandOutcome({"dropped": owner_id}, f"{owner_id} has no webhook.")
 
 
 async def _changed(settings: Settings, owner_id: str, change: Change | None, url: str | None = None) -> Webhook:
@@ -69,9 +69,9 @@ async def _changed(settings: Settings, owner_id: str, change: Change | None, url
     return webhook
 
 
-def _with_secret(settings: Settings, webhook: Webhook, sentence: str) -> Outcome:
+def _with_secret(settings: Settings, webhook: Webhook, sentence: str) -> CommandOutcome:
     links = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
     keys = parse_keys(settings.webhook_keys.get_secret_value() if settings.webhook_keys else None, links)
     words = secret(keys[0], webhook.owner_id, webhook.version)
     data = webhook.model_dump(mode="json") | {"secret": words}
-    return Outcome(data, f"{sentence} {webhook.url}\nThe secret, for the receiver only: {words}")
+    return CommandOutcome(data, f"{sentence} {webhook.url}\nThe secret, for the receiver only: {words}")

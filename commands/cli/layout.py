@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-class Command(TyperCommand):
+class PlainCommand(TyperCommand):
     """A command whose help names each argument once, in capitals, without its Python type."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -36,7 +36,7 @@ class Command(TyperCommand):
         _write_examples(self.epilog, formatter)
 
 
-class Group(TyperGroup):
+class PlainGroup(TyperGroup):
     """A group of commands; the outermost one reports errors of usage as JSON where `--json` was given."""
 
     def main(
@@ -77,7 +77,7 @@ class Group(TyperGroup):
 def group(sentence: str, *examples: str, **options: Any) -> typer.Typer:
     """Make a group of commands that `sentence` describes."""
     return typer.Typer(
-        cls=Group,
+        cls=PlainGroup,
         help=sentence,
         epilog="\n".join(examples),
         rich_markup_mode=None,
@@ -89,7 +89,7 @@ def group(sentence: str, *examples: str, **options: Any) -> typer.Typer:
 
 def command(app: typer.Typer, *examples: str, name: str | None = None) -> Callable[[F], F]:
     """Add the decorated function to `app`; its help ends with `examples`, without the program's name."""
-    return app.command(name, cls=Command, epilog="\n".join(examples))
+    return app.command(name, cls=PlainCommand, epilog="\n".join(examples))
 
 
 def _write(params: Iterable[Any], ctx: Any, formatter: Any) -> None:

@@ -10,14 +10,14 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from commands.outcome import Outcome
+    from commands.outcome import CommandOutcome
     from settings import Settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="How many at most, 1 to 500.")]
 
 
-def run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
+def run(command: Callable[[Settings], CommandOutcome], *, as_json: bool) -> None:
     """Run a command and end with its exit code.
 
     Raises:
@@ -27,7 +27,7 @@ def run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
     from providers import logs
     from settings import load
 
-    def configured() -> Outcome:
+    def configured() -> CommandOutcome:
         settings = load()
         # A person reads the outcome; the log of its steps only where it was asked for.
         chosen = settings.log_level if "log_level" in settings.model_fields_set else "warning"
@@ -37,7 +37,7 @@ def run(command: Callable[[Settings], Outcome], *, as_json: bool) -> None:
     raise typer.Exit(report(configured, as_json=as_json))
 
 
-def run_async(command: Callable[[Settings], Coroutine[Any, Any, Outcome]], *, as_json: bool) -> None:
+def run_async(command: Callable[[Settings], Coroutine[Any, Any, CommandOutcome]], *, as_json: bool) -> None:
     """Run a coroutine as a command; see `run`."""
     import asyncio
 

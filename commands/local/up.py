@@ -19,7 +19,7 @@ from commands.local import programs
 from commands.local.embedded import Embedded
 from commands.local.process import StartError
 from commands.local.supervisor import Supervisor
-from commands.outcome import Outcome
+from commands.outcome import CommandOutcome
 from providers.images.provider_set import make_providers
 from providers.records.migrate import migrate
 from providers.redis_clients import sync_client
@@ -36,7 +36,7 @@ START_S = 60.0
 LOOK_S = 0.1
 
 
-def up(settings: Settings) -> Outcome:
+def up(settings: Settings) -> CommandOutcome:
     """Run until SIGINT, SIGTERM, or the end of the terminal.
 
     Raises:
@@ -62,7 +62,7 @@ def up(settings: Settings) -> Outcome:
                     console.print(line, markup=False)
             stopped.wait()
             console.print("Stopping.")
-    return Outcome({"stopped": True}, "Stopped.")
+    return CommandOutcome({"stopped": True}, "Stopped.")
 
 
 def _products_off(settings: Settings) -> list[str]:

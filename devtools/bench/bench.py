@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from rich.console import Console
 
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from devtools.bench import baseline, page, table
 from devtools.bench.scale import FULL, QUICK
-from devtools.bench.testbed import Testbed
+from devtools.bench.testbed import BenchTestbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ RESULT = "bench.json"
 
 def bench(
     settings: Settings, *, quick: bool = False, only: Sequence[str] = (), baseline_file: Path | None = None
-) -> Outcome:
+) -> CommandOutcome:
     """Measure everything, or the parts in `only`; the figures as JSON and as a page are left in DATA_DIR/bench.
 
     Raises:
@@ -53,31 +53,31 @@ def bench(
     before = baseline.read(baseline_file) if baseline_file else {}
     folder = settings.data_dir.resolve() / "bench"
     data: dict[str, Any] = {"machine": machine()}
-    with Testbed(settings) as testbed:
+    with BenchTestbed(settings) as testbed:
         for name in only or PARTS:
             Console(stderr=True).print(f"[dim]measuring {name} …[/dim]")
             data[name] = _part(name)(testbed, QUICK if quick else FULL)
             # What was measured is kept even if a later part can't be.
             (folder / RESULT).write_text(json.dumps(data, indent=1))
     index = page.write(folder, data, before)
-    return Outcome(data | {"page": str(index)}, table.view(data, before, index))
+    return CommandOutcome(data | {"page": str(index)}, table.view(data, before, index))
 
 
-def in_flight(settings: Settings, *, tasks: int, latency_s: float, processes: int) -> Outcome:
+def in_flight(settings: Settings, *, tasks: int, latency_s: float, processes: int) -> CommandOutcome:
     """So many generations at once, each of `latency_s` seconds."""
     from devtools.bench.inflight import in_flight as measure  # noqa: PLC0415  as `PARTS`
 
-    with Testbed(settings) as testbed:
+    with BenchTestbed(settings) as testbed:
         found = measure(testbed, tasks, latency_s, processes=processes)
-    return Outcome(found, table.view({"inflight": found}, {}, None))
+    return CommandOutcome(found, table.view({"inflight": found}, {}, None))
 
 
-def images() -> Outcome:
+def images() -> CommandOutcome:
     """What making a small JPEG of a picture costs."""
     from devtools.bench.images import bench_images  # noqa: PLC0415  as `PARTS`
 
     cases = bench_images()
-    return Outcome(dict(cases), table.of_cases(cases))
+    return CommandOutcome(dict(cases), table.of_cases(cases))
 
 
 def machine() -> dict[str, Any]:
@@ -100,9 +100,9 @@ def _processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
-def _part(name: str) -> Callable[[Testbed, Scale], dict[str, Any]]:
+def _part(name: str) -> Callable[[BenchTestbed, Scale], dict[str, Any]]:
     module, function = PARTS[name]
-    found: Callable[[Testbed, Scale], dict[str, Any]] = getattr(
+    found: Callable[[BenchTestbed, Scale], dict[str, Any]] = getattr(
         importlib.import_module(f"devtools.bench.{module}"), function
     )
     return found

@@ -10,14 +10,14 @@ from devtools.bench.tasks import push, write_tasks
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 WARM_UP = 4
 #: What the bare processes do is a fraction of the tasks, before and after them: the machine may change meanwhile.
 BARE_SHARE = 6
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """`ratio`, `jobs_per_s`, `bare_jobs_per_s`; `cpu_ms_per_job` and `bare_cpu_ms_per_job`; `photo_mb`."""
     picture = photo.jpeg_photo(scale.photo_mp)
     url = testbed.share(picture, "efficiency")
@@ -36,7 +36,7 @@ def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
     }
 
 
-def growth(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def growth(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """The run at several sizes, with smaller photos and nothing drawn, so that the largest takes minutes.
 
     `ratio_max` is the fastest over the slowest; `jobs_per_s` is by tasks.
@@ -46,7 +46,7 @@ def growth(testbed: Testbed, scale: Scale) -> dict[str, Any]:
     return {"ratio_max": round(max(rates.values()) / min(rates.values()), 3), "jobs_per_s": rates}
 
 
-def _run(testbed: Testbed, count: int, urls: list[str], *, draws: bool) -> tuple[float, float]:
+def _run(testbed: BenchTestbed, count: int, urls: list[str], *, draws: bool) -> tuple[float, float]:
     """Jobs a second, and CPU milliseconds a job of everything."""
     with testbed.workers(draws=draws) as worker:
         warm_up = write_tasks(testbed.database, WARM_UP, seed="warm-up")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from devtools.bench import photo
 from devtools.bench.percentiles import percentile
-from devtools.bench.tasks import Task, push, write_tasks
+from devtools.bench.tasks import BenchTask, push, write_tasks
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 #: What a generation takes, seconds; a real one takes longer, which hides more.
 LATENCY_S = 2.0
@@ -20,7 +20,7 @@ SWING_SHARE = 0.1
 WARM_UP = 4
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """`wait_ratio`: the median wait of the others, from LPUSH to told, over that on an idle system (`idle_s`)."""
     url = testbed.share(photo.tiny_photo(), "fairness")
     with testbed.workers(latency_s=LATENCY_S):
@@ -40,7 +40,7 @@ def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _waits(testbed: Testbed, tasks: list[Task], url: str) -> list[float]:
+def _waits(testbed: BenchTestbed, tasks: list[BenchTask], url: str) -> list[float]:
     """Seconds that each task waited, pushed together."""
     ids = [task.task_id for task in tasks]
     pushed = time.time()

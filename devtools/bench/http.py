@@ -18,7 +18,7 @@ from commands.local import programs
 from commands.local.embedded import Embedded
 from commands.local.free_port import free_port
 from commands.local.process import Process
-from commands.outcome import Outcome
+from commands.outcome import CommandOutcome
 from devtools.bench import http_load, sse_load
 from providers.progress import ProgressLog
 from providers.records.migrate import migrate
@@ -42,7 +42,7 @@ MIN_PER_S = 300.0
 MAX_STOP_S = 5.0
 
 
-def bench_http(settings: Settings) -> Outcome:
+def bench_http(settings: Settings) -> CommandOutcome:
     """Measure.
 
     The object: `sse` with `clients`, `terminal_exactly_once` (how many of them), `p99_ms` from publishing to a client,
@@ -56,7 +56,7 @@ def bench_http(settings: Settings) -> Outcome:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another account
         with Embedded(Path(folder), ephemeral=True) as embedded:
             data = _measure(settings, embedded, Path(folder))
-    return Outcome(data, _view(data), ok=_good(data))
+    return CommandOutcome(data, _view(data), ok=_good(data))
 
 
 def _measure(settings: Settings, embedded: Embedded, folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Load:
+class HttpLoad:
     """What a load came to.
 
     Attributes:
@@ -62,9 +62,9 @@ class Connection:
         self._writer.close()
 
 
-async def flat_out(port: int, path: str, body: Callable[[int], bytes], *, connections: int, for_s: float) -> Load:
+async def flat_out(port: int, path: str, body: Callable[[int], bytes], *, connections: int, for_s: float) -> HttpLoad:
     """As fast as it goes, `connections` requests at a time, for `for_s` seconds."""
-    load, numbers, until = Load(), itertools.count(), time.monotonic() + for_s
+    load, numbers, until = HttpLoad(), itertools.count(), time.monotonic() + for_s
 
     async def keep_posting() -> None:
         connection = await connect(port)
@@ -78,9 +78,9 @@ async def flat_out(port: int, path: str, body: Callable[[int], bytes], *, connec
     return load
 
 
-async def steady(port: int, path: str, body: Callable[[int], bytes], *, per_s: float, for_s: float) -> Load:
+async def steady(port: int, path: str, body: Callable[[int], bytes], *, per_s: float, for_s: float) -> HttpLoad:
     """`per_s` requests a second for `for_s` seconds, whatever the answers take: a late one delays nobody."""
-    load = Load()
+    load = HttpLoad()
     idle: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(32):
         idle.put_nowait(await connect(port))
@@ -105,7 +105,7 @@ async def connect(port: int) -> Connection:
     return Connection(*await asyncio.open_connection("127.0.0.1", port))
 
 
-async def _post(load: Load, connection: Connection, path: str, body: bytes, due: float) -> None:
+async def _post(load: HttpLoad, connection: Connection, path: str, body: bytes, due: float) -> None:
     status, _ = await connection.post(path, body)
     load.latencies_ms.append((time.monotonic() - due) * 1000)
     load.statuses[status] = load.statuses.get(status, 0) + 1

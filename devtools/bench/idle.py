@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from commands.outcome import CommandError
 from devtools.bench import bare, photo, provider
 from devtools.bench.percentiles import curve, percentile
-from devtools.bench.tasks import Task, push, write_tasks
+from devtools.bench.tasks import BenchTask, push, write_tasks
 from schemas.progress import Status, channel
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 MEGAPIXELS = 0.4
 WARM_UP = 5
@@ -22,7 +22,7 @@ WARM_UP = 5
 REST_S = 0.05
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """From LPUSH to the provider's call and to the completed event, less the bare time of the same image work.
 
     Milliseconds: `to_provider_ms_p50`, `to_provider_ms_p95`, `to_completed_ms_p50`, `to_completed_ms_p95`, what was
@@ -53,7 +53,7 @@ def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _one(testbed: Testbed, task: Task, urls: list[str]) -> tuple[float, float]:
+def _one(testbed: BenchTestbed, task: BenchTask, urls: list[str]) -> tuple[float, float]:
     """When the task was pushed and when its completion was published, seconds since the epoch."""
     with testbed.redis.pubsub(ignore_subscribe_messages=True) as updates:
         updates.subscribe(channel(task.task_id))

@@ -25,7 +25,7 @@ from pipelines.images.vips import libvips
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 FORMATS = ("jpeg", "png", "webp")
 MEGAPIXELS = (1, 2, 4, 12, 24, 40)
@@ -56,7 +56,7 @@ def bench_images(
     return {f"{name}_{size}mp": _measured(name, size, rounds) for name, size in product(formats, megapixels)}
 
 
-def measure(_arena: Testbed, scale: Scale) -> dict[str, dict[str, float]]:
+def measure(_arena: BenchTestbed, scale: Scale) -> dict[str, dict[str, float]]:
     """The same for the sizes of `scale`."""
     return bench_images(megapixels=scale.image_mp, rounds=3)
 

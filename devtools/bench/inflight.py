@@ -13,21 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 #: Seconds between looks at the worker's CPU and memory.
 LOOK_S = 0.25
 POINTS = 120
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """The first size's figures; those of every other size as `at_{tasks}`."""
     (first, *more) = scale.in_flight
     found = in_flight(testbed, *first)
     return found | {f"at_{tasks}": in_flight(testbed, tasks, latency_s) for tasks, latency_s in more}
 
 
-def in_flight(testbed: Testbed, count: int, latency_s: float, *, processes: int = 1) -> dict[str, Any]:
+def in_flight(testbed: BenchTestbed, count: int, latency_s: float, *, processes: int = 1) -> dict[str, Any]:
     """Push `count` tasks whose generation takes `latency_s` seconds, to so many worker processes.
 
     The object: `tasks`, `latency_s`, `peak_in_flight` (generations at once), `makespan_ratio` (from the first LPUSH to

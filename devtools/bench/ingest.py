@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from devtools.bench import photo, usage
-from devtools.bench.tasks import LIST, Task, push, write_tasks
+from devtools.bench.tasks import LIST, BenchTask, push, write_tasks
 from devtools.bench.testbed import POLL_S
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 #: What a generation takes meanwhile, seconds: the places in flight stay taken, as in a real flood.
 LATENCY_S = 2.0
@@ -20,7 +20,7 @@ ASIDE = "bench:aside"
 OWNERS = 50
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """`per_s`, `rss_growth_mb` of the worker, `tasks`, `dispatched` meanwhile; `curve` of rows over `seconds`."""
     url = testbed.share(photo.tiny_photo(), "ingest")
     with testbed.workers(processes=1, latency_s=LATENCY_S) as worker:
@@ -44,10 +44,10 @@ def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _push_at_once(testbed: Testbed, tasks: list[Task], url: str) -> None:
+def _push_at_once(testbed: BenchTestbed, tasks: list[BenchTask], url: str) -> None:
     push(testbed.redis, tasks, [url, url], to=ASIDE)
     testbed.redis.rename(ASIDE, LIST)
 
 
-def _count(testbed: Testbed, query: str) -> int:
+def _count(testbed: BenchTestbed, query: str) -> int:
     return int((testbed.database.execute(query.encode()).fetchone() or (0,))[0])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from commands.local import programs
 from commands.local.process import Command
 from devtools.bench import one_message, photo
-from devtools.bench.tasks import Task, payload, push, write_tasks
+from devtools.bench.tasks import BenchTask, payload, push, write_tasks
 from devtools.bench.testbed import running
 from pipelines.control.payloads import parse
 from pipelines.engine.scheduling import plan_job
@@ -21,7 +21,7 @@ from schemas.common import Product
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 WARM_UP, PROCESSES = 20, 2
 #: Of the bare kind: they cost so little that it takes many to see it.
@@ -32,7 +32,7 @@ LEASE_S = 600.0
 POLL_S = 0.05
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """`cpu_ms_per_task` and, over those of the alternatives, `ratio_to_celery` and `ratio_to_one_message`.
 
     `cpu_ms` has each program's share, of `ours`, `celery` and `one_message`.
@@ -52,7 +52,7 @@ def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _ours(testbed: Testbed, count: int, urls: list[str]) -> dict[str, float]:
+def _ours(testbed: BenchTestbed, count: int, urls: list[str]) -> dict[str, float]:
     with testbed.workers() as worker:
         warm_up = write_tasks(testbed.database, WARM_UP, seed="warm-up")
         push(testbed.redis, warm_up, urls)
@@ -64,7 +64,7 @@ def _ours(testbed: Testbed, count: int, urls: list[str]) -> dict[str, float]:
         return _per_task(testbed.usage(worker=worker.pid).since(before), count)
 
 
-def _celery(testbed: Testbed, count: int, urls: list[str]) -> dict[str, float]:
+def _celery(testbed: BenchTestbed, count: int, urls: list[str]) -> dict[str, float]:
     testbed.empty()
     options = ("--app", "devtools.bench.celery_app", "worker", "--concurrency", str(PROCESSES), "--loglevel", "info")
     command = _program(testbed, "celery", options, testbed.environment())
@@ -80,7 +80,7 @@ def _celery(testbed: Testbed, count: int, urls: list[str]) -> dict[str, float]:
         return _per_task(testbed.usage(worker=worker.pid).since(before), count)
 
 
-async def _send_to_celery(testbed: Testbed, tasks: list[Task], urls: list[str]) -> None:
+async def _send_to_celery(testbed: BenchTestbed, tasks: list[BenchTask], urls: list[str]) -> None:
     """Put the tasks into the table and start them as we do; then Celery gets one message each."""
     from celery import Celery  # noqa: PLC0415  a development requirement: only this comparison needs it
 
@@ -95,7 +95,7 @@ async def _send_to_celery(testbed: Testbed, tasks: list[Task], urls: list[str]) 
     await records.aclose()
 
 
-def _one_message(testbed: Testbed, urls: list[str]) -> dict[str, float]:
+def _one_message(testbed: BenchTestbed, urls: list[str]) -> dict[str, float]:
     testbed.empty()
     env = testbed.environment() | {one_message.URL: testbed.redis_url}
     command = _program(testbed, "dramatiq", (one_message.MODULE, "--processes", str(PROCESSES)), env)
@@ -113,7 +113,7 @@ def _one_message(testbed: Testbed, urls: list[str]) -> dict[str, float]:
         return _per_task(testbed.usage(worker=worker.pid).since(before), MESSAGES)
 
 
-def _program(testbed: Testbed, name: str, options: tuple[str, ...], env: dict[str, str]) -> Command:
+def _program(testbed: BenchTestbed, name: str, options: tuple[str, ...], env: dict[str, str]) -> Command:
     log = testbed.folder / "log" / f"{name}.log"
     log.unlink(missing_ok=True)
     script = str(Path(sys.executable).with_name(name))

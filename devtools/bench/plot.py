@@ -31,7 +31,7 @@ STYLE = """<style>
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlotLine:
     """One series of points; x and y have the same length."""
 
     name: str
@@ -49,7 +49,7 @@ class Bar:
     colour: str = "one"
 
 
-def lines(title: str, found: Sequence[Line], *, x: str, y: str, bound: float | None = None) -> str:
+def lines(title: str, found: Sequence[PlotLine], *, x: str, y: str, bound: float | None = None) -> str:
     """Series over an axis from 0; `bound` is a level to compare with."""
     top_x = _nice(max(max(line.x) for line in found))
     top_y = _nice(max([*(max(line.y) for line in found), bound or 0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from devtools.bench.plot import Bar, Line, bars, lines
+from devtools.bench.plot import Bar, PlotLine, bars, lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +21,8 @@ def _idle(part: Part) -> str:
     curves = part["curve"]
     shares = [(number + 1) * 100 / len(curves["to_provider_ms"]) for number in range(len(curves["to_provider_ms"]))]
     found = [
-        Line("to provider", curves["to_provider_ms"], shares),
-        Line("to completed", curves["to_completed_ms"], shares),
+        PlotLine("to provider", curves["to_provider_ms"], shares),
+        PlotLine("to completed", curves["to_completed_ms"], shares),
     ]
     return lines("Idle latency, less the bare image work", found, x="milliseconds", y="% of tasks")
 
@@ -44,13 +44,13 @@ def _overhead(part: Part) -> str:
 
 
 def _ingest(part: Part) -> str:
-    rows = Line("tasks in the waiting room", part["curve"]["seconds"], part["curve"]["rows"])
+    rows = PlotLine("tasks in the waiting room", part["curve"]["seconds"], part["curve"]["rows"])
     return lines("Ingest", [rows], x="seconds", y="tasks")
 
 
 def _inflight(part: Part) -> str:
     sizes = [part, *(value for key, value in part.items() if key.startswith("at_"))]
-    found = [Line(f"{size['tasks']:,}", size["curve"]["seconds"], size["curve"]["generations"]) for size in sizes]
+    found = [PlotLine(f"{size['tasks']:,}", size["curve"]["seconds"], size["curve"]["generations"]) for size in sizes]
     return lines("Generations in flight, one worker process", found, x="seconds", y="generations")
 
 
@@ -69,7 +69,7 @@ def _size(part: Part) -> str:
 
 def _fairness(part: Part) -> str:
     found = [
-        Line(name, part[key], [(number + 1) * 100 / len(part[key]) for number in range(len(part[key]))])
+        PlotLine(name, part[key], [(number + 1) * 100 / len(part[key]) for number in range(len(part[key]))])
         for name, key in (("idle system", "idle_s"), ("behind a flood", "flooded_s"))
     ]
     return lines("What others wait while one owner floods the queue", found, x="seconds", y="% of tasks")

@@ -15,14 +15,14 @@ from devtools.bench.testbed import running
 
 if TYPE_CHECKING:
     from devtools.bench.scale import Scale
-    from devtools.bench.testbed import Testbed
+    from devtools.bench.testbed import BenchTestbed
 
 TASKS = 60
 #: Programs have loaded everything that they load by themselves after so long, seconds.
 SETTLED_S = 2.0
 
 
-def measure(testbed: Testbed, scale: Scale) -> dict[str, Any]:
+def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     """Megabytes by process in `idle_mb` and `loaded_mb`; seconds in `import_actors_s` and `help_s`.
 
     A worker counts with all that it shares; PostgreSQL's processes share most of theirs, which counts once.

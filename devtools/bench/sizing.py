@@ -24,9 +24,9 @@ from commands.local import programs
 from commands.local.embedded import Embedded
 from commands.local.free_port import free_port
 from commands.local.process import Command, Process
-from commands.outcome import Outcome
+from commands.outcome import CommandOutcome
 from commands.pose_model import pose_model
-from devtools.bench.upload_load import Load, form_request, upload
+from devtools.bench.upload_load import UploadLoad, form_request, upload
 from devtools.pictures.synthetic_person import draw_person, jpeg
 from providers.pose.load import load_estimator
 from providers.pose.picture import decode
@@ -47,7 +47,7 @@ BARE_S = 1.0
 CORES = len(os.sched_getaffinity(0))
 
 
-def bench_sizing(settings: Settings) -> Outcome:
+def bench_sizing(settings: Settings) -> CommandOutcome:
     """Measure.
 
     The object: `served_per_s` and `p95_ms` of requests by concurrency, `bare_per_s` of one call after another,
@@ -63,7 +63,7 @@ def bench_sizing(settings: Settings) -> Outcome:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another account
         with Embedded(Path(folder), ephemeral=True) as embedded:
             data = _measure(settings, embedded, model, picture)
-    return Outcome(data, _view(data))
+    return CommandOutcome(data, _view(data))
 
 
 def _measure(settings: Settings, embedded: Embedded, model: Path, picture: bytes) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def _measure(settings: Settings, embedded: Embedded, model: Path, picture: bytes
         service.wait_ready(lambda: _accepts(host, port))
         asyncio.run(upload(host, port, request, requests=WARM_UP, concurrency=max(REQUESTS)))
         before_kb = _rss_kb(service.pid)
-        bare, served = dict.fromkeys(REQUESTS, 0.0), dict.fromkeys(REQUESTS, Load())
+        bare, served = dict.fromkeys(REQUESTS, 0.0), dict.fromkeys(REQUESTS, UploadLoad())
         for _, (concurrency, requests) in product(range(ROUNDS), REQUESTS.items()):
             bare[concurrency] += _bare(estimators[:concurrency], picture) / ROUNDS
             call = upload(host, port, request, requests=requests // ROUNDS, concurrency=concurrency)
@@ -90,7 +90,7 @@ def _measure(settings: Settings, embedded: Embedded, model: Path, picture: bytes
     return _summary(bare, served, growth_mb)
 
 
-def _summary(bare: dict[int, float], served: dict[int, Load], growth_mb: float) -> dict[str, Any]:
+def _summary(bare: dict[int, float], served: dict[int, UploadLoad], growth_mb: float) -> dict[str, Any]:
     return {
         "bare_per_s": round(bare[1], 1),
         "bare_at": {str(number): round(per_s, 1) for number, per_s in bare.items()},

@@ -23,7 +23,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class BenchTask:
     """One try-on as its producer knows it."""
 
     task_id: str
@@ -31,11 +31,11 @@ class Task:
     user_id: str
 
 
-def write_tasks(database: psycopg.Connection, count: int, *, seed: str, owners: int = 1) -> list[Task]:
+def write_tasks(database: psycopg.Connection, count: int, *, seed: str, owners: int = 1) -> list[BenchTask]:
     """Orders that were charged and created, not pushed yet; the owners take turns."""
     chance = random.Random(seed)  # noqa: S311  repeatable is the point
     users = [_uuid(chance) for _ in range(owners)]
-    tasks = [Task(_uuid(chance), _uuid(chance), users[number % owners]) for number in range(count)]
+    tasks = [BenchTask(_uuid(chance), _uuid(chance), users[number % owners]) for number in range(count)]
     database.execute(
         "insert into user_credits (user_id, balance, total_spent) select unnest(%s::text[]), 0, %s"
         " on conflict do nothing",
@@ -49,14 +49,14 @@ def write_tasks(database: psycopg.Connection, count: int, *, seed: str, owners: 
     return tasks
 
 
-def push(client: redis.Redis, tasks: Sequence[Task], urls: Sequence[str], *, to: str = LIST) -> None:
+def push(client: redis.Redis, tasks: Sequence[BenchTask], urls: Sequence[str], *, to: str = LIST) -> None:
     """LPUSH the tasks, in order."""
     payloads = [json.dumps(payload(task, urls)) for task in tasks]
     for start in range(0, len(payloads), BATCH):
         client.lpush(to, *payloads[start : start + BATCH])
 
 
-def payload(task: Task, urls: Sequence[str]) -> dict[str, Any]:
+def payload(task: BenchTask, urls: Sequence[str]) -> dict[str, Any]:
     """What goes into the list."""
     return {
         "task_id": task.task_id,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from devtools.bench.tasks import Task
+    from devtools.bench.tasks import BenchTask
     from settings import Settings
 
 #: Seconds between looks at how far the tasks are.
@@ -36,7 +36,7 @@ TABLES = (
 )  # fmt: skip
 
 
-class Testbed:
+class BenchTestbed:
     """The servers, from entering the context until leaving it; `workers` come and go inside it."""
 
     def __init__(self, settings: Settings) -> None:
@@ -130,7 +130,7 @@ class Testbed:
         for left in ("storage", "scratch"):
             shutil.rmtree(self.folder / left, ignore_errors=True)
 
-    def wait_completed(self, tasks: Sequence[Task]) -> float:
+    def wait_completed(self, tasks: Sequence[BenchTask]) -> float:
         """Wait until all tasks have been completed and told about; when that was, seconds since the epoch.
 
         Raises:

@@ -19,7 +19,7 @@ _OK = f"HTTP/1.1 {HTTPStatus.OK.value} ".encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class UploadLoad:
     """What came of one or more loads.
 
     Attributes:
@@ -30,9 +30,9 @@ class Load:
     seconds: float = 0.0
     durations_s: tuple[float, ...] = ()
 
-    def __add__(self, other: Load) -> Load:
+    def __add__(self, other: UploadLoad) -> UploadLoad:
         """One after the other."""
-        return Load(self.seconds + other.seconds, self.durations_s + other.durations_s)
+        return UploadLoad(self.seconds + other.seconds, self.durations_s + other.durations_s)
 
     @property
     def per_s(self) -> float:
@@ -45,7 +45,7 @@ class Load:
         return quantiles(self.durations_s, n=20)[-1] * 1000
 
 
-async def upload(host: str, port: int, request: bytes, *, requests: int, concurrency: int) -> Load:
+async def upload(host: str, port: int, request: bytes, *, requests: int, concurrency: int) -> UploadLoad:
     """Send `request` (see `form_request`) `requests` times, `concurrency` at a time.
 
     Raises:
@@ -55,7 +55,7 @@ async def upload(host: str, port: int, request: bytes, *, requests: int, concurr
     left, durations = iter(range(requests)), list[float]()
     started = time.monotonic()
     await asyncio.gather(*(_client(host, port, request, left, durations) for _ in range(concurrency)))
-    return Load(time.monotonic() - started, tuple(durations))
+    return UploadLoad(time.monotonic() - started, tuple(durations))
 
 
 def form_request(host: str, path: str, picture: bytes, fields: dict[str, str]) -> bytes:

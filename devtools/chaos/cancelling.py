@@ -15,7 +15,7 @@ from schemas.errors import DarkroomError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from devtools.chaos.load import Task
+    from devtools.chaos.load import ChaosTask
     from devtools.chaos.testbed import Servers
 
 #: Only tasks pushed lately are likely to be still on their way.
@@ -25,7 +25,7 @@ RECENT = 5
 class Users:
     """Whose tasks are pushed, and who may cancel any of them."""
 
-    def __init__(self, seed: str, servers: Servers, tasks: Sequence[Task]) -> None:
+    def __init__(self, seed: str, servers: Servers, tasks: Sequence[ChaosTask]) -> None:
         """Cancel among `tasks`, which grows meanwhile."""
         self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
         self._settings = servers.own_settings

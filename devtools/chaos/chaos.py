@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from devtools.chaos.provider import Kind
 from devtools.chaos.scenario import Round, percentiles, play
 from devtools.chaos.table import view
-from devtools.chaos.testbed import Testbed
+from devtools.chaos.testbed import ChaosTestbed
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -24,7 +24,7 @@ SUMS = (
 )  # fmt: skip
 
 
-def chaos(settings: Settings, *, minutes: float, seed: int) -> Outcome:
+def chaos(settings: Settings, *, minutes: float, seed: int) -> CommandOutcome:
     """Run load and faults for `minutes`: half of it with a provider whose work can be resumed, half with one without.
 
     Raises:
@@ -35,7 +35,7 @@ def chaos(settings: Settings, *, minutes: float, seed: int) -> Outcome:
         raise CommandError("chaos breaks only what it runs itself: unset SUPABASE_URL.")
     console = Console(stderr=True)
     console.print(f"Seed {seed}. Starting a Valkey, a PostgreSQL, a provider that counts, two workers, a scheduler…")
-    with Testbed(settings, seed) as servers:
+    with ChaosTestbed(settings, seed) as servers:
         rounds = [
             play(servers, kind, seconds=minutes * 60 / 2, seed=seed, console=console)
             for kind in (Kind.REPLICATE, Kind.OPENAI)
@@ -43,7 +43,7 @@ def chaos(settings: Settings, *, minutes: float, seed: int) -> Outcome:
     return outcome(rounds, seed)
 
 
-def outcome(rounds: list[Round], seed: int) -> Outcome:
+def outcome(rounds: list[Round], seed: int) -> CommandOutcome:
     """The ledger of all rounds."""
     broken = [fault for one in rounds for fault in one.ledger.faults]
     broken += [fault for one in rounds if one.kind is Kind.REPLICATE for fault in _overpaid(one)]
@@ -60,7 +60,7 @@ def outcome(rounds: list[Round], seed: int) -> Outcome:
         "broken": broken,
         "seed": seed,
     }
-    return Outcome(data, view(data, rounds, broken), ok=not broken)
+    return CommandOutcome(data, view(data, rounds, broken), ok=not broken)
 
 
 def _paid_again(one: Round) -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from devtools.chaos.load import Owner, Task
+    from devtools.chaos.load import ChaosTask, TaskOwner
 
 SESSIONS = """
 select s.id::text, s.status::text, s.credits_used, s.generated_image_url, s.error_message
@@ -54,13 +54,15 @@ class Ledger:
         return self.tasks - self.completed - self.failed
 
 
-def unfinished(database: psycopg.Connection, tasks: Sequence[Task]) -> int:
+def unfinished(database: psycopg.Connection, tasks: Sequence[ChaosTask]) -> int:
     """Orders that have not ended, and jobs whose end nobody has been told yet."""
     row = database.execute(UNFINISHED, {"ids": [task.session_id for task in tasks]}).fetchone()
     return int(row[0]) if row else 0
 
 
-def audit(database: psycopg.Connection, tasks: Sequence[Task], owners: Sequence[Owner], storage: Path) -> Ledger:
+def audit(
+    database: psycopg.Connection, tasks: Sequence[ChaosTask], owners: Sequence[TaskOwner], storage: Path
+) -> Ledger:
     """Check every rule; `storage` is where the pictures lie."""
     ledger = Ledger(tasks=len(tasks))
     ids = [task.session_id for task in tasks]
@@ -113,7 +115,7 @@ def _judge_job(  # noqa: PLR0913, PLR0917  the columns of the row
 
 
 def _judge_account(
-    ledger: Ledger, database: psycopg.Connection, owner: Owner, tasks: Sequence[Task], status: dict[str, str]
+    ledger: Ledger, database: psycopg.Connection, owner: TaskOwner, tasks: Sequence[ChaosTask], status: dict[str, str]
 ) -> None:
     accounts, column = ACCOUNTS[owner.channel]
     movements = TABLES[owner.channel][1]

@@ -47,7 +47,7 @@ ACCOUNTS = {"b2c": ("user_credits", "user_id"), "b2b": ("store_credits", "store_
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class TaskOwner:
     """Who pays."""
 
     channel: str
@@ -55,12 +55,12 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ChaosTask:
     """One task as its producer knows it; `credits` were charged for it."""
 
     task_id: str
     session_id: str
-    owner: Owner
+    owner: TaskOwner
     credits: int
 
     @property
@@ -70,7 +70,7 @@ class Task:
 
 
 @dataclass
-class Load:
+class TaskLoad:
     """Pushes tasks from a thread of its own until told to stop.
 
     Attributes:
@@ -82,8 +82,8 @@ class Load:
     redis_url: str
     picture_urls: Sequence[str]
     seed: str
-    tasks: list[Task] = field(default_factory=list)
-    owners: list[Owner] = field(default_factory=list)
+    tasks: list[ChaosTask] = field(default_factory=list)
+    owners: list[TaskOwner] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311  repeatable is the point
@@ -96,7 +96,7 @@ class Load:
         with psycopg.connect(self.database_url) as database:
             for channel, number in (("b2c", SHOPPERS), ("b2b", SHOPS)):
                 table, column = map(sql.Identifier, ACCOUNTS[channel])
-                for owner in [Owner(channel, self._id()) for _ in range(number)]:
+                for owner in [TaskOwner(channel, self._id()) for _ in range(number)]:
                     database.execute(OPEN.format(table, column), [owner.id, BALANCE])
                     self.owners.append(owner)
         self._thread.start()
@@ -117,10 +117,12 @@ class Load:
                     self._push(task)
             self._stopped.wait(self._chance.uniform(0, 2) * len(burst) / RATE)
 
-    def _next(self) -> Task:
-        return Task(self._id(), self._id(), self._chance.choice(self.owners), self._chance.randint(1, MOST_CREDITS))
+    def _next(self) -> ChaosTask:
+        return ChaosTask(
+            self._id(), self._id(), self._chance.choice(self.owners), self._chance.randint(1, MOST_CREDITS)
+        )
 
-    def _charge(self, task: Task) -> None:
+    def _charge(self, task: ChaosTask) -> None:
         while True:
             try:
                 with psycopg.connect(self.database_url) as database:
@@ -132,7 +134,7 @@ class Load:
             else:
                 return
 
-    def _push(self, task: Task) -> None:
+    def _push(self, task: ChaosTask) -> None:
         payload = orjson.dumps(self._payload(task))
         while True:
             try:
@@ -142,7 +144,7 @@ class Load:
             else:
                 return
 
-    def _payload(self, task: Task) -> dict[str, Any]:
+    def _payload(self, task: ChaosTask) -> dict[str, Any]:
         return {
             "task_id": task.task_id,
             "channel": task.owner.channel,
@@ -160,7 +162,7 @@ class Load:
         return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
 
 
-def _write(database: psycopg.Connection, task: Task, urls: Sequence[str]) -> None:
+def _write(database: psycopg.Connection, task: ChaosTask, urls: Sequence[str]) -> None:
     owner = task.owner
     if owner.channel == "b2c":
         database.execute("select deduct_credits(%s, %s, %s)", [owner.id, task.credits, WHAT])

@@ -14,7 +14,7 @@ from devtools.chaos.cancelling import Users
 from devtools.chaos.faults import Faults
 from devtools.chaos.handed_back import handed_back
 from devtools.chaos.ledger import Ledger, audit, unfinished
-from devtools.chaos.load import Load
+from devtools.chaos.load import TaskLoad
 from devtools.chaos.provider import Kind
 from devtools.chaos.recoveries import Recoveries
 from devtools.chaos.testbed import WORKERS, Servers
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from devtools.chaos.load import Task
+    from devtools.chaos.load import ChaosTask
 
 #: After the last fault everything ends within so many leases and seconds, or counts as lost: at most three recoveries,
 #: a hung call, the retries' delays, the next minute's sweep.
@@ -98,7 +98,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Console) -> Round:
     """Run one round of `seconds` seconds."""
-    load = Load(servers.database_url, servers.redis_url, servers.picture_urls, f"{seed}:{kind}:load")
+    load = TaskLoad(servers.database_url, servers.redis_url, servers.picture_urls, f"{seed}:{kind}:load")
     recoveries = Recoveries(servers.database_url, servers.redis_url, servers.settings.lease_s)
     bars = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[said]}"),
@@ -128,7 +128,7 @@ def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Co
     )  # fmt: skip
 
 
-def _wait(servers: Servers, tasks: Sequence[Task], show: Any) -> None:
+def _wait(servers: Servers, tasks: Sequence[ChaosTask], show: Any) -> None:
     deadline = time.monotonic() + QUIET_LEASES * servers.settings.lease_s + QUIET_S
     with psycopg.connect(servers.database_url, autocommit=True) as database:
         while (left := unfinished(database, tasks)) and time.monotonic() < deadline:
@@ -136,7 +136,7 @@ def _wait(servers: Servers, tasks: Sequence[Task], show: Any) -> None:
             time.sleep(0.5)
 
 
-def _paid(servers: Servers, kind: Kind, tasks: Sequence[Task], killed: Counter[str]) -> tuple[int, int, int]:
+def _paid(servers: Servers, kind: Kind, tasks: Sequence[ChaosTask], killed: Counter[str]) -> tuple[int, int, int]:
     """Paid calls beyond one per task: all, those that the provider provoked, those whose worker was alive."""
     paid, spoiled = servers.provider.paid_calls(kind), servers.provider.provoked_calls(kind)
     lost = killed + handed_back(servers.logs(kind))

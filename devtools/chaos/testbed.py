@@ -88,7 +88,7 @@ class Servers:
         return Supervisor([*commands, programs.scheduler(self.settings, env, logs / f"scheduler-{kind}.log")], say)
 
 
-class Testbed:
+class ChaosTestbed:
     """Runs the servers from entering the context until leaving it."""
 
     def __init__(self, settings: Settings, seed: int) -> None:

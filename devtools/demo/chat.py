@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from devtools.demo.task import Said
+from devtools.demo.task import ChatMessage
 from schemas.common import Product
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ SAID = (
 PLACES = {"web": "in the web chat", "whatsapp": "on WhatsApp"}
 
 
-def said_about(database: psycopg.Connection, task: DemoTask) -> Said | None:
+def said_about(database: psycopg.Connection, task: DemoTask) -> ChatMessage | None:
     """What the user was told; None if nothing within `PATIENCE_S`, or if the product has no chat."""
     deadline = time.monotonic() + PATIENCE_S
     while task.product is Product.AVATAR and time.monotonic() < deadline:
         row = database.execute(SAID, [task.task_id]).fetchone()
         if row:
             kind, channel, message = row
-            return Said(kind, channel, str(message.get("url") or message.get("text")))
+            return ChatMessage(kind, channel, str(message.get("url") or message.get("text")))
         time.sleep(LOOK_S)
     return None
 

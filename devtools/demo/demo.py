@@ -17,7 +17,7 @@ from commands.local.embedded.owner import AlreadyOwnedError
 from commands.local.picture_host import ImageHost
 from commands.local.supervisor import Supervisor
 from commands.migrate import make_buckets
-from commands.outcome import CommandError, Outcome
+from commands.outcome import CommandError, CommandOutcome
 from devtools.demo import avatar, gallery, images, tryon
 from devtools.demo.pictures import Pictures
 from devtools.demo.results import collect
@@ -53,7 +53,7 @@ ENVIRONMENT = {
 
 def demo(
     settings: Settings, *, photo: Path | None = None, outfit: Path | None = None, local_supabase: bool = False
-) -> Outcome:
+) -> CommandOutcome:
     """Run the demo; `photo` and `outfit` are the visitor's own pictures.
 
     With `local_supabase` records and pictures go through a Supabase on this machine.
@@ -131,7 +131,7 @@ def _through_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[s
     return supabase.environment()
 
 
-def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) -> Outcome:
+def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) -> CommandOutcome:
     completed = Counter(result.task.product for result in results if result.status == "completed")
     data = {
         "tasks": len(results),
@@ -148,4 +148,4 @@ def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) 
         if ok
         else f"[red]Not every task ended as it was meant to; the logs are in[/] {logs}"
     )
-    return Outcome(data, Group(table(results, Console().width), failures(results), "", closing), ok=ok)
+    return CommandOutcome(data, Group(table(results, Console().width), failures(results), "", closing), ok=ok)

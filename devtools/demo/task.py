@@ -55,7 +55,7 @@ class DemoTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ChatMessage:
     """What a user was told in a chat: `kind` is photo or apology; the text, or the photo's address."""
 
     kind: str
@@ -80,7 +80,7 @@ class Result:
     refunded: int
     stages_s: dict[str, float] = field(default_factory=dict)
     pictures: tuple[Path, ...] = ()
-    said: Said | None = None
+    said: ChatMessage | None = None
 
     @property
     def picture(self) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from devtools.supabase_emulator.rest import Rest
-from devtools.supabase_emulator.storage import Storage
+from devtools.supabase_emulator.storage import EmulatedStorage
 from devtools.supabase_emulator.wire import Reply, Request, json_reply
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Gateway:
     def __init__(self, pool: ConnectionPool[Connection[Any]], secret: str) -> None:
         """Serve the database behind `pool`; keys and links are signed with `secret`."""
         self._rest = Rest(pool, secret)
-        self._storage = Storage(pool, secret)
+        self._storage = EmulatedStorage(pool, secret)
 
     def answer(self, request: Request) -> Reply:
         """The reply to one request."""

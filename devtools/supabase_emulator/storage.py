@@ -34,7 +34,7 @@ _UPSERT = (
 )
 
 
-class Storage:
+class EmulatedStorage:
     """Serves `/storage/v1/…`."""
 
     def __init__(self, pool: ConnectionPool[Connection[Any]], secret: str) -> None:

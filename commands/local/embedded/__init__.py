@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
 from commands.local.embedded import postgres_programs
-from commands.local.embedded.owner import Owner
+from commands.local.embedded.owner import DataFolderOwner
 from commands.local.embedded.postgres import Postgres
 from commands.local.embedded.valkey import Valkey
 
@@ -38,7 +38,7 @@ class Embedded:
         self._data_dir = data_dir.resolve()
         self._ephemeral = ephemeral
         self._wanted = {"valkey": valkey, "postgres": postgres}
-        self._owner: Owner | None = None
+        self._owner: DataFolderOwner | None = None
         self.valkey: Valkey | None = None
         self.postgres: Postgres | None = None
 
@@ -67,7 +67,7 @@ class Embedded:
         Raises:
             StartError: One can't be started, or another process owns the folder.
         """
-        self._owner = Owner(self._data_dir)
+        self._owner = DataFolderOwner(self._data_dir)
         try:
             self._start()
         except BaseException:

@@ -22,7 +22,7 @@ class AlreadyOwnedError(StartError):
     """Another process owns the data folder."""
 
 
-class Owner:
+class DataFolderOwner:
     """Holds a data folder until it is released or the process ends."""
 
     def __init__(self, data_dir: Path) -> None:

@@ -12,7 +12,7 @@ from devtools.chaos.provider.behaviour import Fate
 from devtools.chaos.provider.call_log import CallLog
 from devtools.chaos.provider.kinds import Kind
 from devtools.chaos.provider.picture import picture
-from devtools.chaos.provider.wire import Asked, HangUp, Said, json
+from devtools.chaos.provider.wire import HangUp, WireRequest, WireResponse, json
 from devtools.supabase_emulator.multipart import parts
 
 #: Longer than anybody waits, seconds.
@@ -37,13 +37,13 @@ class OpenAIImages:
         """Write into `call_log`."""
         self._books = call_log
 
-    def model(self, asked: Asked, name: str) -> Said:
+    def model(self, asked: WireRequest, name: str) -> WireResponse:
         """The answer about a model: every one is offered, without an end."""
         if "authorization" not in asked.headers:
             return _refusal(401, "invalid_api_key", "invalid_request_error")
         return json(200, {"id": name, "object": "model", "created": 0, "owned_by": "system", "shutdown_date": None})
 
-    async def answer(self, asked: Asked, operation: str) -> Said:
+    async def answer(self, asked: WireRequest, operation: str) -> WireResponse:
         """The answer to one call.
 
         Raises:
@@ -70,13 +70,13 @@ class OpenAIImages:
         return json(200, {"created": 0, "data": data, "usage": USAGE, "output_format": "jpeg"})
 
 
-def _prompt(asked: Asked, operation: str) -> str:
+def _prompt(asked: WireRequest, operation: str) -> str:
     if operation == "edits":
         found = parts(asked.headers.get("content-type", ""), asked.body).get("prompt")
         return found.data.decode(errors="replace") if found else ""
     return str(orjson.loads(asked.body).get("prompt", ""))
 
 
-def _refusal(status: int, code: str | None, kind: str, **headers: str) -> Said:
+def _refusal(status: int, code: str | None, kind: str, **headers: str) -> WireResponse:
     error = {"message": "No picture this time.", "type": kind, "param": None, "code": code}
     return json(status, {"error": error}, **headers)

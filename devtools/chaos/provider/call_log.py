@@ -19,7 +19,7 @@ PROVOKED = frozenset({Fate.HANG, Fate.EMPTY, Fate.REPLY_LOST})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class LoggedCall:
     """One call that asked for work."""
 
     task: str
@@ -39,18 +39,18 @@ class CallLog:
         self._provoked: dict[Kind, Counter[str]] = {kind: Counter() for kind in Kind}
         self._fates: dict[Kind, Counter[str]] = {kind: Counter() for kind in Kind}
 
-    def open(self, kind: Kind, prompt: str) -> Call:
+    def open(self, kind: Kind, prompt: str) -> LoggedCall:
         """A call came in: what becomes of it. What is billed is on the bill from here on."""
         found = MARKER.search(prompt)
         task = found.group(1) if found else ""
         number = self._asked[kind, task]
         self._asked[kind, task] += 1
-        call = Call(task, *self.behaviour.fate(self._seed, f"{kind}:{task}", number))
+        call = LoggedCall(task, *self.behaviour.fate(self._seed, f"{kind}:{task}", number))
         self._fates[kind][call.fate.value] += 1
         self._bill(kind, call, 1)
         return call
 
-    def cancel(self, kind: Kind, call: Call) -> None:
+    def cancel(self, kind: Kind, call: LoggedCall) -> None:
         """It was cancelled before it was done: it comes off the bill."""
         self._fates[kind]["cancelled"] += 1
         self._bill(kind, call, -1)
@@ -66,7 +66,7 @@ class CallLog:
             for kind in Kind
         }
 
-    def _bill(self, kind: Kind, call: Call, number: int) -> None:
+    def _bill(self, kind: Kind, call: LoggedCall, number: int) -> None:
         if call.fate in (OPENAI_BILLS if kind is Kind.OPENAI else REPLICATE_BILLS):
             self._paid[kind][call.task] += number
             if call.fate in PROVOKED:

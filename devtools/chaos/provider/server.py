@@ -8,7 +8,7 @@ from devtools.chaos.provider.as_openai import OpenAIImages
 from devtools.chaos.provider.as_replicate import ReplicatePredictions
 from devtools.chaos.provider.behaviour import Behaviour
 from devtools.chaos.provider.call_log import CallLog
-from devtools.chaos.provider.wire import MAX_HEAD_BYTES, Asked, Said, converse, json
+from devtools.chaos.provider.wire import MAX_HEAD_BYTES, WireRequest, WireResponse, converse, json
 
 
 class Server:
@@ -28,7 +28,7 @@ class Server:
         async with server:
             await server.serve_forever()
 
-    async def answer(self, asked: Asked) -> Said:
+    async def answer(self, asked: WireRequest) -> WireResponse:
         """The answer to one request."""
         match (asked.method, *asked.path):
             case ("POST", "v1", "images", ("edits" | "generations") as operation):
@@ -38,7 +38,7 @@ class Server:
             case _:
                 return self._answer_at_once(asked)
 
-    def _answer_at_once(self, asked: Asked) -> Said:
+    def _answer_at_once(self, asked: WireRequest) -> WireResponse:
         match (asked.method, *asked.path):
             case ("GET", "v1", "predictions", prediction_id):
                 return self._replicate.read(asked, prediction_id)
@@ -53,7 +53,7 @@ class Server:
             case _:
                 return json(404, {"detail": "Not found"})
 
-    def _answer_about(self, asked: Asked, model: list[str]) -> Said:
+    def _answer_about(self, asked: WireRequest, model: list[str]) -> WireResponse:
         match model:
             case [name]:
                 return self._openai.model(asked, name)
@@ -62,7 +62,7 @@ class Server:
             case _:
                 return json(404, {"detail": "Not found"})
 
-    def _answer_its_owner(self, asked: Asked) -> Said:
+    def _answer_its_owner(self, asked: WireRequest) -> WireResponse:
         match (asked.method, *asked.path):
             case ("GET", _, "calls"):
                 return json(200, self._books.report())

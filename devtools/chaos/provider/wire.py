@@ -17,7 +17,7 @@ MAX_HEAD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WireRequest:
     """One request; header names are in lower case, `path` holds the segments."""
 
     method: str
@@ -27,7 +27,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class WireResponse:
     """One answer."""
 
     status: int
@@ -40,12 +40,14 @@ class HangUp(Exception):  # noqa: N818  what is done, not what went wrong
     """The connection is cut instead of answering."""
 
 
-Answer = Callable[[Asked], Awaitable[Said]]
+Answer = Callable[[WireRequest], Awaitable[WireResponse]]
 
 
-def json(status: int, value: Any, **headers: str) -> Said:
+def json(status: int, value: Any, **headers: str) -> WireResponse:
     """An answer in JSON."""
-    return Said(status, orjson.dumps(value), headers={name.replace("_", "-"): text for name, text in headers.items()})
+    return WireResponse(
+        status, orjson.dumps(value), headers={name.replace("_", "-"): text for name, text in headers.items()}
+    )
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> None:
@@ -62,7 +64,7 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, a
     writer.close()
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> WireRequest:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").rstrip().split("\r\n")
     method, target, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -70,4 +72,4 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
     if length > MAX_BODY_BYTES:
         raise HangUp
     path = tuple(target.partition("?")[0].strip("/").split("/"))
-    return Asked(method, path, headers, await reader.readexactly(length))
+    return WireRequest(method, path, headers, await reader.readexactly(length))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
-from commands.check_supabase import Row, check_supabase
+from commands.check_supabase import DatabaseFinding, check_supabase
 from commands.migrate import make_buckets
 from pipelines.products import PRODUCTS
 from providers.records.migrate import migrate
@@ -22,7 +22,7 @@ __all__ = ["local_supabase"]
 BUCKETS = sorted({spec.bucket for spec in PRODUCTS.values()})
 
 
-async def rows(url: str, key: str) -> dict[str, Row]:
+async def rows(url: str, key: str) -> dict[str, DatabaseFinding]:
     return {row.name: row for row in await check_supabase(url, key, BUCKETS, timeout_s=5)}
 
 

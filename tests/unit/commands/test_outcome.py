@@ -4,22 +4,22 @@ import json
 
 import pytest
 
-from commands.outcome import CommandError, Outcome, report
+from commands.outcome import CommandError, CommandOutcome, report
 from schemas.errors import Unavailable
 
 
 def test_json_is_one_object_on_the_last_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report(lambda: Outcome({"a": 1}, "seen"), as_json=True) == 0
+    assert report(lambda: CommandOutcome({"a": 1}, "seen"), as_json=True) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"a": 1}
 
 
 def test_a_person_sees_the_view(capsys: pytest.CaptureFixture[str]) -> None:
-    assert report(lambda: Outcome({"a": 1}, "seen"), as_json=False) == 0
+    assert report(lambda: CommandOutcome({"a": 1}, "seen"), as_json=False) == 0
     assert capsys.readouterr().out.strip() == "seen"
 
 
 def test_what_is_not_as_it_should_be_is_exit_code_1() -> None:
-    assert report(lambda: Outcome({}, "", ok=False), as_json=True) == 1
+    assert report(lambda: CommandOutcome({}, "", ok=False), as_json=True) == 1
 
 
 @pytest.mark.parametrize("error", [CommandError("No such thing."), Unavailable("No such thing.")])
@@ -27,7 +27,7 @@ def test_what_is_not_as_it_should_be_is_exit_code_1() -> None:
 def test_an_expected_error_is_a_sentence_and_exit_code_1(
     capsys: pytest.CaptureFixture[str], error: Exception, *, as_json: bool
 ) -> None:
-    def fail() -> Outcome:
+    def fail() -> CommandOutcome:
         raise error
 
     assert report(fail, as_json=as_json) == 1
@@ -38,4 +38,4 @@ def test_an_expected_error_is_a_sentence_and_exit_code_1(
 
 def test_an_unexpected_error_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        report(lambda: Outcome({"a": 1 // 0}, ""), as_json=True)
+        report(lambda: CommandOutcome({"a": 1 // 0}, ""), as_json=True)

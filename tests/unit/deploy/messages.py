@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("actors", "commands", "http", "pipelines", "providers", "schemas")
-#: Tools that try Darkroom out; they fail in ways that only their author meets.
-TOOLS = ("devtools/bench", "devtools/chaos", "devtools/demo", "devtools/supabase_emulator", "commands/upload_load")
+PACKAGES = ("actors", "commands", "http", "pipelines", "providers", "schemas")
 LOUD = {"warning", "error", "critical", "exception"}
 SENTENCES = {"CommandError", "StartError", "BindingError", "TokensError", "NotReadyError", "NotRunningError"}
 
@@ -30,11 +28,9 @@ def warnings() -> dict[str, str]:
 
 
 def _trees() -> Iterator[tuple[Path, ast.Module]]:
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            file = path.relative_to(ROOT)
-            if not str(file).startswith(TOOLS):
-                yield file, ast.parse(path.read_text())
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield path.relative_to(ROOT), ast.parse(path.read_text())
 
 
 def _codes(tree: ast.Module) -> Iterator[str]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from commands.outcome import CommandError
-from devtools.bench.upload_load import Load, form_request, upload
+from devtools.bench.upload_load import UploadLoad, form_request, upload
 
 PICTURE = bytes(range(256)) * 100
 
@@ -32,7 +32,7 @@ class Server:
             writer.close()
 
 
-async def serve(server: Server, requests: int, concurrency: int) -> Load:
+async def serve(server: Server, requests: int, concurrency: int) -> UploadLoad:
     async with await asyncio.start_server(server, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         request = form_request("127.0.0.1", "/estimate-body", PICTURE, {"height_cm": "175"})

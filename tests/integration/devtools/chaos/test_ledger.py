@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from devtools.chaos.ledger import Ledger, audit, unfinished
-from devtools.chaos.load import Load, Owner, Task
+from devtools.chaos.load import ChaosTask, TaskLoad, TaskOwner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,33 +21,33 @@ class Shop:
     """Six charged tasks: the first three of each channel."""
 
     def __init__(self, database_url: str, redis_url: str, storage: Path) -> None:
-        self.load = Load(database_url, redis_url, ("http://a", "http://b"), str(storage))
+        self.load = TaskLoad(database_url, redis_url, ("http://a", "http://b"), str(storage))
         self.load.start()
         self.load.stop()
         self.database = psycopg.connect(database_url, autocommit=True)
         self.storage = storage
         self.tasks = [self._task(channel) for channel in ("b2c", "b2b") for _ in range(3)]
 
-    def _task(self, channel: str) -> Task:
+    def _task(self, channel: str) -> ChaosTask:
         owner = next(owner for owner in self.load.owners if owner.channel == channel)
-        task = Task(self.load._id(), self.load._id(), owner, 2)
+        task = ChaosTask(self.load._id(), self.load._id(), owner, 2)
         self.load._charge(task)
         return task
 
-    def complete(self, task: Task) -> None:
+    def complete(self, task: ChaosTask) -> None:
         self.database.execute(
             f"update {TABLES[task.owner.channel]} set status = 'completed', generated_image_url = 'u' where id = %s",
             [task.session_id],
         )
 
-    def fail(self, task: Task) -> None:
+    def fail(self, task: ChaosTask) -> None:
         self.database.execute(
             "select darkroom_fail_session('tryon', %s, %s, 'why', %s, p_max_refund => 2)",
             [task.owner.channel, task.session_id, task.request_id],
         )
 
     def audit(self) -> Ledger:
-        owners: set[Owner] = {task.owner for task in self.tasks}
+        owners: set[TaskOwner] = {task.owner for task in self.tasks}
         mine = [task for task in self.load.tasks if task.owner in owners]
         return audit(self.database, [*mine, *self.tasks], list(owners), self.storage)
 

@@ -7,7 +7,7 @@ import pytest
 from commands.outcome import CommandError
 from devtools.bench import baseline
 from devtools.bench.percentiles import curve, percentile
-from devtools.bench.plot import Bar, Line, bars, lines
+from devtools.bench.plot import Bar, PlotLine, bars, lines
 from devtools.bench.targets import TARGETS, Target, measured
 
 
@@ -57,7 +57,13 @@ def test_a_baseline_that_is_no_object_is_refused_in_a_sentence(tmp_path: Path, c
 def test_plots_are_well_formed_and_name_no_other_address() -> None:
     drawn = [
         bars("A < B & C", [Bar("one", 3, "3 ms"), Bar("two", 0, "0 ms", "bad")], bound=2),
-        lines("Over time", [Line("rows", [0, 1, 2], [0, 10, 20]), Line("more", [0], [0])], x="s", y="tasks", bound=5),
+        lines(
+            "Over time",
+            [PlotLine("rows", [0, 1, 2], [0, 10, 20]), PlotLine("more", [0], [0])],
+            x="s",
+            y="tasks",
+            bound=5,
+        ),
     ]
     for svg in drawn:
         root = ET.fromstring(svg)  # noqa: S314  our own

@@ -1,4 +1,4 @@
-"""`manage.py bench …`."""
+"""The commands `demo`, `chaos` and `bench` of `manage.py`; container images do not contain them."""
 
 # ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
 from __future__ import annotations
@@ -12,7 +12,7 @@ from commands.cli.layout import command, group
 from commands.cli.running import Json
 from commands.cli.running import run as run_command
 
-app = group(
+bench_app = group(
     "Measure this machine; without a name, everything.",
     "bench --quick",
     "bench --only idle --only ingest",
@@ -22,7 +22,7 @@ app = group(
 )
 
 
-@app.callback()
+@bench_app.callback()
 def bench(
     context: typer.Context,
     baseline: Annotated[
@@ -43,7 +43,7 @@ def bench(
         )
 
 
-@command(app, "bench images", name="images")
+@command(bench_app, "bench images", name="images")
 def bench_images(*, as_json: Json = False) -> None:
     """What making a small JPEG of a picture costs, beside libvips."""
     from devtools.bench.bench import images
@@ -51,7 +51,7 @@ def bench_images(*, as_json: Json = False) -> None:
     run_command(lambda _: images(), as_json=as_json)
 
 
-@command(app, "bench inflight", name="inflight")
+@command(bench_app, "bench inflight", name="inflight")
 def bench_inflight(
     tasks: Annotated[int, typer.Option(min=1, metavar="N", help="Generations at once, at least 1.")] = 1000,
     latency: Annotated[
@@ -71,7 +71,7 @@ def bench_inflight(
     )
 
 
-@command(app, "bench http", name="http")
+@command(bench_app, "bench http", name="http")
 def bench_http(*, as_json: Json = False) -> None:
     """Event streams and orders over HTTP."""
     from devtools.bench.http import bench_http as run
@@ -79,9 +79,49 @@ def bench_http(*, as_json: Json = False) -> None:
     run_command(run, as_json=as_json)
 
 
-@command(app, "bench sizing", name="sizing")
+@command(bench_app, "bench sizing", name="sizing")
 def bench_sizing(*, as_json: Json = False) -> None:
     """Sizes recommended over HTTP, beside the bare detection."""
     from devtools.bench.sizing import bench_sizing as run
 
     run_command(run, as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+
+    @command(app, "demo", "demo --photo me.jpg --outfit shirt.png")
+    def demo(
+        photo: Annotated[Path | None, typer.Option(help="Your photo, for every person.")] = None,
+        outfit: Annotated[Path | None, typer.Option(help="Your garment, for every outfit.")] = None,
+        *,
+        local_supabase: Annotated[
+            bool, typer.Option("--local-supabase", help="Through a Supabase on this machine.")
+        ] = False,
+        as_json: Json = False,
+    ) -> None:
+        """Watch tasks of all three products become pictures; needs and costs nothing."""
+        from devtools.demo.demo import demo as run
+
+        run_command(
+            lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json
+        )
+
+    @command(app, "chaos --minutes 5", "chaos --minutes 1 --seed 42 --json")
+    def chaos(
+        minutes: Annotated[
+            float, typer.Option(min=0.1, metavar="N", help="How long tasks and faults keep coming, at least 0.1.")
+        ] = 5.0,
+        seed: Annotated[int | None, typer.Option(metavar="N", help="Repeats a run; any otherwise.")] = None,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Break everything while tasks flow, then show that none was lost."""
+        import secrets
+
+        from devtools.chaos.chaos import chaos as run
+
+        chosen = secrets.randbelow(1_000_000) if seed is None else seed
+        run_command(lambda settings: run(settings, minutes=minutes, seed=chosen), as_json=as_json)
+
+    app.add_typer(bench_app, name="bench")
