@@ -1,29 +1,35 @@
 """Every Redis key and channel that Darkroom uses, in one place.
 
-| key | type | what | lives |
+| key | type | contents | lifetime |
 |---|---|---|---|
-| `schemas.tasks.TASK_LISTS` | list | tasks; producers LPUSH, we take from the right | until taken |
+| `schemas.tasks.TASK_LISTS` | list | tasks; producers LPUSH, ingest takes from the right | until ingested |
 | `darkroom:processing:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
-| `darkroom:consumers` | sorted set | consumers by their last sign of life, milliseconds | until cleaned up |
-| `darkroom:pushed:{task_id}` | string | HTTP has pushed this task | ten minutes |
-| `darkroom:wake` | list | at most one element: something may be dispatched | until popped |
-| `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, `taken`, and a field per message claimed | a day |
-| `darkroom:progress:{task_id}` | hash | the latest progress event and what orders it | `PROGRESS_TTL_S` |
-| `darkroom:scratch:{task_id}` | hash | bytes between stages, where the scratch store is Redis | an hour |
+| `darkroom:consumers` | sorted set | consumers by their last heartbeat, milliseconds | until cleaned up |
+| `darkroom:pushed:{task_id}` | string | marks that HTTP has pushed the task | ten minutes |
+| `darkroom:wake` | list | at most one element: wakes a dispatcher | until popped |
+| `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, `at_token`, `taken`, a field per claimed message | a day |
+| `darkroom:progress:{task_id}` | hash | the latest progress event and the fields that order it | `PROGRESS_TTL_S` |
+| `darkroom:scratch:{task_id}` | hash | bytes between stages, with `SCRATCH=redis` | an hour |
+| `darkroom:scratch-written` | sorted set | tasks with bytes in Redis by their last write, seconds | until purged |
+| `darkroom:scratch-probe` | string | empty; shows whether Redis takes writes | a millisecond |
 | `task_updates:{task_id}` | channel | progress events | |
-| `darkroom:deliveries` | list | wakes dispatchers, redelivers dead ones (`providers.delivery.wakeup`) | until taken |
-| `darkroom:last_sweep` | string | when a scheduled sweep was last made, milliseconds | |
-| `darkroom:served` | sorted set | which products running workers make (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
-| `darkroom:cancel` | channel | ids of tasks that were cancelled | |
-| `dramatiq:*` | | the broker's queues (`pipelines.engine.dramatiq_redis.broker_scripts`) | until acknowledged |
-| `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by when they are due, milliseconds | until due |
-| `darkroom:metrics`, `darkroom:gauges` | hash | what is counted (`providers/metrics/recorder.py`) | |
-| `darkroom:models` | hash | what providers said about their models (`providers/images/model_watch.py`) | |
-| `darkroom:models:asking:{provider}` | string | a worker asks about the model right now | a minute |
-| `darkroom:webhooks:{provider}` | channel | ids of ended work that a provider's webhooks name; wakes their polls | |
-| `darkroom:http` | channel | tells HTTP processes which tasks to watch | |
+| `darkroom:deliveries` | list | wakes outbox dispatchers; redeliveries (`providers/delivery/wakeup.py`) | until taken |
+| `darkroom:last_sweep` | string | time of the last scheduled sweep, milliseconds | |
+| `darkroom:served` | sorted set | products that running workers make (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
+| `darkroom:cancel` | channel | `{task_id}:{token}` of jobs that were cancelled or failed | |
+| `dramatiq:*` | | Dramatiq's queues (`pipelines/engine/dramatiq_redis`) | until acknowledged |
+| `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by the time they are due, milliseconds | until due |
+| `darkroom:metrics`, `darkroom:gauges` | hash | counters and gauges (`providers/metrics/recorder.py`) | |
+| `darkroom:models` | hash | answers of providers about their models (`providers/images/model_watch.py`) | |
+| `darkroom:models:asking:{provider}` | string | lock of the worker that asks about the model | a minute |
+| `darkroom:webhooks:{provider}` | channel | provider job ids that have ended, from webhooks; wakes polls | |
+| `darkroom:provider:{provider}:*` | several | limits and circuit (`providers/images/routing/admission.py`) | an hour |
+| `darkroom:spent:{day}:provider:{provider}` | string | millionths of a US dollar, spent or reserved | two days |
+| `darkroom:spent:{day}:owner:{owner}` | string | the same, per owner | two days |
+| `darkroom:limit:http:{name}:{minute}` | string | HTTP calls of one token or address | two minutes |
+| `darkroom:http` | channel | never published to; keeps an HTTP process's subscription open | |
 
-The image router's and the HTTP service's limits are described beside their code (`darkroom:limit:*`).
+`darkroom:refunds` is no key but the name of a list in the table `darkroom_dead_letters`.
 """
 
 from __future__ import annotations
