@@ -6,82 +6,38 @@ Read at the edges only (`actors`, `commands`, `http`) and handed in from there.
 from __future__ import annotations
 
 import functools
-import os
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SecretsSettingsSource,
-    SettingsConfigDict,
-)
+
+from providers.environment import ROOT, EnvironmentSettings, Words
+from providers.images.registry import MOCK, settings_models
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
-#: Relative paths of settings start here, wherever a command is run from.
-ROOT = Path(__file__).resolve().parent
-#: Lists whose blank value is a value: it switches the product off.
-SWITCHES = frozenset({"tryon_providers", "avatar_providers", "images_providers"})
-#: A comma-separated list in the environment, a tuple here.
-Words = Annotated[tuple[str, ...], NoDecode]
 
 
-class SecretFiles(SecretsSettingsSource):
-    """Settings from files named after them; a blank file is like none, as a blank variable is."""
+class ProductProviders(EnvironmentSettings):
+    """The image providers of each product. Reading these can't fail, so every fault elsewhere can be reported too."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The value or None, its name, whether it must be parsed."""
-        value, name, is_complex = super().get_field_value(field, field_name)
-        return value or None, name, is_complex
+    BLANK_ALLOWED = frozenset({"tryon_providers", "avatar_providers", "images_providers"})
 
-
-def _without_blanks(found: dict[str, Any]) -> dict[str, Any]:
-    """A blank variable is like none, except where blank means none at all."""
-    return {name: value for name, value in found.items() if value or name in SWITCHES}
-
-
-class Environment(EnvSettingsSource):
-    """Settings from environment variables."""
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values by field."""
-        return _without_blanks(super().__call__())
+    tryon_providers: Words = Field(
+        ("openai",), description="image providers for try-on, in order; empty: the product is off"
+    )
+    avatar_providers: Words = Field(
+        ("replicate",), description="image providers for avatars, in order; empty: the product is off"
+    )
+    images_providers: Words = Field(
+        ("openai",), description="image providers for product pictures, in order; empty: the product is off"
+    )
 
 
-class EnvFile(DotEnvSettingsSource):
-    """Settings from `.env`."""
-
-    def __call__(self) -> dict[str, Any]:
-        """Return the values by field."""
-        return _without_blanks(super().__call__())
-
-
-class Settings(BaseSettings):
-    """Everything that can be set. Each field's description says what it is for; units are in the names."""
-
-    model_config = SettingsConfigDict(env_file=ROOT / ".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  ours leave out what is blank
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over `.env`, which wins over the files in `SECRETS_DIR` (`/run/secrets`)."""
-        folder = Path(os.environ.get("SECRETS_DIR", "/run/secrets"))
-        files = (SecretFiles(settings_cls, folder),) if folder.is_dir() else ()
-        return init_settings, Environment(settings_cls), EnvFile(settings_cls), *files
+class Settings(ProductProviders):
+    """All settings but those of image providers. Descriptions say what each is for; units are in the names."""
 
     redis_url: SecretStr | None = Field(
         None, description="Redis or Valkey address: redis://, rediss://, unix:// or sentinel://"
@@ -94,26 +50,6 @@ class Settings(BaseSettings):
     supabase_timeout_s: Seconds = Field(
         10.0,
         description="deadline of one call to the database, through PostgreSQL or Supabase, and to Supabase storage",
-    )
-
-    openai_api_key: SecretStr | None = Field(None, description="OpenAI key")
-    openai_base_url: str | None = Field(None, description="OpenAI address, for a proxy")
-    openai_max_retries: Annotated[int, Field(ge=0)] = Field(
-        3, description="retries after a transient failure, of every stage and every provider"
-    )
-    openai_model: str = Field("gpt-image-2.6-flare", description="OpenAI image model")
-    openai_quality: str = Field(
-        "medium", description="OpenAI image quality: low, medium, high, auto; from gpt-image-2.5 on xhigh and max"
-    )
-    openai_complexity: Literal["low", "medium", "high"] | None = Field(
-        None, description="how much a gpt-image-2.6 model plans, its own choice if unset"
-    )
-    openai_size: str | None = Field(None, description="size of OpenAI's pictures, `WxH`, instead of 1024x1536")
-    replicate_api_token: SecretStr | None = Field(None, description="Replicate token")
-    replicate_base_url: str | None = Field(None, description="Replicate address, for a proxy")
-    replicate_model: str = Field("black-forest-labs/flux-1.1-pro", description="Replicate image model")
-    replicate_webhook_secret: SecretStr | None = Field(
-        None, description="what Replicate signs webhooks with, `whsec_…`; they need an https PUBLIC_URL; off if unset"
     )
 
     whatsapp_phone_number_id: str | None = Field(
@@ -129,15 +65,6 @@ class Settings(BaseSettings):
     webhook_allowed_networks: Words = Field((), description="private networks that webhooks may be sent to")
 
     ai_mock_mode: bool = Field(default=True, description="use the mock instead of any provider that costs money")
-    tryon_providers: Words = Field(
-        ("openai",), description="image providers for try-on, in order; empty: the product is off"
-    )
-    avatar_providers: Words = Field(
-        ("replicate",), description="image providers for avatars, in order; empty: the product is off"
-    )
-    images_providers: Words = Field(
-        ("openai",), description="image providers for product pictures, in order; empty: the product is off"
-    )
     provider_rpm: Words = Field(
         ("openai=300",), description="maximum calls started in any 60 seconds, `provider=number`, all workers together"
     )
@@ -153,12 +80,6 @@ class Settings(BaseSettings):
         None, description="JSON object that overrides entries of the built-in price table"
     )
 
-    mock_latency_s: Annotated[float, Field(ge=0)] = Field(0.2, description="how long the mock provider takes")
-    mock_failures: Words = Field(
-        (), description="mock failures `kind=share`: rate_limit, server_error, moderation, hang, empty"
-    )
-    mock_seed: int = Field(0, description="makes the mock's failures repeatable")
-
     worker_concurrency: Positive = Field(
         64, description="concurrent jobs in the stage `generate` per worker process; other stages have fixed limits"
     )
@@ -168,6 +89,10 @@ class Settings(BaseSettings):
     )
     max_recoveries: Annotated[int, Field(ge=0)] = Field(
         3, description="recoveries of a job before it fails and is refunded"
+    )
+    #: Named after the first provider, and kept for compatibility: it applies to every stage and every provider.
+    openai_max_retries: Annotated[int, Field(ge=0)] = Field(
+        3, description="retries after a transient failure, of every stage and every provider"
     )
     recovery_interval_s: Seconds = Field(3.0, description="interval at which each worker looks for expired leases")
     stuck_after_s: Seconds = Field(
@@ -251,23 +176,6 @@ class Settings(BaseSettings):
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  compared, not bound to
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
-    @field_validator(
-        "tryon_providers", "avatar_providers", "images_providers", "provider_rpm", "provider_concurrency",
-        "provider_daily_usd", "mock_failures", "fetch_allowed_networks", "fetch_allowed_hosts", "fetch_result_hosts",
-        "webhook_allowed_networks", "open_endpoints", "cors_origins",
-        mode="before",
-    )  # fmt: skip
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-    @field_validator("replicate_webhook_secret")
-    @classmethod
-    def _is_a_signing_secret(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not re.fullmatch(r"whsec_[A-Za-z0-9+/]{16,}={0,2}", value.get_secret_value()):
-            raise ValueError("must be whsec_ and base64, as GET /v1/webhooks/default/secret of Replicate gives it")
-        return value
-
     @field_validator("data_dir")
     @classmethod
     def _from_the_repository(cls, value: Path) -> Path:
@@ -289,8 +197,6 @@ class Settings(BaseSettings):
     def _belongs_together(self) -> Self:
         if self.hard_time_limit_s <= self.soft_time_limit_s:
             raise ValueError("HARD_TIME_LIMIT_S must be longer than SOFT_TIME_LIMIT_S")
-        if self.replicate_webhook_secret and self.public_url and not self.public_url.startswith("https://"):
-            raise ValueError("REPLICATE_WEBHOOK_SECRET needs a PUBLIC_URL that starts with https://")
         if bool(self.supabase_url) != bool(self.supabase_service_role_key):
             raise ValueError("SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY go together")
         return self
@@ -302,19 +208,34 @@ class SettingsError(Exception):
 
 @functools.cache
 def load() -> Settings:
-    """The process's settings.
+    """Return the settings of this process, after reading those of the image providers in use as well.
 
     Raises:
         SettingsError: Naming every fault at once, with what the setting is for; never the value of a secret.
     """
+    lists = ProductProviders()
+    listed = {MOCK, *lists.tryon_providers, *lists.avatar_providers, *lists.images_providers}
+    # An unknown name is left to `manage.py check` and the worker: it takes out that provider only.
+    models: list[type[EnvironmentSettings]] = [Settings]
+    models += [model for name, model in settings_models().items() if name in listed]
+    if faults := [fault for model in models for fault in _faults(model)]:
+        raise SettingsError("\n".join(dict.fromkeys(faults)))
+    return Settings()
+
+
+def every_setting() -> dict[str, FieldInfo]:
+    """Return the fields of all settings by environment variable, with those of all image providers."""
+    models: list[type[EnvironmentSettings]] = [Settings, *settings_models().values()]
+    found: dict[str, FieldInfo] = {}
+    for model in models:
+        for name, variable in model.variables().items():
+            found.setdefault(variable, model.model_fields[name])
+    return found
+
+
+def _faults(model: type[EnvironmentSettings]) -> list[str]:
     try:
-        return Settings()
+        model()
     except ValidationError as error:
-        raise SettingsError("\n".join(_fault(item) for item in error.errors(include_input=False))) from None
-
-
-def _fault(item: Any) -> str:
-    if not item["loc"]:
-        return str(item["msg"]).removeprefix("Value error, ")
-    name = str(item["loc"][0])
-    return f"{name.upper()} ({Settings.model_fields[name].description}): {item['msg']}"
+        return model.describe_faults(error)
+    return []

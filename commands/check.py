@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from commands.check_supabase import DatabaseFinding
+    from providers.environment import EnvironmentSettings
     from settings import Settings
 
 HIDDEN = "(set, hidden)"
@@ -35,6 +36,7 @@ def check(settings: Settings, *, every_setting: bool = False) -> CommandOutcome:
         every_setting: Show the settings that have their defaults too.
     """
     rows = _rows(settings)
+    read: list[EnvironmentSettings] = [settings, *check_settings.provider_settings()]
     by_level = {level: [row for row in rows if row.level is level] for level in BY_WEIGHT}
     faults = [f"{row.name}: {row.detail}" for row in by_level[Level.FAULT]]
     data = {
@@ -42,12 +44,12 @@ def check(settings: Settings, *, every_setting: bool = False) -> CommandOutcome:
         "faults": faults,
         "warnings": [f"{row.name}: {row.detail}" for row in by_level[Level.WARNING]],
         "connections": {row.name: row.detail for row in rows},
-        "settings": {name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields},
+        "settings": {name: _shown(value) for model in read for name, (value, _) in _values(model).items()},
     }
     in_order = [row for level in BY_WEIGHT for row in by_level[level]]
     view = Group(
         _verdict(len(faults), len(by_level[Level.WARNING])), "", _findings(in_order), "",
-        *_settings(settings, every_setting=every_setting),
+        *_settings(read, every_setting=every_setting),
     )  # fmt: skip
     return CommandOutcome(data, view, ok=not faults)
 
@@ -131,15 +133,22 @@ def _findings(rows: Iterable[CheckRow]) -> Table:
     return table
 
 
-def _settings(settings: Settings, *, every_setting: bool) -> list[Table | str]:
-    names = [name for name in type(settings).model_fields if every_setting or name in settings.model_fields_set]
+def _values(settings: EnvironmentSettings) -> dict[str, tuple[Any, bool]]:
+    """Return value and whether it is set, by environment variable."""
+    fields = type(settings).variables().items()
+    return {variable: (getattr(settings, name), name in settings.model_fields_set) for name, variable in fields}
+
+
+def _settings(read: Iterable[EnvironmentSettings], *, every_setting: bool) -> list[Table | str]:
+    values = {name: item for settings in read for name, item in _values(settings).items()}
+    names = [name for name, (_, is_set) in values.items() if every_setting or is_set]
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for name in names:
-        value = _shown(getattr(settings, name))
-        style = "" if name in settings.model_fields_set else "dim"
-        table.add_row(name.upper(), escape("" if value is None else str(value)), style=style)
+        value, is_set = _shown(values[name][0]), values[name][1]
+        style = "" if is_set else "dim"
+        table.add_row(name, escape("" if value is None else str(value)), style=style)
     heading = "[bold]Settings[/]" if every_setting else "[bold]Settings that are set[/] (--all shows every one)"
     return [heading, table if names else "none: all have their defaults"]
 

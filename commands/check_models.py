@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from providers.images.configured import make_provider
+from providers.images.provider_set import make_provider
 from providers.images.retirement import Finding, Level, finding, model_status, today
 from schemas.errors import DarkroomError, Invalid
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dotenv import dotenv_values
+from pydantic import ValidationError
 
 from commands import http_service
 from commands.check_row import CheckRow, fault, ok, warning
 from providers.images.provider_set import ProviderSet, make_providers
+from providers.images.registry import settings_models
 from providers.images.routing.limits import parsed_limits
 from providers.pose.bundle import model_path, require_bundle
+from settings import every_setting
 
 if TYPE_CHECKING:
+    from providers.images.config import ProviderSettings
     from schemas.common import Product
     from settings import Settings
 
@@ -26,7 +31,7 @@ def env_file(settings: Settings) -> CheckRow:
     path = type(settings).model_config.get("env_file")
     if not isinstance(path, Path | str) or not Path(path).is_file():
         return ok(".env", "there is none; environment and defaults apply")
-    known = {name.upper() for name in type(settings).model_fields}
+    known = set(every_setting())
     unknown = [name for name in dotenv_values(path, interpolate=False) if name.upper() not in known]
     near = {name: difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8) for name in unknown}
     misspelt = [f"{name} (did you mean {match[0]}?)" for name, match in near.items() if match]
@@ -94,6 +99,16 @@ def providers(settings: Settings) -> ProviderSet:
     made = make_providers(settings)
     asyncio.run(made.aclose())
     return made
+
+
+def provider_settings() -> list[ProviderSettings]:
+    """Return the settings of all image providers, as read from the environment; invalid ones are left out."""
+    found = []
+    for model in settings_models().values():
+        # `settings.load` has reported the faults of the providers in use.
+        with contextlib.suppress(ValidationError):
+            found.append(model())
+    return found
 
 
 def product(settings: Settings, made: ProviderSet, product: Product) -> CheckRow:

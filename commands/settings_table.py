@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import SecretStr
 
 from commands.outcome import CommandError, CommandOutcome
-from settings import ROOT, Settings
+from providers.environment import ROOT, EnvironmentSettings
+from providers.images.registry import settings_models
+from settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pydantic.fields import FieldInfo
-    from pydantic_settings import BaseSettings
 
 #: The first setting of each section of `settings.py`, and the section's heading.
 SECTIONS = {
+    "tryon_providers": "Providers of each product",
     "redis_url": "Redis, database and storage",
-    "openai_api_key": "OpenAI and Replicate",
     "whatsapp_phone_number_id": "Delivery",
     "ai_mock_mode": "Image providers",
-    "mock_latency_s": "Mock provider",
     "worker_concurrency": "Workers and jobs",
     "fetch_allowed_networks": "Fetching pictures",
     "watermark_text": "Watermark and credit line",
@@ -75,13 +75,18 @@ def _tables() -> Iterator[tuple[str, list[dict[str, str]]]]:
     for start, end in zip(starts, [*starts[1:], None], strict=True):
         section = names[names.index(start) : names.index(end) if end else None]
         yield SECTIONS[start], list(_rows(Settings, section))
+    listed = set(Settings.variables().values())
+    for provider, model in settings_models().items():
+        own = [name for name, variable in model.variables().items() if variable not in listed]
+        if own:
+            yield f"Image provider {provider}", list(_rows(model, own))
 
 
-def _rows(model: type[BaseSettings], names: list[str]) -> Iterator[dict[str, str]]:
+def _rows(model: type[EnvironmentSettings], names: list[str]) -> Iterator[dict[str, str]]:
     for name in names:
         field = model.model_fields[name]
         yield {
-            "name": name.upper(),
+            "name": model.variables()[name],
             "meaning": _escape(field.description or ""),
             "type": _escape(_type(name, field)),
             "default": _default(field.default),

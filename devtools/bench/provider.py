@@ -16,8 +16,8 @@ from providers.images.base import Capabilities, GeneratedImage, ImageRequest, On
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from providers.images.config import ProviderConfig
     from providers.images.mock.provider import MockProvider
-    from providers.images.registry import ProviderConfig
 
 NAME = "bench"
 MAX_INPUTS = 16

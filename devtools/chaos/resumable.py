@@ -1,21 +1,19 @@
 """Our Replicate provider for try-on: the router only hears that its model takes pictures, as several of Replicate's do.
 
-It joins as a stranger's package would, through an entry point, and brings its own address and key.
+It is installed like a third-party package, through an entry point.
 """
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
-
 from providers.images.replicate.provider import ReplicateProvider
+from providers.images.replicate.settings import ReplicateSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from providers.images.registry import ProviderConfig
+    from providers.images.config import ProviderConfig
 
 NAME = "resumable"
 MAX_INPUTS = 16
@@ -29,10 +27,12 @@ class ResumableProvider(ReplicateProvider):
 
     name = NAME
 
+    #: The address and the token are those of `replicate`.
+    settings_model = ReplicateSettings
+
     def __init__(self, config: ProviderConfig) -> None:
-        """Make the client; the address and the token are those of `replicate`, from the environment."""
-        key, url = SecretStr(os.environ["REPLICATE_API_TOKEN"]), os.environ["REPLICATE_BASE_URL"]
-        super().__init__(config.model_copy(update={"api_key": key, "base_url": url}))
+        """Make the client."""
+        super().__init__(config)
         self.capabilities = self.capabilities.model_copy(update={"edit": True, "max_inputs": MAX_INPUTS})
 
 

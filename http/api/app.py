@@ -24,7 +24,7 @@ from api.system.metrics import MetricsResource
 from api.system.openapi import OpenApi
 from api.tasks.resources import Task, TaskEvents
 from providers import logs
-from providers.images.configured import REPLICATE_WEBHOOK_PATH
+from providers.images.replicate.settings import WEBHOOK_PATH
 from providers.served import ServedProducts
 from providers.storage.local import LocalStorage
 from settings import load
@@ -111,7 +111,7 @@ def _routes(deps: Dependencies, edge: RequestLogging) -> list[tuple[str, Describ
     if isinstance(deps.storage, LocalStorage):
         routes.append(("/files/{bucket}/{path:path}", Files(deps.storage)))
     if deps.replicate_webhook_secret is not None:
-        routes.append((REPLICATE_WEBHOOK_PATH, ReplicateWebhook(deps.client, deps.replicate_webhook_secret)))
+        routes.append((WEBHOOK_PATH, ReplicateWebhook(deps.client, deps.replicate_webhook_secret)))
     openapi.describe(routes, server=deps.public_url or "/")
     docs.describe(openapi.document)
     return routes

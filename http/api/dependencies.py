@@ -15,7 +15,7 @@ from api.sizing.estimators import Sizing, make_sizing
 from api.tasks.hub import Hub
 from api.tasks.task_states import TaskStates
 from providers.fetch import FetchPolicy
-from providers.images.configured import replicate_webhook_url
+from providers.images.replicate.settings import ReplicateSettings
 from providers.local_services import resolve
 from providers.metrics.recorder import Metrics
 from providers.producer.producer import AsyncProducer
@@ -131,6 +131,7 @@ def make_dependencies(settings: Settings) -> Dependencies:
     storage = _storage(settings, key)
     pictures = PictureLinks(storage)
     task_states = TaskStates(records.orders, client, pictures)
+    replicate = ReplicateSettings()
     return Dependencies(
         rpc=rpc,
         records=records,
@@ -155,7 +156,7 @@ def make_dependencies(settings: Settings) -> Dependencies:
         max_body_bytes=settings.http_max_body_bytes,
         max_picture_bytes=settings.fetch_max_bytes,
         sizing=make_sizing(settings.data_dir, _fetch_policy(settings)),
-        replicate_webhook_secret=settings.replicate_webhook_secret if replicate_webhook_url(settings) else None,
+        replicate_webhook_secret=replicate.webhook_secret if replicate.webhook_url else None,
     )
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from providers.images.base import ImageProvider
-from providers.images.configured import ImageSettings, make_provider
-from providers.images.registry import in_mock_mode
+from providers.images.config import ProviderConfig
+from providers.images.prices import price_table
+from providers.images.registry import create, in_mock_mode, read_settings
 from schemas.common import Product
 from schemas.errors import Invalid
 
@@ -19,8 +20,16 @@ from schemas.errors import Invalid
 LEAST_INPUTS = {Product.TRYON: 2}
 
 
-class ProductSettings(ImageSettings, Protocol):
-    """The settings of image providers and of what each product uses, as `settings.Settings` has them."""
+class RoutingSettings(Protocol):
+    """The settings that choose image providers, as `settings.Settings` has them."""
+
+    @property
+    def ai_mock_mode(self) -> bool:
+        """Whether spending money is forbidden."""
+
+    @property
+    def provider_prices(self) -> str | None:
+        """JSON object that replaces entries of the price table."""
 
     @property
     def tryon_providers(self) -> tuple[str, ...]:
@@ -79,7 +88,7 @@ class ProviderSet:
             await provider.aclose()
 
 
-def make_providers(settings: ProductSettings) -> ProviderSet:
+def make_providers(settings: RoutingSettings) -> ProviderSet:
     """Make every provider that the settings name."""
     listed = {
         Product.TRYON: settings.tryon_providers,
@@ -96,6 +105,16 @@ def make_providers(settings: ProductSettings) -> ProviderSet:
         except Invalid as error:
             refused[name] = str(error)
     return ProviderSet(listed, providers, refused)
+
+
+def make_provider(name: str, settings: RoutingSettings) -> ImageProvider:
+    """Make the provider called `name` from its own settings in the environment.
+
+    Raises:
+        Invalid: It is unknown or not set up; the message says why.
+    """
+    prices = price_table(settings.provider_prices)
+    return create(name, ProviderConfig(mock_mode=settings.ai_mock_mode, settings=read_settings(name), prices=prices))
 
 
 def setting_of(product: Product) -> str:

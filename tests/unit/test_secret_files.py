@@ -3,7 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
+from providers.images.openai.settings import OpenAISettings
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -14,31 +16,31 @@ if TYPE_CHECKING:
 def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     monkeypatch.setattr(Settings, "model_config", {**Settings.model_config, "env_file": None})
+    monkeypatch.setattr(OpenAISettings, "model_config", {**OpenAISettings.model_config, "env_file": None})
     for name in ("REDIS_URL", "OPENAI_API_KEY", "API_TOKENS"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
-def revealed(name: str) -> str | None:
-    secret = getattr(Settings(), name)
+def revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
 
 def test_a_secret_is_read_from_the_file_of_its_name(secrets: Path) -> None:
     (secrets / "openai_api_key").write_text("from-a-file\n")
-    assert revealed("openai_api_key") == "from-a-file"
+    assert revealed(OpenAISettings().api_key) == "from-a-file"
 
 
 def test_the_environment_wins_over_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (secrets / "openai_api_key").write_text("from-a-file\n")
     monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
-    assert revealed("openai_api_key") == "from-the-environment"
+    assert revealed(OpenAISettings().api_key) == "from-the-environment"
 
 
 @pytest.mark.parametrize("text", ["", "\n", "  \n"])
 def test_a_blank_file_is_like_none(secrets: Path, text: str) -> None:
     (secrets / "api_tokens").write_text(text)
-    assert revealed("api_tokens") is None
+    assert revealed(Settings().api_tokens) is None
 
 
 def test_what_comes_from_a_file_is_validated_as_well(secrets: Path) -> None:
@@ -49,4 +51,4 @@ def test_what_comes_from_a_file_is_validated_as_well(secrets: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_no_fault(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRETS_DIR", str(secrets / "missing"))
-    assert revealed("redis_url") is None
+    assert revealed(Settings().redis_url) is None

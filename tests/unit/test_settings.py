@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import settings
-from settings import ROOT, Settings
+from providers.environment import ROOT
+from settings import ProductProviders, Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,3 +50,26 @@ def test_any_other_blank_setting_is_like_none(env_file: Path, monkeypatch: pytes
     env_file.write_text("PORT=9000\n")
     monkeypatch.setenv("PORT", "")
     assert Settings().port == 9000
+
+
+def test_faults_of_settings_and_of_the_providers_in_use_are_reported_together(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file.write_text("TRYON_PROVIDERS=openai\n")
+    for name, value in {"PORT": "x", "OPENAI_COMPLEXITY": "odd", "REPLICATE_WEBHOOK_SECRET": "S3CRET"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load.__wrapped__()
+    assert [line.partition(" ")[0] for line in str(raised.value).splitlines()] == [
+        "PORT", "OPENAI_COMPLEXITY", "REPLICATE_WEBHOOK_SECRET",
+    ]  # fmt: skip
+    assert "S3CRET" not in str(raised.value)
+
+
+def test_the_settings_of_a_provider_that_is_not_in_use_stop_nothing(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file.write_text("TRYON_PROVIDERS=mock\nAVATAR_PROVIDERS=mock\nIMAGES_PROVIDERS=mock\n")
+    monkeypatch.setattr(ProductProviders, "model_config", {**ProductProviders.model_config, "env_file": env_file})
+    monkeypatch.setenv("OPENAI_COMPLEXITY", "odd")
+    assert load.__wrapped__().tryon_providers == ("mock",)

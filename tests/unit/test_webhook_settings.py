@@ -5,32 +5,31 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from providers.images.configured import replicate_webhook_url
-from settings import Settings
+from providers.images.replicate.settings import ReplicateSettings
 
 SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
-def made(**values: Any) -> Settings:
-    return Settings(_env_file=None, **values)
+def made(**values: Any) -> ReplicateSettings:
+    return ReplicateSettings(_env_file=None, **values)
 
 
 def test_webhooks_go_to_the_public_address() -> None:
-    settings = made(replicate_webhook_secret=SECRET, public_url="https://darkroom.example/")
-    assert replicate_webhook_url(settings) == "https://darkroom.example/webhooks/replicate"
+    settings = made(webhook_secret=SECRET, public_url="https://darkroom.example/")
+    assert settings.webhook_url == "https://darkroom.example/webhooks/replicate"
 
 
-@pytest.mark.parametrize("values", [{}, {"replicate_webhook_secret": SECRET}, {"public_url": "https://x.example"}])
+@pytest.mark.parametrize("values", [{}, {"webhook_secret": SECRET}, {"public_url": "https://x.example"}])
 def test_webhooks_are_off_unless_address_and_secret_are_set(values: dict[str, str]) -> None:
-    assert replicate_webhook_url(made(**values)) is None
+    assert made(**values).webhook_url is None
 
 
 def test_an_address_that_replicate_does_not_call_is_refused() -> None:
     with pytest.raises(ValidationError, match="https://"):
-        made(replicate_webhook_secret=SECRET, public_url="http://127.0.0.1:8000")
+        made(webhook_secret=SECRET, public_url="http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize("secret", ["secret", "whsec_", "whsec_short", "whsec_no base64 at all!!!!", SECRET + "_x"])
 def test_a_secret_of_another_form_is_refused(secret: str) -> None:
     with pytest.raises(ValidationError, match="whsec_ and base64"):
-        made(replicate_webhook_secret=secret)
+        made(webhook_secret=secret)

@@ -19,12 +19,13 @@ from providers.images.mock.directives import (
 )
 from providers.images.mock.lookbook import draw_lookbook
 from providers.images.mock.scene import draw_plain, draw_scene
+from providers.images.mock.settings import MockSettings
 from schemas.errors import Ambiguous, Invalid, RateLimited, Rejected, Transient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from providers.images.registry import ProviderConfig
+    from providers.images.config import ProviderConfig
 
 #: Asked for with a mocked 429, seconds; short, so that a demo does not wait for it.
 RETRY_AFTER_S = 1.0
@@ -101,17 +102,16 @@ def draw(request: ImageRequest, seed: int) -> bytes:
 
 
 def from_config(config: ProviderConfig) -> MockProvider:
-    """Make the mock from its options: `latency_s`, `failures` (`kind=share`, comma-separated) and `seed`.
+    """Make the mock from `MockSettings`.
 
     Raises:
-        Invalid: An option can't be read.
+        Invalid: MOCK_FAILURES can't be read.
     """
+    settings = config.settings_as(MockSettings)
     try:
-        words = [word.split("=", 1) for word in config.options.get("failures", "").split(",") if word]
-        return MockProvider(
-            latency_s=float(config.options.get("latency_s", "0.2")),
-            failures={kind.strip(): float(share) for kind, share in words},
-            seed=int(config.options.get("seed", "0")),
-        )
-    except ValueError as error:
-        raise Invalid(f"the mock's options can't be read: {error}", code="mock_options") from error
+        words = [word.split("=", 1) for word in settings.failures]
+        failures = {kind.strip(): float(share) for kind, share in words}
+    except ValueError:
+        message = f"MOCK_FAILURES is {','.join(settings.failures)!r}; write it as kind=share, such as hang=0.1"
+        raise Invalid(message, code="mock_options") from None
+    return MockProvider(settings.latency_s, failures, settings.seed)

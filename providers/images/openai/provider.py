@@ -14,15 +14,15 @@ from providers.images.base import Capabilities, GeneratedImage, ImageRequest, On
 from providers.images.decode_picture import MAX_ANSWER_BYTES, decoded
 from providers.images.limited_transport import AnswerTooLarge, LimitedTransport
 from providers.images.openai.answer import Answer, Model
-from providers.images.openai_models import MAX_INPUTS, check_options, parsed_size, rules_of, undated
+from providers.images.openai.models import MAX_INPUTS, check_options, parsed_size, rules_of, undated
+from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_of
 from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
 from schemas.errors import DarkroomError, Invalid, Rejected
 
 if TYPE_CHECKING:
-    from providers.images.registry import ProviderConfig
+    from providers.images.config import ProviderConfig
 
-DEFAULT_MODEL = "gpt-image-2.6-flare"
 MODEL_SETTING = "OPENAI_MODEL"
 BASE_URL = "https://api.openai.com/v1"
 #: Codes of a refusal of the content rather than of the request.
@@ -32,10 +32,8 @@ _NO_SUCH_MODEL = "model_not_found"
 #: With 403 the same code means that the model is there, but not for this project.
 _NOT_THERE = frozenset({400, 404, 410})
 _UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
-#: Passed on as they are where they are set; a quality that is set wins over the request's.
-_OPTIONS = (
-    "quality", "background", "output_format", "output_compression", "input_fidelity", "moderation", "complexity",
-)  # fmt: skip
+#: Settings that are sent as they are, unless unset; the quality that is set replaces the request's.
+_OPTIONS = ("quality", "input_fidelity", "moderation", "complexity")
 _CONNECT_S = 5.0
 #: One worker process may have a thousand generations in the air.
 _MAX_CONNECTIONS = 1024
@@ -49,25 +47,23 @@ class OpenAIProvider:
     def __init__(self, config: ProviderConfig) -> None:
         """Make the client; nothing is sent yet.
 
-        Options: `quality`, `complexity` and `size` (`WxH`, instead of the request's) are compared with what the model
-        accepts; `background`, `output_format` and so on are passed on.
-
         Raises:
-            Invalid: It is mock mode, there is no key, no price for the model, or the model refuses an option.
+            Invalid: It is mock mode, there is no key, no price for the model, or the model refuses a setting.
         """
+        settings = config.settings_as(OpenAISettings)
         if config.mock_mode:
             raise Invalid("openai spends money: not in mock mode", code="mock_mode")
-        if config.api_key is None:
+        if settings.api_key is None:
             raise faults.provider_refused(self.name, "openai needs an API key: set OPENAI_API_KEY")
-        self.model = config.model or DEFAULT_MODEL
+        self.model = settings.model
         self._price = price_of(self.model if self.model in config.prices else undated(self.model), config.prices)
-        rules, wanted = rules_of(self.model), config.options
-        self._size = parsed_size(wanted["size"]) if "size" in wanted else None
-        check_options(self.model, quality=wanted.get("quality"), complexity=wanted.get("complexity"), size=self._size)
-        self._options: dict[str, Any] = {key: wanted[key] for key in _OPTIONS if key in wanted}
-        self._options.setdefault("output_format", "jpeg")
+        self._size = parsed_size(settings.size) if settings.size else None
+        check_options(self.model, quality=settings.quality, complexity=settings.complexity, size=self._size)
+        rules = rules_of(self.model)
+        options = {"output_format": "jpeg"} | settings.model_dump(include=set(_OPTIONS), exclude_none=True)
         if not rules.input_fidelity:
-            self._options.pop("input_fidelity", None)
+            options.pop("input_fidelity", None)
+        self._options: dict[str, Any] = options
         self.capabilities = Capabilities(
             edit=True,
             generate=True,
@@ -77,8 +73,8 @@ class OpenAIProvider:
             estimate_usd=self._price.estimate_usd,
         )
         self._client = openai.AsyncOpenAI(
-            api_key=config.api_key.get_secret_value(),
-            base_url=config.base_url or BASE_URL,
+            api_key=settings.api_key.get_secret_value(),
+            base_url=settings.base_url or BASE_URL,
             max_retries=0,
             http_client=_http_client(),
         )

@@ -13,13 +13,13 @@ from providers.images.base import KEEP_WORK, Capabilities, GeneratedImage, Image
 from providers.images.decode_picture import decoded
 from providers.images.prices import price_of
 from providers.images.replicate.api import BASE_URL, MODEL_SETTING, PROVIDER, Prediction, ReplicateApi, Status
+from providers.images.replicate.settings import ReplicateSettings
 from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
 from schemas.errors import DarkroomError, Invalid, Rejected, Transient
 
 if TYPE_CHECKING:
-    from providers.images.registry import ProviderConfig
+    from providers.images.config import ProviderConfig
 
-DEFAULT_MODEL = "black-forest-labs/flux-1.1-pro"
 #: What FLUX 1.1 Pro takes (https://replicate.com/black-forest-labs/flux-1.1-pro/api/schema); else `custom` and a size.
 _ASPECTS = ("1:1", "16:9", "3:2", "2:3", "4:5", "5:4", "9:16", "3:4", "4:3")
 #: Words by which models say that they refused the content: "NSFW content detected", "flagged as sensitive (E005)".
@@ -43,23 +43,21 @@ class ReplicateProvider:
     def __init__(self, config: ProviderConfig) -> None:
         """Make the client; nothing is sent yet.
 
-        Options: `webhook_url` is told of the end of each prediction (see `TakesWebhooks`); `prefer_wait_s` (1 to 60)
-        holds the creation open that long, which saves the polling of quick models, but a crash meanwhile loses the id.
-
         Raises:
             Invalid: It is mock mode, there is no token, or no price for the model.
         """
+        settings = config.settings_as(ReplicateSettings)
         if config.mock_mode:
             raise Invalid("replicate spends money: not in mock mode", code="mock_mode")
-        if config.api_key is None:
+        if settings.api_token is None:
             raise faults.provider_refused(self.name, "replicate needs an API token: set REPLICATE_API_TOKEN")
-        self.model = config.model or DEFAULT_MODEL
+        self.model = settings.model
         self._price = price_of(self.model.partition(":")[0], config.prices)
-        self._options = config.options
+        self._webhook_url = settings.webhook_url
         self.capabilities = Capabilities(
             edit=False, generate=True, resumable=True, estimate_usd=self._price.estimate_usd
         )
-        self._api = ReplicateApi(config.api_key.get_secret_value(), config.base_url or BASE_URL)
+        self._api = ReplicateApi(settings.api_token.get_secret_value(), settings.base_url or BASE_URL)
         self._waiting: dict[str, asyncio.Event] = {}
         self._hears_webhooks = False
 
@@ -84,7 +82,7 @@ class ReplicateProvider:
     @property
     def expects_webhooks(self) -> bool:
         """See `TakesWebhooks.expects_webhooks`."""
-        return "webhook_url" in self._options
+        return self._webhook_url is not None
 
     def hear_webhooks(self, *, heard: bool) -> None:
         """See `TakesWebhooks.hear_webhooks`. Looks at everything now: a webhook may have been missed."""
@@ -123,12 +121,10 @@ class ReplicateProvider:
 
     async def _create(self, request: ImageRequest) -> Prediction:
         body: dict[str, Any] = {"input": _inputs(request)}
-        if webhook := self._options.get("webhook_url"):
-            body |= {"webhook": webhook, "webhook_events_filter": ["completed"]}
+        if self._webhook_url:
+            body |= {"webhook": self._webhook_url, "webhook_events_filter": ["completed"]}
         # Nobody waits for it after that, so nobody should pay for it.
         headers = {"cancel-after": f"{max(_LEAST_CANCEL_AFTER_S, math.ceil(request.deadline_s))}s"}
-        if wait := self._options.get("prefer_wait_s"):
-            headers["prefer"] = f"wait={wait}"
         creation = asyncio.ensure_future(self._api.create(self.model, body, headers, request.deadline_s))
         try:
             return await asyncio.shield(creation)

@@ -30,20 +30,24 @@ def ending(days: int) -> dict[str, Any]:
         (always(500), Level.WARNING, "500"),
     ],
 )
-async def test_each_answer_about_the_model_is_a_finding(handler: Any, level: Level, said: str) -> None:
+async def test_each_answer_about_the_model_is_a_finding(
+    handler: Any, level: Level, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with far_end(handler) as end:
-        settings = Settings(ai_mock_mode=False, openai_api_key="sk-x", openai_base_url=f"{end.url}/v1")
-        found = await check_models(settings, ["openai"])
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{end.url}/v1")
+        found = await check_models(Settings(ai_mock_mode=False), ["openai"])
     assert found["openai"].level is level
     assert said in found["openai"].sentence
 
 
-async def test_a_provider_without_a_key_or_with_a_refused_option_is_a_fault_and_the_rest_is_asked() -> None:
+async def test_a_provider_without_a_key_or_with_a_refused_option_is_a_fault_and_the_rest_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with far_end(always(200, {})) as end:
-        settings = Settings(
-            ai_mock_mode=False, openai_api_key="sk-x", openai_quality="ultra",
-            replicate_api_token="r8_x", replicate_base_url=end.url,
-        )  # fmt: skip
-        found = await check_models(settings, ["openai", "replicate"])
+        own = {"OPENAI_API_KEY": "sk-x", "OPENAI_QUALITY": "ultra"}
+        for name, value in (own | {"REPLICATE_API_TOKEN": "r8_x", "REPLICATE_BASE_URL": end.url}).items():
+            monkeypatch.setenv(name, value)
+        found = await check_models(Settings(ai_mock_mode=False), ["openai", "replicate"])
     assert (found["openai"].level, found["replicate"].level) == (Level.FAULT, Level.OK)
     assert "OPENAI_QUALITY" in found["openai"].sentence

@@ -17,9 +17,10 @@ import redis.asyncio
 from pydantic import SecretStr
 
 from providers.images.base import ImageRequest
+from providers.images.config import ProviderConfig
 from providers.images.prices import price_table
-from providers.images.registry import ProviderConfig
 from providers.images.replicate.provider import ReplicateProvider
+from providers.images.replicate.settings import ReplicateSettings
 from providers.images.webhook_listener import WebhookListener
 from schemas.keys import provider_webhooks
 from tests.contracts.unhelpful_server import Asked, FarEnd, far_end, say
@@ -183,11 +184,11 @@ async def waiting(redis_url: str) -> AsyncIterator[tuple[FakeReplicate, FarEnd, 
     """A generation that waits for its webhook, after its first poll."""
     replicate = FakeReplicate()
     async with far_end(replicate) as end, redis.asyncio.Redis.from_url(redis_url) as client:
-        config = ProviderConfig(
-            mock_mode=False, api_key=SecretStr("r8"), base_url=end.url, prices=price_table(),
-            options={"webhook_url": "https://darkroom.example/webhooks/replicate"},
+        settings = ReplicateSettings(
+            api_token=SecretStr("r8"), base_url=end.url, webhook_secret=SecretStr(SECRET),
+            public_url="https://darkroom.example",
         )  # fmt: skip
-        provider = ReplicateProvider(config)
+        provider = ReplicateProvider(ProviderConfig(mock_mode=False, settings=settings, prices=price_table()))
         listener = WebhookListener(provider, client)
         listener.start()
         async with asyncio.timeout(10):

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings
+from settings import every_setting
 from tests.unit.deploy.files import DEPLOY, QUADLET, ROOT, compose, kube, unit
 
 #: The module alone: its package starts a worker.
 ACTORS = runpy.run_path(str(ROOT / "actors/queues.py"))
-SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+SECRETS = {name.lower() for name, field in every_setting().items() if "SecretStr" in str(field.annotation)}
 #: Passwords of the servers, which reach us inside REDIS_URL and DATABASE_URL.
 SERVERS = {"redis_password", "postgres_password"}
 #: Read by gunicorn itself.
@@ -51,7 +51,7 @@ def test_every_container_of_ours_waits_for_what_it_needs(file: str) -> None:
 
 def test_every_setting_passed_exists_and_every_setting_is_passed() -> None:
     passed = set(compose()["x-settings"]) - OTHERS
-    known = {name.upper() for name in Settings.model_fields}
+    known = set(every_setting())
 
     assert passed <= known
     assert known - passed == {name.upper() for name in SECRETS | FIXED}
@@ -71,7 +71,7 @@ def test_the_settings_of_pod_and_units_exist() -> None:
     lines = (QUADLET / "darkroom.env").read_text().splitlines()
     named = {*kube()[0]["data"], *(line.partition("=")[0] for line in lines if line and not line.startswith("#"))}
 
-    assert named <= {name.upper() for name in Settings.model_fields}
+    assert named <= set(every_setting())
 
 
 def test_secrets_come_from_files_that_the_script_makes_and_nowhere_else() -> None:

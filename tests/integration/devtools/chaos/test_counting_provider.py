@@ -13,10 +13,12 @@ from pydantic import SecretStr
 
 from devtools.chaos.provider import CountingProvider, Kind, marked
 from providers.images.base import ImageRequest
+from providers.images.config import ProviderConfig, ProviderSettings
 from providers.images.openai.provider import OpenAIProvider
+from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_table
-from providers.images.registry import ProviderConfig
 from providers.images.replicate.provider import ReplicateProvider
+from providers.images.replicate.settings import ReplicateSettings
 from providers.images.retirement import model_status
 from schemas.errors import Ambiguous, RateLimited, Rejected, Transient
 
@@ -38,20 +40,22 @@ def counting(running: CountingProvider) -> CountingProvider:
 
 @pytest.fixture
 async def openai(counting: CountingProvider) -> AsyncIterator[OpenAIProvider]:
-    provider = OpenAIProvider(_config(counting.openai_url))
+    provider = OpenAIProvider(_config(OpenAISettings(api_key=SecretStr("key"), base_url=counting.openai_url)))
     yield provider
     await provider.aclose()
 
 
 @pytest.fixture
 async def replicate(counting: CountingProvider) -> AsyncIterator[ReplicateProvider]:
-    provider = ReplicateProvider(_config(counting.replicate_url))
+    provider = ReplicateProvider(
+        _config(ReplicateSettings(api_token=SecretStr("key"), base_url=counting.replicate_url))
+    )
     yield provider
     await provider.aclose()
 
 
-def _config(url: str) -> ProviderConfig:
-    return ProviderConfig(mock_mode=False, api_key=SecretStr("key"), base_url=url, prices=price_table())
+def _config(settings: ProviderSettings) -> ProviderConfig:
+    return ProviderConfig(mock_mode=False, settings=settings, prices=price_table())
 
 
 def _request(task: str, *, inputs: tuple[bytes, ...] = (b"jpeg",), deadline_s: float = 10.0) -> ImageRequest:

@@ -8,28 +8,28 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from providers.images.config import ProviderConfig, ProviderSettings
 from providers.images.openai.provider import OpenAIProvider
+from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_table
-from providers.images.registry import ProviderConfig
 from providers.images.replicate.provider import ReplicateProvider
+from providers.images.replicate.settings import ReplicateSettings
 from providers.images.retirement import ModelStatus, model_status
 from schemas.errors import DarkroomError, Invalid, Transient
-from tests.contracts.unhelpful_server import FarEnd, always, cut, far_end, flood
+from tests.contracts.unhelpful_server import always, cut, far_end, flood
 
 MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
 NO_MODEL = {"error": {"message": "The model does not exist", "type": "x", "param": "model", "code": "model_not_found"}}
 VERSION = "black-forest-labs/flux-1.1-pro:5f24084160c9"
 
 
-def config(end: FarEnd, path: str = "", model: str | None = None) -> ProviderConfig:
-    return ProviderConfig(
-        mock_mode=False, api_key=SecretStr("SECRET"), base_url=end.url + path, model=model, prices=price_table()
-    )
+def config(settings: ProviderSettings) -> ProviderConfig:
+    return ProviderConfig(mock_mode=False, settings=settings, prices=price_table())
 
 
 async def openai_says(handler: Any, asked: list[str] | None = None) -> ModelStatus | None:
     async with far_end(handler) as end:
-        provider = OpenAIProvider(config(end, "/v1"))
+        provider = OpenAIProvider(config(OpenAISettings(api_key=SecretStr("SECRET"), base_url=f"{end.url}/v1")))
         try:
             return await model_status(provider)
         finally:
@@ -40,7 +40,8 @@ async def openai_says(handler: Any, asked: list[str] | None = None) -> ModelStat
 
 async def replicate_says(handler: Any, model: str | None = None, asked: list[str] | None = None) -> ModelStatus | None:
     async with far_end(handler) as end:
-        provider = ReplicateProvider(config(end, model=model))
+        settings = ReplicateSettings(api_token=SecretStr("SECRET"), base_url=end.url)
+        provider = ReplicateProvider(config(settings.model_copy(update={"model": model or settings.model})))
         try:
             return await model_status(provider)
         finally:

