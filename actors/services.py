@@ -61,7 +61,6 @@ class Services:
     generate: Mapping[Product, Generate]
     middleware: Sequence[StageMiddleware]
     sweep: Sweep
-    lease_s: float
     registry: RunningJobs
     client: redis.asyncio.Redis
 
@@ -129,7 +128,6 @@ def make_services(  # noqa: PLR0913, PLR0917  what a process has
             TimeLimit(settings.soft_time_limit_s),
         ),
         sweep=make_sweep(settings, broker, records, client, contact),
-        lease_s=settings.lease_s,
         registry=registry,
         client=client,
     )

@@ -46,6 +46,7 @@ class Delivery(BaseModel):
     """One announcement on its way; a row of `darkroom_deliveries`.
 
     Attributes:
+        session_id: Session of the delivery's task, for logs.
         claim: Fences the attempt: only the newest claim may settle.
         attempts: Finished attempts since it was armed.
         age_s: Seconds since it was armed.
@@ -61,6 +62,7 @@ class Delivery(BaseModel):
     channel: DeliveryChannel
     owner_id: str
     request_id: str
+    session_id: str | None = None
     message: dict[str, Any] = Field(repr=False)
     state: str
     claim: int

@@ -169,7 +169,10 @@ class TaskListConsumer:
     async def _add_dead_letters(self, letters: list[DeadLetter]) -> None:
         refunded = await self._records.add_dead_letters(self._with_keys(letters))
         for item in letters:
-            log.warning("payload_rejected", list=item.list, code=item.code, task_id=item.task_id)
+            log.warning(
+                "payload_rejected", list=item.list, code=item.code,
+                task_id=item.task_id, session_id=item.session_id, request_id=item.request_id,
+            )  # fmt: skip
         log.info("dead_letters_kept", count=len(letters), refunded=refunded)
         named = {item.task_id: item for item in letters if item.task_id}
         # A payload may name the task of another one: a task that has a job ends with its job.

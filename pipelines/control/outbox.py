@@ -118,6 +118,7 @@ class DeliveryDispatcher:
         with structlog.contextvars.bound_contextvars(
             request_id=delivery.request_id,
             task_id=delivery.task_id,
+            session_id=delivery.session_id,
             run=delivery.run,
             kind=delivery.kind.value,
             channel=delivery.channel.value,

@@ -40,10 +40,6 @@ class Runtime(Protocol):
     def scratch(self) -> CachedScratch:
         """What holds the bytes of the jobs in hand."""
 
-    @property
-    def lease_s(self) -> float:
-        """Seconds a lease lasts."""
-
 
 class Stages:
     """Makes actors of stages, each on the queue of its name, and knows them all.
@@ -86,8 +82,9 @@ class Stages:
         except ValidationError as error:
             # A newer worker's, most likely. Expiry of the job's lease brings it back.
             log.error(  # noqa: TRY400  the traceback has the payload
-                "job_message_unreadable", task_id=message.options.get("task_id"), stage=name, faults=error.error_count()
-            )
+                "job_message_unreadable", task_id=message.options.get("task_id"), session_id=payload.get("session_id"),
+                request_id=payload.get("request_id"), stage=name, faults=error.error_count(),
+            )  # fmt: skip
             return
         slot = self._broker.slots.take_over(message.options["redis_message_id"])
         loop.loop.call_soon_threadsafe(self._start, message, name, job, slot)
@@ -115,7 +112,7 @@ class Stages:
                     message, job, work, stages=self._functions, middleware=now.middleware, slot=slot
                 )
                 log.info("stages_completed", token=job.token, seconds=work.seconds)
-                await apply_outcome(self._broker, now.scratch, at, outcome, work, timeout_s=now.lease_s)
+                await apply_outcome(self._broker, now.scratch, at, outcome, work)
         except Exception:
             # Nobody renews the lease now, and the job is driven again when it runs out.
             log.exception(

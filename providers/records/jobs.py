@@ -271,7 +271,8 @@ def _row(found: dict[str, Any]) -> JobRow | None:
             found | {name: empty for name, empty in _CONTENTS.items() if not isinstance(found.get(name), dict)}
         )
     except ValidationError:
-        log.warning("row_not_understood", row="JobRow", task_id=found.get("task_id"), product=found.get("product"))
+        ids = {name: found.get(name) for name in ("task_id", "session_id", "request_id", "product")}
+        log.warning("row_not_understood", row="JobRow", **ids)
         return None
 
 

@@ -38,7 +38,8 @@ language sql security definer set search_path = public, extensions, pg_temp as $
        set state = 'claimed', claim = d.claim + 1, next_at = now() + make_interval(secs => p_lease_s)
       from due where due.id = d.id
      returning d.*, due.state = 'sending' as interrupted, extract(epoch from now() - d.armed_at) as age_s)
-  select coalesce(jsonb_agg(to_jsonb(claimed) order by id), '[]') from claimed
+  select coalesce(jsonb_agg(to_jsonb(claimed) || jsonb_build_object('session_id', j.session_id) order by claimed.id), '[]')
+    from claimed left join darkroom_jobs j using (task_id)
 $$;
 
 -- Says that a claimed delivery goes out now and can't be taken back; false if somebody else has it.

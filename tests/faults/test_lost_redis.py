@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.deployment import wait_for
+from tests.faults.deployment import LEASE_S, wait_for
 
 if TYPE_CHECKING:
     from commands.local.embedded.valkey import Valkey
@@ -51,6 +52,53 @@ def test_the_next_stage_is_enqueued_once_redis_answers_again(deployment: Deploym
 
     assert deployment.settle([task], timeout_s=25) == {"completed": 1}
     assert deployment.jobs([task], "token") == [(1,)]
+
+
+def test_an_outage_at_the_end_of_a_stage_uses_up_no_recovery(deployment: Deployment, valkey: Valkey) -> None:
+    """Given a generation whose next stage runs elsewhere, when Redis is away for three leases, then it just waits."""
+    deployment.start_worker("--queues", "generate")
+    deployment.start_worker("--queues", "ingest", "fetch", "resize", "watermark", "upload", "notify", "control")
+    tasks = deployment.run(3, "[mock:latency=2]")
+    deployment.wait_for_stage(tasks, "generate")
+
+    valkey.kill()
+    time.sleep(2 + 3 * LEASE_S)  # the generations end, then the outage lasts
+    valkey.restart()
+
+    assert deployment.settle(tasks) == {"completed": 3}
+    assert deployment.jobs(tasks, "distinct token, recoveries") == [(1, 0)]
+
+
+def test_an_outage_uses_up_no_recovery_of_jobs_that_wait(deployment: Deployment, valkey: Valkey) -> None:
+    """Given jobs in the queues behind one that runs, when Redis is away for two leases, then they wait on."""
+    deployment.start_worker(WORKER_CONCURRENCY="1")
+    tasks = deployment.run(6, "[mock:latency=3]")
+    deployment.wait_for_stage(tasks, "generate")
+    wait_for(lambda: deployment.jobs(tasks, "count(*) filter (where dispatched_at is not null)") == [(6,)])
+
+    valkey.kill()
+    time.sleep(2 * LEASE_S)  # the outage itself
+    valkey.restart()
+
+    assert deployment.settle(tasks) == {"completed": 6}
+    assert deployment.jobs(tasks, "distinct token, recoveries") == [(1, 0)]
+
+
+def test_a_worker_that_is_stopped_while_redis_is_away_ends_in_time(deployment: Deployment, valkey: Valkey) -> None:
+    """Given generations under way and no Redis, when their worker gets SIGTERM, then it exits and loses nothing."""
+    worker = deployment.start_worker()
+    tasks = deployment.run(6, "[mock:latency=4]")
+    deployment.wait_for_stage(tasks, "generate")
+
+    valkey.kill()
+    worker.process.send_signal(signal.SIGTERM)
+    # The grace period of 1 s, then what a supervisor adds before it kills, and some for a loaded machine.
+    assert worker.process.wait(1 + 5 + 10) == 0
+    valkey.restart()
+    deployment.start_worker()
+
+    assert deployment.settle(tasks) == {"completed": 6}
+    assert max(deployment.jobs(tasks, "recoveries")) <= (1,)
 
 
 def test_jobs_survive_a_database_that_pauses(deployment: Deployment) -> None:
