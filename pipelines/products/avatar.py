@@ -81,7 +81,7 @@ AVATAR = ProductSpec(
     accept=_accept,
     plan=_plan,
     path=lambda job, _: f"{job.owner_id}/{job.session_id}.jpg",
-    session=lambda _job, _elapsed_ms: {},
+    session=lambda _job: {},
     outbox_messages=_announcements,
     watermarked=True,
 )

@@ -42,7 +42,7 @@ class ProductSpec:
         accept: How a payload becomes a row of the waiting room.
         plan: What a payload asks for.
         path: The path in the bucket of the picture with this index, from 0.
-        session: Columns of the session row on completion, from the job and the milliseconds it took.
+        session: Columns of the session row on completion, from the job.
         images: Rows of the `images` table on completion.
         outbox_messages: What is told about an ended job, beside progress and webhooks.
         watermarked: Whether its pictures always carry the watermark.
@@ -57,7 +57,7 @@ class ProductSpec:
     accept: Callable[[Any], NewTask]
     plan: Callable[[Any], Plan]
     path: Callable[[Job, int], str]
-    session: Callable[[Job, int], dict[str, Any]]
+    session: Callable[[Job], dict[str, Any]]
     images: Callable[[Job], list[dict[str, Any]]] = lambda _: []
     outbox_messages: Callable[[Job], list[OutboxMessage]] = lambda _: []
     watermarked: bool = False

@@ -48,7 +48,7 @@ def _plan(task: ImagesTask) -> Plan:
     )
 
 
-def _session(job: Job, _elapsed_ms: int) -> dict[str, Any]:
+def _session(job: Job) -> dict[str, Any]:
     return {"progress": 100, "result_urls": [picture.url for picture in job.pictures]}
 
 

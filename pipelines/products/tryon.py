@@ -40,13 +40,12 @@ def _path(job: Job, _index: int) -> str:
     return f"generated/{job.owner_id}/{job.session_id}.jpg"
 
 
-def _session(job: Job, elapsed_ms: int) -> dict[str, Any]:
+def _session(job: Job) -> dict[str, Any]:
     return {
         "generated_image_url": job.pictures[0].url,
         "input_tokens": job.input_tokens,
         "output_tokens": job.output_tokens,
         "estimated_cost_usd": job.cost_usd,
-        "processing_time_ms": elapsed_ms,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from typing import Any
 
@@ -39,13 +38,12 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
         )
         pictures.append(picture.model_copy(update={"path": path, "url": url}))
     job = job.model_copy(update={"pictures": tuple(pictures)})
-    elapsed_ms = max(0, round(time.time() * 1000) - job.started_ms)
     done = await retry_while_unavailable(
         lambda: records.complete(
             job.task_id,
             job.token,
-            outcome=_outcome(job, elapsed_ms),
-            session=spec.session(job, elapsed_ms),
+            outcome=_outcome(job),
+            session=spec.session(job),
             images=spec.images(job),
             lease_s=lease_s,
         )
@@ -57,7 +55,7 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
     return job
 
 
-def _outcome(job: Job, elapsed_ms: int) -> dict[str, Any]:
+def _outcome(job: Job) -> dict[str, Any]:
     return {
         "pictures": [
             picture.model_dump(mode="json", exclude={"scratch", "source_url"}, exclude_none=True)
@@ -67,5 +65,4 @@ def _outcome(job: Job, elapsed_ms: int) -> dict[str, Any]:
         "input_tokens": job.input_tokens,
         "output_tokens": job.output_tokens,
         "cost_usd": job.cost_usd,
-        "elapsed_ms": elapsed_ms,
     }

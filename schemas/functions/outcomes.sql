@@ -3,7 +3,8 @@
 
 -- Completes a job: result, session row, picture rows and state change together. Returns completed, fenced (another
 -- worker owns it or it ended) or ended (the session was ended elsewhere: nothing is stored, nothing refunded).
--- Completing again with the same token is completed.
+-- Completing again with the same token is completed. `processing_time_ms` is counted from the dispatch of this run, where
+-- the session has that column: both times are the database's.
 create or replace function darkroom_complete(
   p_task_id text, p_token bigint, p_outcome jsonb, p_session jsonb, p_images jsonb, p_lease_s float8
 ) returns text
@@ -11,6 +12,7 @@ language plpgsql security definer set search_path = public, extensions, pg_temp 
 declare
   v_job darkroom_jobs;
   v_image jsonb;
+  v_session jsonb := p_session || jsonb_build_object('completed_at', now(), 'error_message', null);
 begin
   select * into v_job from darkroom_jobs where task_id = p_task_id for update;
   if v_job.state = 'completed' and v_job.token = p_token then
@@ -19,9 +21,14 @@ begin
   if v_job.state is distinct from 'running' or v_job.token <> p_token then
     return 'fenced';
   end if;
+  if exists (select from darkroom_session_tables
+              where product = v_job.product and channel = v_job.channel
+                and darkroom_column_type(table_name, 'processing_time_ms') is not null) then
+    v_session := v_session || jsonb_build_object(
+      'processing_time_ms', round(extract(epoch from now() - v_job.dispatched_at) * 1000));
+  end if;
   if not darkroom_move_session(v_job.product, v_job.channel, v_job.session_id,
-                               array['queued', 'pending', 'processing'], 'completed',
-                               p_session || jsonb_build_object('completed_at', now(), 'error_message', null)) then
+                               array['queued', 'pending', 'processing'], 'completed', v_session) then
     update darkroom_jobs
        set state = 'cancelled', finished_at = now(), lease_until = now() + make_interval(secs => p_lease_s),
            failure = jsonb_build_object('code', 'session_ended', 'message', 'Cancelled')

@@ -71,6 +71,7 @@ class Desk:
         task_id = self.ended_job(user_id)
         assert await self.deliveries.enqueue(task_id, 3, [photo(user_id)]) == 1
         (found,) = await self.deliveries.claim(limit=10, lease_s=LEASE_S, task_id=task_id)
+        assert found.session_id == task_id
         return found
 
     def state(self, delivery: Delivery) -> tuple[str, int, str | None]:

@@ -223,6 +223,16 @@ class OutcomeContract:
             status, _ = world.status(row.session_id)
             assert (status, world.balance(row.owner_id)) == (("failed", 1) if ended.moved else ("completed", 0))
 
+    async def test_the_processing_time_is_counted_by_the_clock_of_the_database(
+        self, records: Records, world: World
+    ) -> None:
+        (row,) = await start(records, world.task())
+        world.connection.execute("update darkroom_jobs set dispatched_at = now() - interval '1 hour'")
+        assert await complete(records, row) is Completion.COMPLETED
+        took_ms = "extract(epoch from j.finished_at - j.dispatched_at) * 1000"
+        query = f"select s.processing_time_ms = round({took_ms}) from generation_sessions s, darkroom_jobs j"
+        assert world.one(query) is True
+
     async def test_a_session_that_ended_elsewhere_is_neither_completed_nor_refunded(
         self, records: Records, world: World
     ) -> None:

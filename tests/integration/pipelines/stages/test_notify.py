@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-MADE = {"pictures": [{"url": "https://files.example/p.jpg?s=1", "path": "u1/p.jpg", "model": "flux"}], "elapsed_ms": 9}
+MADE = {"pictures": [{"url": "https://files.example/p.jpg?s=1", "path": "u1/p.jpg", "model": "flux"}]}
 TASKS: dict[Product, dict[str, Any]] = {
     Product.AVATAR: {"job_id": "j1", "user_id": "u1", "scene_description": "a walk", "avatar": {"id": "a1"}},
     Product.TRYON: {

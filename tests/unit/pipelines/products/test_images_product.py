@@ -59,7 +59,7 @@ def test_the_workspace_owns_the_job_and_the_user_pays() -> None:
 
 
 def test_the_session_gets_its_pictures_in_order() -> None:
-    session = IMAGES.session(job(3), 1_000)
+    session = IMAGES.session(job(3))
     assert session == {"progress": 100, "result_urls": [f"https://files.example/{n}" for n in range(3)]}
 
 
