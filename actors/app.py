@@ -14,8 +14,8 @@ from actors.worker import WorkerMiddleware
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.stage_actors import Stages
 from providers import logs
-from providers.container import container_name
 from providers.local_services import NotRunningError, resolve
+from providers.process import container_name
 from settings import SettingsError, load
 
 try:

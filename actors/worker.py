@@ -28,8 +28,8 @@ from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs, StopReason
 from providers.delivery.wakeup import DeliveryWakeup
-from providers.malloc import keep_freed_memory
 from providers.metrics.recorder import Metrics
+from providers.process import keep_freed_memory
 from providers.records import Records
 from providers.records.connect import connect
 from providers.redis_clients import async_client

@@ -54,7 +54,7 @@ def _scheduler() -> str | None:
 
 
 def _silent(client: redis.Redis) -> str | None:
-    from providers.container import container_name  # noqa: PLC0415  see the module's docstring
+    from providers.process import container_name  # noqa: PLC0415  see the module's docstring
     from schemas import keys  # noqa: PLC0415  the same
 
     seconds, _ = client.time()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from pipelines.images.colour import to_srgb
 from pipelines.images.vips import libvips
-from providers.pictures.errors import refusal
+from providers.pictures.errors import input_refused
 from providers.pictures.probe import Format, probe
 
 #: libvips' largest coordinate (VIPS_MAX_COORD): fits whatever passed the probe, so nothing is shrunk.
@@ -33,7 +33,7 @@ def decode(data: bytes, *, max_pixels: int, subject: str, max_px: int = _UNLIMIT
         return _rgb(_open(data, kind, max_pixels, max_px))
     except libvips().Error as error:
         # Whatever libvips can't read, at whatever moment it notices, is the picture's fault.
-        raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
+        raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
 
 
 def _open(data: bytes, kind: Format, max_pixels: int, max_px: int) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from providers.images.errors import retry_after_s
+from providers.retry_after import retry_after_s
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
 
 #: Calls of an app, of a page or of a business account; throughput; spam; one pair of numbers; registration.

@@ -18,8 +18,8 @@ from aiohttp import ClientError, ClientSession
 from providers.delivery.base import OnSending
 from providers.delivery.webhook_secrets import sign, valid_secrets
 from providers.fetch.policy import FetchPolicy
-from providers.images.errors import retry_after_s
 from providers.records.outbox import Outbox
+from providers.retry_after import retry_after_s
 from providers.safe_http.network import AddressRefusedError
 from providers.safe_http.resolver import Resolve, SystemResolver
 from providers.safe_http.session import open_session, unparsed
@@ -96,7 +96,7 @@ class WebhookChannel:
         try:
             async with asyncio.timeout(self._policy.timeout_s):
                 with closing(await asking) as answer:
-                    return answer.status, retry_after_s({key.lower(): value for key, value in answer.headers.items()})
+                    return answer.status, retry_after_s(answer.headers)
         except AddressRefusedError as error:
             raise Invalid("the webhook is on a server that is not public", code="address_not_public") from error
         except TimeoutError as error:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from functools import partial
 
-from providers.pictures.errors import refusal
+from providers.pictures.errors import input_refused
 from providers.pictures.probe import SIGNATURE_BYTES, recognise
 from schemas.errors import InputRefused
 
@@ -43,14 +43,14 @@ async def read_body(chunks: AsyncIterable[bytes], *, encoding: str, max_bytes: i
             if max(received, size) > max_bytes:
                 raise too_large(subject, max_bytes)
     if not size:
-        raise refusal(subject, "is empty", code="picture_empty")
+        raise input_refused(subject, "is empty", code="picture_empty")
     # One copy; a buffer that grows with each piece is copied again and again.
     return b"".join(pieces)
 
 
 def too_large(subject: str, max_bytes: int) -> InputRefused:
-    """The refusal of a picture of more than `max_bytes`."""
-    return refusal(subject, f"is larger than {max_bytes / 1_000_000:g} MB", code="picture_too_large")
+    """The input_refused of a picture of more than `max_bytes`."""
+    return input_refused(subject, f"is larger than {max_bytes / 1_000_000:g} MB", code="picture_too_large")
 
 
 def _unpacker(encoding: str, subject: str) -> Callable[[bytes], Iterable[bytes]]:
@@ -72,4 +72,4 @@ def _inflate(inflater: zlib._Decompress, subject: str, chunk: bytes) -> Iterator
 
 
 def _unpackable(subject: str) -> InputRefused:
-    return refusal(subject, "is sent in a packed form that can't be read", code="encoding_unknown")
+    return input_refused(subject, "is sent in a packed form that can't be read", code="encoding_unknown")

@@ -15,8 +15,8 @@ from aiohttp import ClientError, ClientResponse, ClientSession
 
 from providers.fetch.body import read_body, too_large
 from providers.fetch.policy import FetchPolicy
-from providers.fetch.status import failure, no_answer, too_slow
-from providers.pictures.errors import refusal
+from providers.fetch.status import error_for_status, no_answer, too_slow
+from providers.pictures.errors import input_refused
 from providers.pictures.probe import probe
 from providers.safe_http.network import AddressRefusedError
 from providers.safe_http.resolver import Resolve, SystemResolver
@@ -66,7 +66,7 @@ class Fetcher:
             async with self._slots, asyncio.timeout(self._policy.timeout_s):
                 data = await self._follow(url, subject)
         except AddressRefusedError as error:
-            raise refusal(subject, "is on a server that is not public", code="address_not_public") from error
+            raise input_refused(subject, "is on a server that is not public", code="address_not_public") from error
         except TimeoutError as error:
             raise too_slow(subject, self._policy.timeout_s) from error
         except (ClientError, OSError) as error:
@@ -89,7 +89,7 @@ class Fetcher:
                 if answer.status not in _REDIRECTS or not location:
                     return await self._body(answer, subject)
                 address = location
-        raise refusal(subject, "is redirected too often", code="too_many_redirects")
+        raise input_refused(subject, "is redirected too often", code="too_many_redirects")
 
     async def _ask(self, url: httpx.URL) -> ClientResponse:
         if self._session is None:
@@ -100,7 +100,7 @@ class Fetcher:
     async def _body(self, answer: ClientResponse, subject: str) -> bytes:
         headers, limit = answer.headers, self._policy.max_bytes
         if answer.status != httpx.codes.OK:
-            raise failure(answer.status, headers.get("Retry-After", ""), subject=subject)
+            raise error_for_status(answer.status, headers, subject=subject)
         length, encoding = headers.get("Content-Length", ""), headers.get("Content-Encoding", "").lower()
         if length.isdecimal() and int(length) > limit:
             raise too_large(subject, limit)

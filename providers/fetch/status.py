@@ -1,17 +1,21 @@
-"""What an answer that brings no picture means."""
+"""Errors for answers without a picture and for failed downloads."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from providers.pictures.errors import refusal
+from providers.pictures.errors import input_refused
+from providers.retry_after import retry_after_s
 from schemas.errors import DarkroomError, RateLimited, Transient
 
-#: A stranger's server may not put a job off for longer, in seconds.
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Upper bound of the wait that an untrusted server may ask for, seconds.
 _MAX_RETRY_AFTER_S = 120.0
 
-_PASSING = frozenset({408, 425, 500, 502, 503, 504})
+_TRANSIENT = frozenset({408, 425, 500, 502, 503, 504})
 _REASONS = {
     401: "may not be read: its address has expired or needs a login",
     403: "may not be read: its address has expired or needs a login",
@@ -20,28 +24,29 @@ _REASONS = {
 }
 
 
-def failure(status: int, retry_after: str, *, subject: str) -> DarkroomError:
-    """The error that an HTTP status other than 200 stands for.
+def error_for_status(status: int, headers: Mapping[str, str], *, subject: str) -> DarkroomError:
+    """Return the error for an HTTP status other than 200.
 
     Args:
         status: The HTTP status.
-        retry_after: The Retry-After header, empty if there was none.
-        subject: How the picture is named to the user.
+        headers: The answer's headers.
+        subject: Name of the picture in messages for users, such as `Input 2`.
     """
-    if status == 429:  # noqa: PLR2004  Too Many Requests
+    retry_after = retry_after_s(headers, max_s=_MAX_RETRY_AFTER_S)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         return RateLimited(
             public_message=f"{subject} could not be downloaded because its server is too busy. Please try again later.",
-            retry_after=parse_retry_after(retry_after),
+            retry_after=retry_after,
             http_status=status,
         )
-    if status in _PASSING or status > 504:  # noqa: PLR2004  5xx that are not in the table
-        return no_answer(subject, retry_after=parse_retry_after(retry_after), http_status=status)
+    if status in _TRANSIENT or status > HTTPStatus.GATEWAY_TIMEOUT:
+        return no_answer(subject, retry_after=retry_after, http_status=status)
     why = _REASONS.get(status, "could not be downloaded: its server did not hand out a picture")
-    return refusal(subject, why, code="not_handed_out", http_status=status)
+    return input_refused(subject, why, code="not_handed_out", http_status=status)
 
 
 def no_answer(subject: str, *, retry_after: float | None = None, http_status: int | None = None) -> Transient:
-    """The network or the server failed in a way that may pass."""
+    """Return the error for a network or server failure that may pass."""
     return Transient(
         public_message=f"{subject} could not be downloaded because its server did not answer. Please try again later.",
         code="fetch_failed",
@@ -51,21 +56,8 @@ def no_answer(subject: str, *, retry_after: float | None = None, http_status: in
 
 
 def too_slow(subject: str, timeout_s: float) -> Transient:
-    """The total deadline passed."""
+    """Return the error for an exceeded deadline of `timeout_s` seconds."""
     return Transient(
         public_message=f"{subject} could not be downloaded within {timeout_s:g} seconds. Please try again later.",
         code="fetch_timeout",
     )
-
-
-def parse_retry_after(header: str) -> float | None:
-    """Seconds to wait, 0 to 120, from a number of seconds or an HTTP date; None if it is neither."""
-    try:
-        seconds = float(header) if header.isdecimal() else _seconds_until(parsedate_to_datetime(header))
-    except (ValueError, OverflowError):
-        return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_S)
-
-
-def _seconds_until(moment: datetime) -> float:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()

@@ -15,10 +15,9 @@
 
 from __future__ import annotations
 
-import math
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from providers.retry_after import retry_after_s
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
 
 if TYPE_CHECKING:
@@ -107,21 +106,3 @@ def no_answer(provider: str, deadline_s: float) -> Ambiguous:
 def no_picture(provider: str, said: str, *, code: str = "no_picture", cost_usd: float | None = None) -> Ambiguous:
     """A success without a picture that can be used; it may well have been billed."""
     return Ambiguous(said, code=code, public_message=_PICTURELESS, provider=provider, cost_usd=cost_usd)
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """What `Retry-After` asks for, in seconds from now, given as seconds or as a date; None if it says nothing."""
-    value = headers.get("retry-after", "").strip()
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = _until(value, headers.get("date", ""))
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _until(date: str, now: str) -> float:
-    """Seconds between two HTTP dates: both are the provider's, so that our clock does not matter."""
-    try:
-        return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
-    except (ValueError, TypeError):
-        return math.nan

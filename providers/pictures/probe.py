@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from providers.pictures.errors import refusal
+from providers.pictures.errors import input_refused
 
 Format = Literal["JPEG", "PNG", "WEBP"]
 Size = tuple[int, int]
@@ -64,14 +64,14 @@ def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> Imag
     try:
         width, height = _READERS[name](data)
     except (_Unreadable, IndexError) as error:
-        raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
+        raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
     if width * height > max_pixels:
         why = f"has more than {max_pixels / 1_000_000:g} megapixels"
-        raise refusal(subject, why, code="picture_too_many_pixels")
+        raise input_refused(subject, why, code="picture_too_many_pixels")
     if max(width, height) > _MAX_SIDE:
-        raise refusal(subject, f"has a side of more than {_MAX_SIDE} pixels", code="picture_too_many_pixels")
+        raise input_refused(subject, f"has a side of more than {_MAX_SIDE} pixels", code="picture_too_many_pixels")
     if name == "WEBP" and data[12:16] == b"VP8X" and data[20] & 0x02:
-        raise refusal(subject, "is an animation, not a photo", code="picture_type")
+        raise input_refused(subject, "is an animation, not a photo", code="picture_type")
     return ImageInfo(name, width, height)
 
 
@@ -87,7 +87,7 @@ def recognise(data: bytes, *, subject: str = "The picture") -> Format:
         return "PNG"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
-    raise refusal(subject, "is not a JPEG, PNG or WebP picture", code="picture_type")
+    raise input_refused(subject, "is not a JPEG, PNG or WebP picture", code="picture_type")
 
 
 def _png_size(data: bytes) -> Size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from providers.malloc import keep_freed_memory
+from providers.process import keep_freed_memory
 from schemas.errors import Invalid
 
 if TYPE_CHECKING:

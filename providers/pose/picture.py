@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from providers.pictures.errors import refusal
+from providers.pictures.errors import input_refused
 from providers.pictures.probe import probe
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, subject: str = "The pic
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return _decode(image)
     except _UNDECODABLE as error:
-        raise refusal(subject, "is damaged and can't be read", code="picture_damaged") from error
+        raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
 
 
 def _decode(image: Image.Image) -> Picture:

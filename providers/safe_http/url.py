@@ -8,7 +8,7 @@ from ipaddress import AddressValueError, IPv4Address
 import httpx
 
 from providers.fetch.policy import FetchPolicy
-from providers.pictures.errors import refusal
+from providers.pictures.errors import input_refused
 from schemas.errors import InputRefused
 
 #: Longer than any signed link seen; the usual limit of servers.
@@ -21,7 +21,7 @@ _NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 
 
 def parse_target(address: str, policy: FetchPolicy, *, subject: str, base: httpx.URL | None = None) -> httpx.URL:
-    """The address as a URL that may be asked, or a refusal.
+    """The address as a URL that may be asked, or a input_refused.
 
     Args:
         address: What a stranger wrote; relative to `base` if that is given.
@@ -34,13 +34,13 @@ def parse_target(address: str, policy: FetchPolicy, *, subject: str, base: httpx
     """
     url = _parse(address, subject, base)
     if url.scheme not in ("http", "https"):
-        raise refusal(subject, "does not have an http or https address", code="address_scheme")
+        raise input_refused(subject, "does not have an http or https address", code="address_scheme")
     if url.userinfo or not _is_plain_host(url.host) or (url.port is not None and not 0 < url.port <= _MAX_PORT):
         raise _invalid(subject)
     if base is not None and base.scheme == "https" and url.scheme == "http":
-        raise refusal(subject, "is redirected from a secure to an insecure address", code="redirect_downgrade")
+        raise input_refused(subject, "is redirected from a secure to an insecure address", code="redirect_downgrade")
     if not policy.allows_host(url.host.lower()):
-        raise refusal(subject, "is on a server that pictures are not accepted from", code="host_not_allowed")
+        raise input_refused(subject, "is on a server that pictures are not accepted from", code="host_not_allowed")
     return url
 
 
@@ -68,4 +68,4 @@ def _is_canonical_v4(host: str) -> bool:
 
 
 def _invalid(subject: str) -> InputRefused:
-    return refusal(subject, "does not have a valid address", code="address_invalid")
+    return input_refused(subject, "does not have a valid address", code="address_invalid")

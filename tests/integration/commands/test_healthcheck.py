@@ -10,7 +10,7 @@ import pytest
 
 import settings
 from commands.healthcheck import SILENCE_S, main
-from providers.container import container_name
+from providers.process import container_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
