@@ -152,7 +152,7 @@ def migrate(
     from commands import migrate as run
 
     if print_only:
-        _run(lambda _settings: run.print_script(), as_json=as_json)
+        _run(run.print_script, as_json=as_json)
     else:
         _run(run.buckets if buckets else run.migrate, as_json=as_json)
 

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_settings import NoDecode
 
-from providers.environment import ROOT, EnvironmentSettings, Words
+from providers.environment import ROOT, EnvironmentSettings, Words, split_words
 from providers.images.registry import MOCK, settings_models
+from schemas.common import Product
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
+Products = Annotated[tuple[Product, ...], NoDecode, BeforeValidator(split_words), Field(min_length=1)]
 
 
 class ProductProviders(EnvironmentSettings):
@@ -65,6 +68,10 @@ class Settings(ProductProviders):
     webhook_allowed_networks: Words = Field((), description="private networks that webhooks may be sent to")
 
     ai_mock_mode: bool = Field(default=True, description="use the mock instead of any provider that costs money")
+    products: Products | None = Field(
+        None,
+        description="enabled products: tryon, avatar, images; if unset, those whose tables the database has, or all",
+    )
     provider_rpm: Words = Field(
         ("openai=300",), description="maximum calls started in any 60 seconds, `provider=number`, all workers together"
     )

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from commands import check_running, check_settings
 from commands.check_row import CheckRow, fault, ok, tried, warning
+from commands.migrate import buckets_of
 from commands.outcome import CommandOutcome
-from pipelines.products import PRODUCTS
 from providers.images.retirement import Level
 
 if TYPE_CHECKING:
@@ -86,7 +86,10 @@ def _database_rows(settings: Settings) -> list[CheckRow]:
     from commands.check_supabase import check_database  # noqa: PLC0415  takes half a second, for its users only
 
     url = check_running.database_url(settings)
-    return _graded(asyncio.run(check_database(url, timeout_s=settings.supabase_timeout_s))) if url else []
+    if url is None:
+        return []
+    timeout_s = settings.supabase_timeout_s
+    return _graded(asyncio.run(check_database(url, products=settings.products, timeout_s=timeout_s)))
 
 
 def _supabase(settings: Settings) -> list[CheckRow]:
@@ -98,7 +101,8 @@ def _supabase(settings: Settings) -> list[CheckRow]:
         check_supabase(
             settings.supabase_url,
             settings.supabase_service_role_key.get_secret_value(),
-            sorted({spec.bucket for spec in PRODUCTS.values()}),
+            buckets_of(settings),
+            products=settings.products,
             records=settings.database_url is None,
             timeout_s=settings.supabase_timeout_s,
         )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from providers.records.base import DatabaseRefused
+from providers.records.base import DatabaseRefused, Rpc
 from providers.records.migrate import migrations
 from providers.records.postgres import PostgresRpc
 from providers.records.supabase import SupabaseRpc
 from providers.storage.supabase import SupabaseStorage
+from schemas.common import Product
 from schemas.errors import DarkroomError, Unavailable
 
 _FUNCTION = re.compile(r"create or replace function (darkroom_\w+)\(")
@@ -32,8 +33,14 @@ class DatabaseFinding:
     risk: bool = False
 
 
-async def check_supabase(
-    url: str, key: str, buckets: Sequence[str], *, records: bool = True, timeout_s: float
+async def check_supabase(  # noqa: PLR0913  one for each thing that is checked
+    url: str,
+    key: str,
+    buckets: Sequence[str],
+    *,
+    products: Collection[Product] | None,
+    records: bool = True,
+    timeout_s: float,
 ) -> list[DatabaseFinding]:
     """Try URL, key, functions, tables and columns, rights and buckets.
 
@@ -41,6 +48,7 @@ async def check_supabase(
         url: SUPABASE_URL.
         key: SUPABASE_SERVICE_ROLE_KEY.
         buckets: The buckets that the products store to.
+        products: The products whose tables are checked (PRODUCTS); None checks those whose tables are in the database.
         records: Whether records go through Supabase too, not only pictures.
         timeout_s: Seconds for each call.
 
@@ -50,13 +58,13 @@ async def check_supabase(
     rpc = SupabaseRpc(url, key, max_connections=1, timeout_s=timeout_s)
     storage = SupabaseStorage(url, key, max_connections=1, timeout_s=timeout_s)
     try:
-        return [*(await _database_rows(rpc) if records else []), await _bucket_row(storage, buckets)]
+        return [*(await _database_rows(rpc, products) if records else []), await _bucket_row(storage, buckets)]
     finally:
         await rpc.aclose()
         await storage.aclose()
 
 
-async def check_database(dsn: str, *, timeout_s: float) -> list[DatabaseFinding]:
+async def check_database(dsn: str, *, products: Collection[Product] | None, timeout_s: float) -> list[DatabaseFinding]:
     """Check functions, tables, columns and rights of a database that has all migrations.
 
     Raises:
@@ -65,7 +73,7 @@ async def check_database(dsn: str, *, timeout_s: float) -> list[DatabaseFinding]
     rpc = PostgresRpc(dsn, max_connections=1, timeout_s=timeout_s)
     functions = _functions()
     try:
-        found = await rpc.call("darkroom_check", p_functions=functions)
+        found = await _call_check(rpc, functions, products)
     finally:
         await rpc.aclose()
     return _table_rows(found, len(functions), "database")
@@ -75,10 +83,17 @@ def _functions() -> list[str]:
     return sorted({name for item in migrations() for name in _FUNCTION.findall(item.text)})
 
 
-async def _database_rows(rpc: SupabaseRpc) -> list[DatabaseFinding]:
+async def _call_check(rpc: Rpc, functions: list[str], products: Collection[Product] | None) -> dict[str, Any]:
+    found: dict[str, Any] = await rpc.call(
+        "darkroom_check", p_functions=functions, p_products=None if products is None else list(products)
+    )
+    return found
+
+
+async def _database_rows(rpc: SupabaseRpc, products: Collection[Product] | None) -> list[DatabaseFinding]:
     functions = _functions()
     try:
-        found = await rpc.call("darkroom_check", p_functions=functions)
+        found = await _call_check(rpc, functions, products)
     except Unavailable as error:
         return [DatabaseFinding("supabase url", ok=False, detail=f"no answer: {error}")]
     except DatabaseRefused as error:
@@ -111,6 +126,7 @@ def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Data
     closed = [*found["open_functions"], *found["open_tables"]]
     open_credits = found["open_credit_functions"]
     return [
+        _products_row(prefix, found["products"]),
         _row(f"{prefix} functions", found["missing_functions"], f"{functions} found", f"missing; {_MIGRATE}"),
         _row(
             f"{prefix} credit functions",
@@ -144,6 +160,15 @@ def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Data
             risk=bool(open_credits),
         ),
     ]
+
+
+def _products_row(prefix: str, installed: Collection[str]) -> DatabaseFinding:
+    missing = [product for product in Product if product not in installed]
+    found = f"tables of {', '.join(installed) or 'no product'}"
+    refused = f"tasks and orders of {', '.join(missing)} are refused: to enable a product, name it in PRODUCTS"
+    return DatabaseFinding(
+        f"{prefix} products", ok=True, detail=f"{found}; {refused} and {_MIGRATE}" if missing else found
+    )
 
 
 async def _bucket_row(storage: SupabaseStorage, wanted: Iterable[str]) -> DatabaseFinding:

@@ -13,7 +13,11 @@ from providers.records.migrate import migrate as apply
 from providers.records.migrate import script
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from settings import Settings
+
+ALL_BUCKETS = tuple(sorted({spec.bucket for spec in PRODUCTS.values()}))
 
 
 def migrate(settings: Settings) -> CommandOutcome:
@@ -31,7 +35,7 @@ def migrate(settings: Settings) -> CommandOutcome:
             "`python manage.py migrate --print` prints in its SQL editor."
         )
     asyncio.run(reach_database(address))
-    applied = apply(address)
+    applied = apply(address, settings.products)
     said = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
     return CommandOutcome({"applied": applied}, said)
 
@@ -45,22 +49,29 @@ def buckets(settings: Settings) -> CommandOutcome:
     """
     if settings.supabase_url is None or settings.supabase_service_role_key is None:
         raise CommandError("Pictures lie in a folder here: set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for buckets.")
-    made = asyncio.run(make_buckets(settings.supabase_url, settings.supabase_service_role_key.get_secret_value()))
+    key = settings.supabase_service_role_key.get_secret_value()
+    made = asyncio.run(make_buckets(settings.supabase_url, key, buckets_of(settings)))
     return CommandOutcome({"buckets": made}, "\n".join(f"made {name}" for name in made) or "All buckets are there.")
 
 
-async def make_buckets(url: str, key: str) -> list[str]:
-    """Make what is missing; the names of those made."""
+def buckets_of(settings: Settings) -> list[str]:
+    """Return the buckets of the enabled products, sorted."""
+    enabled = PRODUCTS if settings.products is None else settings.products
+    return sorted({PRODUCTS[product].bucket for product in enabled})
+
+
+async def make_buckets(url: str, key: str, names: Sequence[str] = ALL_BUCKETS) -> list[str]:
+    """Create the buckets among `names` that do not exist; return their names."""
     from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
 
     storage = SupabaseStorage(url, key)
     try:
-        return await storage.create_buckets(sorted({spec.bucket for spec in PRODUCTS.values()}))
+        return await storage.create_buckets(names)
     finally:
         await storage.aclose()
 
 
-def print_script() -> CommandOutcome:
+def print_script(settings: Settings) -> CommandOutcome:
     """All migrations as one text, for a database's own SQL editor."""
-    sql = script()
+    sql = script(settings.products)
     return CommandOutcome({"sql": sql}, sql)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _split_words(value: Any) -> Any:
+def split_words(value: Any) -> Any:
     """Return the words of a comma-separated text as a tuple; any other value unchanged."""
     return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
 
 
 #: A comma-separated list in the environment, a tuple in Python.
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_words)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]
 
 
 class _SecretFiles(SecretsSettingsSource):

@@ -9,7 +9,9 @@ declare
 begin
   for v_missing in
     select c.* from darkroom_columns() c
-     where to_regclass('public.' || quote_ident(c.table_name)) is not null
+      join darkroom_table_products() t on t.table_name = c.table_name
+     where darkroom_migrates(t.product)
+       and to_regclass('public.' || quote_ident(c.table_name)) is not null
        and not exists (select from pg_attribute a
                         where a.attrelid = to_regclass('public.' || quote_ident(c.table_name))
                           and a.attname = c.column_name and not a.attisdropped)
@@ -25,6 +27,7 @@ do $$
 declare
   v_made text[] := array(
     select name from unnest(array['deduct_credits', 'refund_credits', 'deduct_store_credits', 'refund_store_credits']) name
+     where name not like '%store%' or darkroom_migrates('tryon')
     except select proname from pg_proc where pronamespace = 'public'::regnamespace);
   v_function regprocedure;
   v_role text;

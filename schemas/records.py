@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     UNKNOWN_SESSION = "unknown_session"
     ENDED = "ended"
+    PRODUCT_OFF = "product_off"
 
 
 class Completion(StrEnum):

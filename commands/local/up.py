@@ -53,7 +53,7 @@ def up(settings: Settings) -> CommandOutcome:
         if fault := http_service.port_fault(settings):
             raise StartError(fault)
         if embedded.database_url:
-            migrate(embedded.database_url)
+            migrate(embedded.database_url, settings.products)
         commands = _commands(settings, embedded)
         with Supervisor(commands, say=console.print) as supervisor:
             _wait_until_ready(settings, embedded, supervisor, stopped)

@@ -45,7 +45,11 @@ end
 return redis.call('LRANGE', KEYS[2], 0, -1)
 """
 
-UNKNOWN_SESSION = "no such session of this owner"
+#: Verdicts that make a payload a dead letter, and the reason that is stored with it.
+REFUSED = {
+    Verdict.UNKNOWN_SESSION: "no such session of this owner",
+    Verdict.PRODUCT_OFF: "the database has no tables of this product: name it in PRODUCTS and run `manage.py migrate`",
+}
 SESSION_ENDED = "The session ended before the task started."
 #: How long the terminal event of a refused task can be read unless a setting says otherwise, seconds.
 PROGRESS_TTL_S = 86_400
@@ -144,14 +148,14 @@ class TaskListConsumer:
         verdicts = await self._accept(tasks, letters) if tasks else {}
         for task_id, verdict in verdicts.items():
             task, payload = tasks[task_id]
-            if verdict is Verdict.UNKNOWN_SESSION:
+            if reason := REFUSED.get(verdict):
                 # A session of that id may exist and belong to another owner: it is not this payload's to end.
                 letters.append(
                     dead_letter(
                         self._product,
                         payload,
                         code=verdict.value,
-                        reason=UNKNOWN_SESSION,
+                        reason=reason,
                         fields=_fields(task),
                         ends_session=False,
                     )

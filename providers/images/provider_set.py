@@ -32,6 +32,10 @@ class RoutingSettings(Protocol):
         """JSON object that replaces entries of the price table."""
 
     @property
+    def products(self) -> tuple[Product, ...] | None:
+        """The products that are enabled; None for all."""
+
+    @property
     def tryon_providers(self) -> tuple[str, ...]:
         """Image providers for try-on, in order."""
 
@@ -52,11 +56,13 @@ class ProviderSet:
         listed: The names of each product's providers, in order; in mock mode with the mock in place of paid ones.
         providers: Those that were made, by name.
         refused: Why the others were not, by name: a sentence that names the setting.
+        enabled: The products that PRODUCTS names, all if it is unset; the others have no providers listed.
     """
 
     listed: Mapping[Product, tuple[str, ...]]
     providers: Mapping[str, ImageProvider]
     refused: Mapping[str, str]
+    enabled: frozenset[Product]
 
     def of(self, product: Product) -> list[ImageProvider]:
         """Return the providers of `product`, in order."""
@@ -71,6 +77,8 @@ class ProviderSet:
         """Return why `product` is off; None if it is on."""
         if self.of(product):
             return None
+        if product not in self.enabled:
+            return f"PRODUCTS does not name it: {product} is switched off"
         if not self.listed[product]:
             return f"{setting_of(product)} is empty: {product} is switched off"
         faults = "; ".join(self.refused[name] for name in self.listed[product])
@@ -95,6 +103,8 @@ def make_providers(settings: RoutingSettings) -> ProviderSet:
         Product.AVATAR: settings.avatar_providers,
         Product.IMAGES: settings.images_providers,
     }
+    enabled = frozenset(Product if settings.products is None else settings.products)
+    listed = {product: names if product in enabled else () for product, names in listed.items()}
     providers: dict[str, ImageProvider] = {}
     refused: dict[str, str] = {}
     if settings.ai_mock_mode:
@@ -104,7 +114,7 @@ def make_providers(settings: RoutingSettings) -> ProviderSet:
             providers[name] = make_provider(name, settings)
         except Invalid as error:
             refused[name] = str(error)
-    return ProviderSet(listed, providers, refused)
+    return ProviderSet(listed, providers, refused, enabled)
 
 
 def make_provider(name: str, settings: RoutingSettings) -> ImageProvider:

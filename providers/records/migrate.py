@@ -1,23 +1,26 @@
-"""Applies the SQL of `schemas`: tables once each and in order, everything else again at every migrate.
+"""Apply the SQL files of `schemas`: table files once each, in order; all other files at every migration.
 
-A function therefore exists once in the repository, and its rights are set again after every change:
+A function is defined in exactly one file, and its rights are set again after every change:
 
-1. `tables/*.sql`: our own tables; each file is applied once and never edited afterwards.
-2. `products/*.sql`: the products' tables, created where they are missing.
-3. `functions/*.sql`: created or replaced. A signature may gain a parameter with a default and changes in no other way.
-4. `adopt.sql`: columns and credit functions that a database in the field lacks.
-5. `rights.sql`: takes back what PUBLIC may do by default, for functions of the newest version too.
+1. `tables/*.sql`: Darkroom's own tables. Each file is applied once and not edited after a release.
+2. `functions/*.sql`: created or replaced. The table file that changes a signature drops the previous one.
+3. `choose_products.sql`: decides which products are migrated, while the database has only tables of earlier migrations.
+4. `products/*.sql`: the tables of these products, created if missing.
+5. `adopt.sql`: columns and credit functions that a database with product tables of its own lacks.
+6. `rights.sql`: revokes the default rights of PUBLIC, also on functions that this version added.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
+from schemas.common import Product
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -30,16 +33,16 @@ create table if not exists darkroom_migrations (
 alter table darkroom_migrations enable row level security;
 """
 
-# Functions call each other and are created in any order.
-_BEFORE = "set local check_function_bodies = off"
+# Functions call each other and are created in any order. `choose_products.sql` reads the other setting.
+_BEFORE = "set local check_function_bodies = off; set local darkroom.requested_products = '{products}'"
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One file, named by its path below `schemas`.
+    """One SQL file, named by its path below `schemas`.
 
     Attributes:
-        once: Applied once and never edited afterwards; others are applied at every migrate.
+        once: Whether the file is applied once only; other files are applied at every migration.
     """
 
     name: str
@@ -56,8 +59,9 @@ def migrations() -> list[Migration]:
     """Return all files in the order in which they are applied."""
     paths = [
         *sorted(SCHEMAS.glob("tables/*.sql")),
-        *sorted(SCHEMAS.glob("products/*.sql")),
         *sorted(SCHEMAS.glob("functions/*.sql")),
+        SCHEMAS / "choose_products.sql",
+        *sorted(SCHEMAS.glob("products/*.sql")),
         SCHEMAS / "adopt.sql",
         SCHEMAS / "rights.sql",
     ]
@@ -67,14 +71,23 @@ def migrations() -> list[Migration]:
     ]
 
 
-def script() -> str:
-    """Return everything as one text, for databases that are reached through an editor only; it may be run again."""
+def script(products: Collection[Product] | None = None) -> str:
+    """Return all files as one script for a SQL editor. The script can be run again.
+
+    Args:
+        products: As for `migrate`.
+    """
     files = "\n".join(f"-- {item.name}\n{item.text}" for item in migrations())
-    return f"begin;\n{_BEFORE};\n{files}\ncommit;\nnotify pgrst, 'reload schema';\n"
+    return f"begin;\n{_before(products)};\n{files}\ncommit;\nnotify pgrst, 'reload schema';\n"
 
 
-def migrate(dsn: str) -> list[str]:
-    """Bring the database up to date in one transaction; return the names of files that were new or had changed.
+def migrate(dsn: str, products: Collection[Product] | None = None) -> list[str]:
+    """Bring the database up to date in one transaction; return the names of the files that were new or had changed.
+
+    Args:
+        dsn: `postgresql://…`.
+        products: The products whose tables are created and completed (PRODUCTS). None chooses the products whose
+            tables the database has, or all products if it has none of them.
 
     Raises:
         DatabaseUnavailable: The database can't be reached.
@@ -82,10 +95,10 @@ def migrate(dsn: str) -> list[str]:
     """
     try:
         with psycopg.connect(dsn, application_name="darkroom-migrate", connect_timeout=10) as connection:
-            # Two that migrate at once would both find nothing applied.
+            # Without the lock, two concurrent migrations would both find that nothing is applied.
             connection.execute("select pg_advisory_xact_lock(hashtext('darkroom_migrate'))")
             connection.execute(_TABLE)
-            connection.execute(_BEFORE)
+            connection.execute(_before(products).encode())
             before = _applied(connection)
             changed = [item for item in migrations() if before.get(item.name) != item.sha256]
             if edited := [item.name for item in changed if item.once and item.name in before]:
@@ -108,14 +121,18 @@ def migrate(dsn: str) -> list[str]:
 
 
 def pending(connection: psycopg.Connection) -> list[str]:
-    """Return the names of files that this database does not have yet, or has in another version.
+    """Return the names of files that were not applied to this database, or were applied in another version.
 
     Raises:
-        psycopg.Error: The database can't be asked.
+        psycopg.Error: The query failed.
     """
     known = connection.execute("select to_regclass('darkroom_migrations') is not null").fetchone()
     before = _applied(connection) if known and known[0] else {}
     return [item.name for item in migrations() if before.get(item.name) != item.sha256]
+
+
+def _before(products: Collection[Product] | None) -> str:
+    return _BEFORE.format(products=",".join(products or ()))
 
 
 def _applied(connection: psycopg.Connection) -> dict[str, str]:

@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     CONFLICT = "conflict"
     NO_CREDITS = "no_credits"
     UNKNOWN_ID = "unknown_id"
+    PRODUCT_OFF = "product_off"
 
 
 class Order(BaseModel):

@@ -12,12 +12,13 @@ declare
   v_found jsonb;
   v_verdicts jsonb;
   v_turn bigint;
+  v_missing text[] := darkroom_missing_products();
 begin
   for v_table in
     select t, array_agg(j.session_id) as ids
       from jsonb_to_recordset(p_tasks) as j(product text, channel text, session_id text)
       join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
-     where darkroom_column_type(t.table_name, 'id') is not null and darkroom_is_id(t.table_name, j.session_id)
+     where darkroom_is_id(t.table_name, j.session_id)
      group by 1
   loop
     v_terms := darkroom_terms_of(v_table.t);
@@ -42,7 +43,8 @@ begin
       left join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
   ), judged as (
     select task.*,
-           case when table_name is null then 'accepted'
+           case when product = any (v_missing) then 'product_off'
+                when table_name is null then 'accepted'
                 when session is null then 'unknown_session'
                 when session ->> 'owner_id' is distinct from owner_id
                      and lower(session ->> 'owner_id') is distinct from lower(owner_id) then 'unknown_session'
@@ -92,8 +94,6 @@ end $$;
 -- Picks waiting jobs in turn, as many as may still be in flight, and starts them: job and session move together.
 -- Returns the started jobs. A job whose session was ended elsewhere meanwhile is closed without a refund: whoever
 -- ended the session settled it.
--- The previous version had no `p_products`.
-drop function if exists darkroom_dispatch(integer, integer, float8);
 create or replace function darkroom_dispatch(
   p_limit integer, p_max_in_flight integer, p_lease_s float8, p_products jsonb default null
 ) returns jsonb
@@ -126,15 +126,18 @@ begin
       from darkroom_jobs j join darkroom_session_tables t on t.product = j.product and t.channel = j.channel
      where j.task_id = any (v_ids) group by 1
   loop
-    execute format(
-      'with moved as (update %1$I set status = %2$L, error_message = null%5$s'
-      '  where id = any (%3$L::%4$s[]) and lower(status::text) in (''queued'', ''pending'', ''processing'')'
-      '  returning id::text)'
-      ' select coalesce(array_agg(id), ''{}'') from moved',
-      v_table.table_name, darkroom_enum_label(v_table.table_name, 'status', 'processing'), v_table.sessions,
-      darkroom_column_type(v_table.table_name, 'id'),
-      case when v_table.table_name = 'image_generation_jobs' then ', started_at = now()' else '' end
-        || darkroom_touch(v_table.table_name)) into v_alive;
+    v_alive := '{}';
+    if darkroom_column_type(v_table.table_name, 'id') is not null then
+      execute format(
+        'with moved as (update %1$I set status = %2$L, error_message = null%5$s'
+        '  where id = any (%3$L::%4$s[]) and lower(status::text) in (''queued'', ''pending'', ''processing'')'
+        '  returning id::text)'
+        ' select coalesce(array_agg(id), ''{}'') from moved',
+        v_table.table_name, darkroom_enum_label(v_table.table_name, 'status', 'processing'), v_table.sessions,
+        darkroom_column_type(v_table.table_name, 'id'),
+        case when v_table.table_name = 'image_generation_jobs' then ', started_at = now()' else '' end
+          || darkroom_touch(v_table.table_name)) into v_alive;
+    end if;
     select v_gone || coalesce(array_agg(j.task_id), '{}') into v_gone
       from darkroom_jobs j
      where j.task_id = any (v_table.tasks) and not (lower(j.session_id) = any (select lower(a) from unnest(v_alive) a));

@@ -36,7 +36,10 @@ end $$;
 -- looked at; null means all products.
 create or replace function darkroom_check(p_functions jsonb, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  with ours as (
+  with checked as (
+    select case when p_products is null then darkroom_installed_products()
+                else array(select jsonb_array_elements_text(p_products)) end as products
+  ), ours as (
     select p.oid, p.proname from pg_proc p
      where p.pronamespace = 'public'::regnamespace and p.proname like 'darkroom\_%'
   ), outsider as (
@@ -50,14 +53,15 @@ language sql stable security definer set search_path = public, extensions, pg_te
     ('refund_store_shopper_credits', array['payer', 'email', 'amount', 'reference'])
   ), wanted as (
     select c.* from darkroom_columns() c
-     where p_products is null or p_products ? (select o.product from darkroom_table_products() o
-                                                where o.table_name = c.table_name)
+      join darkroom_table_products() t on t.table_name = c.table_name
+      join checked on t.product = any (checked.products)
   ), inserted as (
     select table_name from wanted where table_name <> 'user_preferences' group by 1
   )
   select jsonb_build_object(
     -- Who called: the role that the key stands for, `none` where no role was set.
     'role', coalesce(current_setting('role', true), 'none'),
+    'products', to_jsonb(darkroom_installed_products()),
     'missing_functions', array(
       select name from jsonb_array_elements_text(p_functions) name
       except select proname from ours order by 1),
@@ -80,7 +84,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
     'missing_credit_functions', array(
       select format('%s(%s)', credit.name, array_to_string(credit.meanings, ', ')) from credit
        where (credit.name not like '%shopper%' or darkroom_column_type('stores', 'billing_mode') is not null)
-         and (credit.name not like '%store%' or p_products is null or p_products ? 'tryon')
+         and (credit.name not like '%store%' or (select 'tryon' = any (products) from checked))
          and not credit.meanings <@ array(select a.meaning from darkroom_credit_arguments(credit.name) a)
        order by 1),
     'open_functions', array(

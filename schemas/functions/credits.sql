@@ -9,7 +9,7 @@ declare
   v_terms jsonb;
 begin
   select * into v_table from darkroom_session_tables where product = p_product and channel = p_channel;
-  if darkroom_column_type(v_table.table_name, 'id') is null or not darkroom_is_id(v_table.table_name, p_session_id) then
+  if v_table.table_name is null or not darkroom_is_id(v_table.table_name, p_session_id) then
     return null;
   end if;
   execute format('select %s from %I s where s.id = %L', darkroom_terms_of(v_table), v_table.table_name, p_session_id)
@@ -76,7 +76,7 @@ declare
   v_column text := case p_payer ->> 'kind' when 'user' then 'user_id' else 'store_id' end;
   v_balance integer;
 begin
-  if darkroom_column_type(v_table, v_column) is not null and darkroom_accepts_value(v_table, v_column, p_payer ->> 'id') then
+  if darkroom_accepts_value(v_table, v_column, p_payer ->> 'id') then
     execute format('select balance from %I where %I = %L', v_table, v_column, p_payer ->> 'id')
          || case when p_payer ->> 'kind' = 'shopper'
                  then format(' and shopper_email = %L', p_payer ->> 'email') else '' end into v_balance;

@@ -25,13 +25,6 @@ language sql immutable security definer set search_path = public, extensions, pg
     ) as v(tables, columns), unnest(v.tables) as t(name), jsonb_each_text(v.columns) as c
 $$;
 
--- The product that each table of others belongs to.
-create or replace function darkroom_table_products() returns table (table_name text, product text)
-language sql immutable security definer set search_path = public, extensions, pg_temp as $$
-  values ('generation_sessions', 'tryon'), ('store_generation_sessions', 'tryon'), ('image_generation_jobs', 'images'),
-         ('images', 'images'), ('messages', 'avatar'), ('audit_log', 'avatar'), ('user_preferences', 'avatar')
-$$;
-
 create or replace function darkroom_column_type(p_table text, p_column text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select format_type(a.atttypid, a.atttypmod) from pg_attribute a
@@ -56,15 +49,15 @@ $$;
 -- Whether `p_id` can be an id of that table at all: a uuid column refuses other words with an error.
 create or replace function darkroom_is_id(p_table text, p_id text) returns boolean
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select darkroom_column_type(p_table, 'id') is distinct from 'uuid'
-      or p_id ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
+  select darkroom_accepts_value(p_table, 'id', p_id)
 $$;
 
 -- Whether a column can hold a value at all: a uuid column refuses other words with an error.
 create or replace function darkroom_accepts_value(p_table text, p_column text, p_value text) returns boolean
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select darkroom_column_type(p_table, p_column) is distinct from 'uuid'
-      or p_value ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
+  select case darkroom_column_type(p_table, p_column)
+           when 'uuid' then p_value ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
+           else darkroom_column_type(p_table, p_column) is not null end
 $$;
 
 -- An id as the table's own type writes it: producers may write a uuid in capitals, and jobs are found by their text.

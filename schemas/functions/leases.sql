@@ -14,7 +14,6 @@ $$;
 
 -- Jobs whose lease has expired, of `p_products` where given: a worker leaves jobs of products that it does not know to
 -- those that do.
-drop function if exists darkroom_expired_leases(integer);
 create or replace function darkroom_expired_leases(p_limit integer, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (

@@ -1,8 +1,5 @@
 -- Orders over HTTP: charge, session and request in one transaction.
 
--- Replaced by `darkroom_payer_balance`.
-drop function if exists darkroom_payer_exists(text, text);
-
 -- Takes an order: remembers it, charges it and creates its session, or none of these. Returns `{outcome}`: created,
 -- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer` and
 -- whether its task has `arrived` in the waiting room,
@@ -18,6 +15,9 @@ begin
   v_new := jsonb_populate_record(null::darkroom_requests, p_request || '{"ended": false}');
   v_new.created_at := now();
   v_payer := darkroom_payer(v_new.channel, v_new.owner_id, v_new.user_id, p_session ->> 'shopper_email');
+  if v_new.product = any (darkroom_missing_products()) then
+    return jsonb_build_object('outcome', 'product_off');
+  end if;
   loop
     insert into darkroom_requests select v_new.* on conflict (client, idempotency_key) do nothing;
     exit when found;

@@ -69,7 +69,7 @@ declare
   v_status text;
   v_message text;
 begin
-  if p_table is not null then
+  if p_table is not null and darkroom_is_id(p_table, p_session_id) then
     execute format('select lower(status::text), error_message from %I where id = %L', p_table, p_session_id)
       into v_status, v_message;
   end if;

@@ -52,6 +52,9 @@ language plpgsql stable security definer set search_path = public, extensions, p
 declare
   v_filter text := 'true';
 begin
+  if darkroom_column_type(p_table.table_name, 'id') is null then
+    return null;
+  end if;
   if p_query ->> 'owner_id' is not null then
     if not darkroom_accepts_value(p_table.table_name, p_table.owner_column, p_query ->> 'owner_id') then
       return null;
@@ -153,8 +156,7 @@ declare
      where j.session_id = p_session_id and j.state in ('waiting', 'running'));
 begin
   for v_table in select * from darkroom_session_tables loop
-    continue when to_regclass(quote_ident(v_table.table_name)) is null
-               or not darkroom_is_id(v_table.table_name, p_session_id);
+    continue when not darkroom_is_id(v_table.table_name, p_session_id);
     execute format('select exists (select from %I where id = %L and lower(status::text) = any (%L::text[]))',
                    v_table.table_name, p_session_id, array['queued', 'pending', 'processing']) into v_live;
     if v_live then

@@ -3,6 +3,10 @@
 
 do $$
 begin
+  if not darkroom_migrates('avatar') then
+    return;
+  end if;
+
   if to_regclass('public.messages') is null then
     create table messages (
       id text primary key default gen_random_uuid()::text,
@@ -15,10 +19,7 @@ begin
     );
     alter table messages enable row level security;
   end if;
-end $$;
 
-do $$
-begin
   if to_regclass('public.audit_log') is null then
     create table audit_log (
       id text primary key default gen_random_uuid()::text,
@@ -33,10 +34,7 @@ begin
     );
     alter table audit_log enable row level security;
   end if;
-end $$;
 
-do $$
-begin
   if to_regclass('public.user_preferences') is null then
     create table user_preferences (
       user_id text primary key,

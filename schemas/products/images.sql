@@ -3,6 +3,10 @@
 
 do $$
 begin
+  if not darkroom_migrates('images') then
+    return;
+  end if;
+
   if to_regclass('public.image_generation_jobs') is null then
     create table image_generation_jobs (
       id text primary key default gen_random_uuid()::text,
@@ -17,10 +21,7 @@ begin
     );
     alter table image_generation_jobs enable row level security;
   end if;
-end $$;
 
-do $$
-begin
   if to_regclass('public.images') is null then
     create table images (
       id text primary key default gen_random_uuid()::text,

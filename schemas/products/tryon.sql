@@ -3,6 +3,10 @@
 
 do $$
 begin
+  if not darkroom_migrates('tryon') then
+    return;
+  end if;
+
   if to_regclass('public.generation_sessions') is null then
     create table generation_sessions (
       id text primary key default gen_random_uuid()::text,
@@ -17,10 +21,7 @@ begin
     );
     alter table generation_sessions enable row level security;
   end if;
-end $$;
 
-do $$
-begin
   if to_regclass('public.store_generation_sessions') is null then
     create table store_generation_sessions (
       id text primary key default gen_random_uuid()::text,
@@ -35,5 +36,28 @@ begin
       created_at timestamptz not null default now()
     );
     alter table store_generation_sessions enable row level security;
+  end if;
+
+  if to_regclass('public.store_credits') is null then
+    create table store_credits (
+      store_id text primary key,
+      balance integer not null default 0,
+      total_purchased integer not null default 0,
+      total_spent integer not null default 0
+    );
+    alter table store_credits enable row level security;
+  end if;
+
+  if to_regclass('public.store_credit_transactions') is null then
+    create table store_credit_transactions (
+      id text primary key default gen_random_uuid()::text,
+      store_id text not null,
+      amount integer not null,
+      type text not null,
+      request_id text,
+      description text,
+      created_at timestamptz not null default now()
+    );
+    alter table store_credit_transactions enable row level security;
   end if;
 end $$;

@@ -6,6 +6,7 @@ import pytest
 
 import settings
 from providers.environment import ROOT
+from schemas.common import Product
 from settings import ProductProviders, Settings, SettingsError, load
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / ".env"
     monkeypatch.setattr(Settings, "model_config", {**Settings.model_config, "env_file": path})
-    for name in ("DATA_DIR", "AVATAR_PROVIDERS", "TRYON_PROVIDERS", "PORT"):
+    for name in ("DATA_DIR", "AVATAR_PROVIDERS", "TRYON_PROVIDERS", "PRODUCTS", "PORT"):
         monkeypatch.delenv(name, raising=False)
     return path
 
@@ -73,3 +74,14 @@ def test_the_settings_of_a_provider_that_is_not_in_use_stop_nothing(
     monkeypatch.setattr(ProductProviders, "model_config", {**ProductProviders.model_config, "env_file": env_file})
     monkeypatch.setenv("OPENAI_COMPLEXITY", "odd")
     assert load.__wrapped__().tryon_providers == ("mock",)
+
+
+def test_products_are_checked_and_a_blank_list_is_like_none(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file.write_text("PRODUCTS=\n")
+    assert Settings().products is None
+    monkeypatch.setenv("PRODUCTS", "tryon, images")
+    assert Settings().products == (Product.TRYON, Product.IMAGES)
+    for wrong in ("tryon,tryom", ","):
+        monkeypatch.setenv("PRODUCTS", wrong)
+        with pytest.raises(ValueError, match="products"):
+            Settings()

@@ -114,13 +114,7 @@ class OrderService:
         except (redis.exceptions.RedisError, TimeoutError):
             return  # the push will find out, and give the credit back
         if not served:
-            log.warning("order_refused", product=product.value, reason="no running worker makes this product")
-            raise Problem(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "product_off",
-                "This product is switched off at the moment. Nothing was charged.",
-                headers={"Retry-After": str(RETRY_OFF_S)},
-            )
+            raise _product_off(product, "no running worker makes this product")
 
     def _links(self, req: Request, task_id: str) -> dict[str, str]:
         base = self._addresses.base(req)
@@ -187,6 +181,8 @@ def _refusal(result: OrderResult, purchase: OrderRequest) -> Problem:
         price, balance = purchase.price, result.balance
         detail = f"Not enough credits: this costs {price}. {_remedy(result, purchase)}"
         return Problem(HTTPStatus.PAYMENT_REQUIRED, "no_credits", detail, balance=balance, price=price)
+    if result.outcome is Outcome.PRODUCT_OFF:
+        return _product_off(purchase.product, "the database has no tables of this product")
     if result.outcome is Outcome.UNKNOWN_ID:
         detail = "An id in this request does not exist."
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_id", detail)
@@ -202,6 +198,16 @@ def _remedy(result: OrderResult, purchase: OrderRequest) -> str:
     store = " --store" if result.payer == "store" else ""
     command = f"python manage.py credits add {purchase.payer_id} {purchase.price}{store}"
     return f"The balance is {result.balance}; operators add credits with `{command}`."
+
+
+def _product_off(product: Product, reason: str) -> Problem:
+    log.warning("order_refused", product=product.value, reason=reason)
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "product_off",
+        "This product is switched off at the moment. Nothing was charged.",
+        headers={"Retry-After": str(RETRY_OFF_S)},
+    )
 
 
 def _key(req: Request) -> str | None:

@@ -28,9 +28,9 @@ def test_migrate_applies_what_is_missing_once(
     monkeypatch.setenv("DATABASE_URL", embedded.postgres.url_of("bare"))
     code, data = cli("check")
     assert code == 1
-    assert data["faults"][0].startswith("database: not applied: tables/0001_jobs.sql")
+    assert data["faults"][0].startswith("database: not applied: tables/0001_core.sql")
     code, data = cli("migrate")
-    assert (code, data["applied"][0]) == (0, "tables/0001_jobs.sql")
+    assert (code, data["applied"][0]) == (0, "tables/0001_core.sql")
     assert cli("migrate") == (0, {"applied": []})
     assert cli("check")[0] == 0
 
@@ -75,7 +75,7 @@ def test_malformed_settings_are_named_all_at_once(cli: Cli, monkeypatch: pytest.
     monkeypatch.setenv("PORT", "70000")
     code, data = cli("check")
     assert code == 1
-    assert "LEASE_S (a worker silent for longer has lost its jobs)" in data["error"]
+    assert "LEASE_S (duration of a lease; a job whose lease expires is recovered by another worker)" in data["error"]
     assert "PORT (port the HTTP service binds to)" in data["error"]
 
 

@@ -56,3 +56,18 @@ def test_orders_of_a_product_that_no_worker_makes_are_refused_before_they_are_ch
         time.sleep(0.1)
     assert answer.status_code == 202
     assert balance(database, shopper) == 4
+
+
+def test_orders_of_a_product_without_tables_are_refused_and_not_charged(
+    client: httpx.Client, database: psycopg.Connection[Any]
+) -> None:
+    """Given a database without the tables of image batches, an order answers 503 and its payer keeps the credits."""
+    body = {"workspace_id": str(uuid.uuid4()), "user_id": str(uuid.uuid4()), "prompt": "A cup.", "style_id": "modern"}
+    give_credits(database, body["user_id"], 5)
+    database.execute("alter table image_generation_jobs rename to hidden")
+    try:
+        refused = client.post("/images", json=body)
+    finally:
+        database.execute("alter table hidden rename to image_generation_jobs")
+    assert (refused.status_code, refused.json()["code"]) == (503, "product_off")
+    assert balance(database, body["user_id"]) == 5

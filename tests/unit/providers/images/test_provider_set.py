@@ -75,6 +75,13 @@ async def test_an_empty_list_switches_a_product_off() -> None:
     assert found.refused == {}
 
 
+async def test_a_product_that_the_setting_does_not_name_is_off_whatever_its_providers() -> None:
+    found = await made(ai_mock_mode=True, products=(Product.TRYON,))
+    assert found.served == {Product.TRYON}
+    assert found.reason_off(Product.IMAGES) == "PRODUCTS does not name it: images is switched off"
+    assert found.listed[Product.IMAGES] == ()
+
+
 async def test_a_second_provider_without_a_key_is_passed_over_and_the_first_serves() -> None:
     found = await made(**PAID, avatar_providers=("replicate", "openai"))
     assert found.served == set(Product)

@@ -1,5 +1,4 @@
--- Who paid for a task and how much of it can be refunded, fixed when the task is accepted; which task, product and
--- session a dead letter names.
+-- Brings databases of earlier, unreleased forms of this schema to the form of the files before.
 
 alter table darkroom_jobs add column if not exists payer jsonb;
 alter table darkroom_ledger add column if not exists payer jsonb;
@@ -8,13 +7,12 @@ alter table darkroom_dead_letters
   add column if not exists channel text,
   add column if not exists owner_id text,
   add column if not exists request_id text,
-  -- Made by the caller; storing a letter again under its key stores nothing.
   add column if not exists letter_key text;
 
 create unique index if not exists darkroom_dead_letters_key on darkroom_dead_letters (letter_key);
 
--- Jobs accepted by the version before read the price from their session when they failed. One credit is the default of
--- TRYON_MAX_REFUND_CREDITS.
+-- Earlier forms read the price of a job from its session when the job failed, and stored no payer. One credit is the
+-- default of TRYON_MAX_REFUND_CREDITS.
 do $$
 declare
   v_table darkroom_session_tables;
@@ -26,15 +24,20 @@ begin
     execute format(
       'update darkroom_jobs j set price = least(s.credits_used, 1) from %I s'
       ' where j.session_id = s.id::text and j.product = %L and j.channel = %L and j.price = 0 and s.credits_used > 0'
-      '   and j.state <> ''completed''', v_table.table_name, v_table.product, v_table.channel);
+      '   and j.payer is null and j.state <> ''completed''', v_table.table_name, v_table.product, v_table.channel);
   end loop;
 end $$;
 
--- These return with more parameters.
-drop function if exists darkroom_accept(jsonb);
-drop function if exists darkroom_add_dead_letters(jsonb);
-drop function if exists darkroom_balance(text, text);
-drop function if exists darkroom_session_price(text, text, text);
-drop function if exists darkroom_fail_session(text, text, text, text, text);
-drop function if exists darkroom_charge(text, text, text, text, text, text, integer, integer, text);
-drop function if exists darkroom_refund(text, text, text, text, text, text, integer, text);
+-- Functions have changed names, parameters and results. All are dropped, so that none is left behind under an old name or
+-- with a second signature; `functions/*.sql` creates the current ones later in the same transaction.
+do $$
+declare
+  v_function regprocedure;
+begin
+  for v_function in
+    select oid::regprocedure from pg_proc
+     where pronamespace = 'public'::regnamespace and proname like 'darkroom\_%' and prokind = 'f'
+  loop
+    execute format('drop function %s', v_function);
+  end loop;
+end $$;

@@ -1,5 +1,5 @@
--- What is still to be said about jobs that have ended: to the chat, to the audit log, to a shop's webhook. A delivery has
--- its own life: it is tried again by itself, ends in the dead letters, and never touches the outcome of its job.
+-- The outbox: messages about finished jobs to chats, the audit log and webhooks. A delivery is retried on its own, becomes
+-- a dead letter when its retries are used up, and never changes the outcome of its job.
 
 create table if not exists darkroom_deliveries (
   id bigint generated always as identity primary key,
@@ -9,15 +9,16 @@ create table if not exists darkroom_deliveries (
   channel text not null,
   owner_id text not null,
   request_id text not null,
-  -- What is said, as it was when the job ended: a job that runs again forgets its outcome.
+  -- The content as of the end of the run: a replay clears the outcome of the job.
   message jsonb not null,
-  -- due: somebody should try; claimed: somebody does; sending: it may have gone out already; sent; dead: given up.
+  -- due: to be claimed; claimed: by a dispatcher; sending: may have been received; sent; dead: retries are used up.
   state text not null default 'due' check (state in ('due', 'claimed', 'sending', 'sent', 'dead')),
-  -- Grows with each claim; only the newest may settle.
+  -- Fencing number, incremented by every claim; only the latest claimant may settle the delivery.
   claim integer not null default 0,
   attempts integer not null default 0,
-  -- When to try next; for one that is claimed or being sent, when its claimant counts as lost.
+  -- Time of the next attempt; for a claimed or sending delivery, the time at which its claim expires.
   next_at timestamptz not null default now(),
+  -- When the current series of attempts began.
   armed_at timestamptz not null default now(),
   code text,
   created_at timestamptz not null default now(),
@@ -28,8 +29,8 @@ create table if not exists darkroom_deliveries (
 create index if not exists darkroom_deliveries_next on darkroom_deliveries (next_at)
   where state in ('due', 'claimed', 'sending');
 
--- Where an owner wants to be told of results. The signing secrets are derived from a key of ours and `version`, so that
--- none is kept here; after a rotation the version before signs as well for a while.
+-- The webhook of each owner. The signing secrets are derived from WEBHOOK_KEYS and `version`, so that none is stored. After
+-- a rotation the previous version also signs for a while.
 create table if not exists darkroom_webhooks (
   owner_id text primary key,
   url text not null,

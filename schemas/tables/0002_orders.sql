@@ -1,5 +1,5 @@
--- What was asked for over HTTP, so that a call can be repeated, a task can be read before it reached the waiting room,
--- and a charge whose task never arrived is given back. Rows are forgotten after a day.
+-- Orders over HTTP. A row lets a call be repeated, a task be read before its job exists, and a charge be refunded whose
+-- task was never pushed. Rows are deleted after a day.
 create table if not exists darkroom_requests (
   task_id text primary key,
   client text not null,
@@ -11,10 +11,10 @@ create table if not exists darkroom_requests (
   owner_id text not null,
   user_id text,
   request_id text not null,
-  -- The task, for products whose job row is the only state there is.
+  -- The task, for products without a session table.
   payload jsonb,
   answer jsonb not null,
-  -- Whether it was ended here because its task could not be pushed.
+  -- Whether the order was cancelled because its task could not be pushed.
   ended boolean not null default false,
   created_at timestamptz not null default now(),
   unique (client, idempotency_key)

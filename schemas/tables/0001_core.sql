@@ -1,5 +1,6 @@
--- Our own tables. `darkroom_jobs` has a row for every task: the waiting room, the truth about who works on it, and what
--- the sweep reads. `lease_until` is set exactly while somebody owes the job work: its stages, or the telling afterwards.
+-- Jobs, ledger and dead letters. `darkroom_jobs` has one row per task and is the source of truth: the queue of waiting
+-- jobs, the owner of each running job, and what the sweep reads. `lease_until` is set while a worker has work to do for
+-- the job: its stages, or publishing the outcome afterwards.
 
 create table if not exists darkroom_jobs (
   task_id text primary key,
@@ -12,8 +13,8 @@ create table if not exists darkroom_jobs (
   request_id text not null,
   payload jsonb not null,
   state text not null default 'waiting' check (state in ('waiting', 'running', 'completed', 'failed', 'cancelled')),
-  -- Start-time fair queueing: an owner's tasks get consecutive turns from where the queue is now, so that one owner's
-  -- thousand tasks stand behind everybody else's first.
+  -- Start-time fair queueing: the tasks of one owner get consecutive turns that start at the queue's current turn, so
+  -- that the first task of another owner precedes all but the first task of an owner who pushed a thousand.
   turn bigint not null default 0,
   not_before timestamptz,
   run integer not null default 1,
@@ -21,7 +22,9 @@ create table if not exists darkroom_jobs (
   lease_until timestamptz,
   recoveries integer not null default 0,
   price integer not null default 0,
-  -- What must survive a crash: provider job ids by picture, finished pictures, calls made.
+  -- `{kind, id, email}`: who is charged and refunded. Fixed, like the price, when the task is accepted.
+  payer jsonb,
+  -- State that must survive a crash: provider job ids by picture, finished pictures, calls made.
   journal jsonb not null default '{}',
   provider_job_id text,
   spent_usd numeric(12, 6) not null default 0,
@@ -41,7 +44,7 @@ create index if not exists darkroom_jobs_lease on darkroom_jobs (lease_until) wh
 create index if not exists darkroom_jobs_session on darkroom_jobs (session_id);
 create index if not exists darkroom_jobs_owner on darkroom_jobs (product, owner_id, seq);
 
--- What was charged and refunded, once per session, run and kind. The balance itself lives in the products' own tables.
+-- Charges and refunds: at most one per session, run and kind. Balances are in the products' own tables.
 create table if not exists darkroom_ledger (
   product text not null,
   session_id text not null,
@@ -49,11 +52,13 @@ create table if not exists darkroom_ledger (
   kind text not null check (kind in ('charge', 'refund')),
   owner_id text not null,
   amount integer not null check (amount > 0),
+  payer jsonb,
   created_at timestamptz not null default now(),
   primary key (product, session_id, run, kind)
 );
 
--- What producers pushed and nobody could use, as it came, until it is replayed, dropped or too old.
+-- Payloads that could not be processed, unchanged, until they are replayed, dropped or purged. Dead deliveries and
+-- refused refunds are kept here too, under the lists `darkroom:deliveries` and `darkroom:refunds`.
 create table if not exists darkroom_dead_letters (
   id bigint generated always as identity primary key,
   list text not null,
@@ -64,10 +69,16 @@ create table if not exists darkroom_dead_letters (
   complete boolean not null default true,
   task_id text,
   session_id text,
+  product text,
+  channel text,
+  owner_id text,
+  request_id text,
+  -- Made by the caller: storing a dead letter again under the same key stores nothing.
+  letter_key text,
   created_at timestamptz not null default now()
 );
 
--- Where each product keeps its sessions. A product without a row here has no session table.
+-- The session table of each product and channel. A product without a row here has no session table.
 create table if not exists darkroom_session_tables (
   product text not null,
   channel text not null,

@@ -1,2 +1,0 @@
--- This returns with one more parameter.
-drop function if exists darkroom_check(jsonb);
