@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 ROOT = Path(__file__).parents[2]
+_LAUNCH = (sys.executable, "-m", "commands.launch")
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 LOOPBACK_NETWORKS = ("127.0.0.0/8",)
 
@@ -47,12 +48,12 @@ def fetch_networks(settings: Settings) -> tuple[str, ...]:
 
 def worker(settings: Settings, env: Mapping[str, str], log: Path | None, *options: str) -> Command:
     """`dramatiq actors`; it finishes what it runs before it stops."""
-    return _program("worker", (_script("dramatiq"), "actors", *options), settings, env, log)
+    return _program("worker", (*_LAUNCH, "dramatiq", "actors", *options), settings, env, log)
 
 
 def scheduler(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
     """`periodiq actors`."""
-    return _program("scheduler", (_script("periodiq"), "actors"), settings, env, log)
+    return _program("scheduler", (*_LAUNCH, "periodiq", "actors"), settings, env, log)
 
 
 def http(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:

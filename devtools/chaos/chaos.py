@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from commands.outcome import CommandError, CommandOutcome
+from devtools.chaos.deck import Deck
 from devtools.chaos.provider import Kind
 from devtools.chaos.scenario import Round, percentiles, play
 from devtools.chaos.table import view
@@ -35,9 +36,10 @@ def chaos(settings: Settings, *, minutes: float, seed: int) -> CommandOutcome:
         raise CommandError("chaos breaks only what it runs itself: unset SUPABASE_URL.")
     console = Console(stderr=True)
     console.print(f"Seed {seed}. Starting a Valkey, a PostgreSQL, a provider that counts, two workers, a scheduler…")
+    deck = Deck(f"{seed}:faults")
     with ChaosTestbed(settings, seed) as servers:
         rounds = [
-            play(servers, kind, seconds=minutes * 60 / 2, seed=seed, console=console)
+            play(servers, kind, deck, seconds=minutes * 60 / 2, seed=seed, console=console)
             for kind in (Kind.REPLICATE, Kind.OPENAI)
         ]
     return outcome(rounds, seed)

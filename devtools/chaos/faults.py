@@ -1,4 +1,4 @@
-"""The faults: a seeded deck, shuffled anew whenever it is used up, so that every kind comes in any longer run."""
+"""The faults of one round, drawn from the deck of the run."""
 
 from __future__ import annotations
 
@@ -16,25 +16,9 @@ if TYPE_CHECKING:
 
     from commands.local.supervisor import Supervisor
     from devtools.chaos.cancelling import Users
+    from devtools.chaos.deck import Deck
     from devtools.chaos.testbed import Servers
 
-#: How often each fault is in the deck.
-DECK = {
-    "kill_child": 6,
-    "kill_master": 3,
-    "restart_redis": 2,
-    "empty_redis": 1,
-    "crash_database": 1,
-    "database_away_short": 2,
-    "database_away_long": 2,
-    "redis_away_long": 1,
-    "storage_away_short": 1,
-    "storage_away_long": 1,
-    "disk_full_short": 1,
-    "disk_full_long": 1,
-    "spoil_provider": 4,
-    "cancel": 4,
-}
 #: Seconds between faults.
 GAP_S = (3.0, 9.0)
 #: How long Valkey is away when it is only restarted, and how long the provider misbehaves, seconds.
@@ -57,18 +41,18 @@ class Faults:
         struck: Every fault so far: when, seconds since the epoch, and which.
     """
 
-    def __init__(
-        self, seed: str, supervisor: Supervisor, workers: Sequence[str], servers: Servers, users: Users
+    def __init__(  # noqa: PLR0913, PLR0917  what it breaks, and in which order
+        self, seed: str, deck: Deck, supervisor: Supervisor, workers: Sequence[str], servers: Servers, users: Users
     ) -> None:
-        """Break what is given; `workers` are the names under which the supervisor runs them."""
+        """Break what is given in the order of `deck`; `workers` are the names under which the supervisor runs them."""
         self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
+        self._deck = deck
         self._supervisor = supervisor
         self._workers = workers
         self._embedded = servers.embedded
         self._provider = servers.provider
         self._users = users
         self._outages = Outages(servers, self._chance)
-        self._deck: list[str] = []
         self._spoiled_until = 0.0
         self.struck: list[tuple[float, str]] = []
 
@@ -88,14 +72,12 @@ class Faults:
             self._provider.behave()
 
     def _strike(self) -> str:
-        if not self._deck:
-            self._deck = [name for name, number in DECK.items() for _ in range(number)]
-            self._chance.shuffle(self._deck)
         if time.monotonic() > self._spoiled_until:
             self._provider.behave()
-        name, at = self._deck.pop(), time.time()
+        name, at = self._deck.draw(), time.time()
         said: str | None = getattr(self, f"_{name}")()
         if said is None:
+            self._deck.put_back(name)
             return "a worker that was to be killed is away already"
         self.struck.append((at, name))
         return said

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from devtools.chaos.deck import Deck
     from devtools.chaos.load import ChaosTask
 
 #: After the last fault everything ends within so many leases and seconds, or counts as lost: at most three recoveries,
@@ -96,8 +97,10 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Console) -> Round:
-    """Run one round of `seconds` seconds."""
+def play(  # noqa: PLR0913  what a round is made of
+    servers: Servers, kind: Kind, deck: Deck, *, seconds: float, seed: int, console: Console
+) -> Round:
+    """Run one round of `seconds` seconds, with the faults that `deck` gives."""
     load = TaskLoad(servers.database_url, servers.redis_url, servers.picture_urls, f"{seed}:{kind}:load")
     recoveries = Recoveries(servers.database_url, servers.redis_url, servers.settings.lease_s)
     bars = Progress(
@@ -106,7 +109,7 @@ def play(servers: Servers, kind: Kind, *, seconds: float, seed: int, console: Co
     )  # fmt: skip
     with recoveries, bars, servers.workers(kind, bars.console.print) as supervisor:
         users = Users(f"{seed}:{kind}:users", servers, load.tasks)
-        faults = Faults(f"{seed}:{kind}:faults", supervisor, WORKERS, servers, users)
+        faults = Faults(f"{seed}:{kind}:faults", deck, supervisor, WORKERS, servers, users)
         row = bars.add_task(NAMES[kind].replace("_", " "), total=None, said="load and faults")
         load.start()
 

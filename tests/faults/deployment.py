@@ -132,7 +132,7 @@ class Deployment:
         }
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dramatiq", "actors", "--processes", "1", *options],
+                [sys.executable, "-m", "commands.launch", "dramatiq", "actors", "--processes", "1", *options],
                 cwd=ROOT,
                 env=os.environ | settings | self.env | env,
                 stdout=output,

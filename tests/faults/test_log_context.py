@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 from tests.faults.deployment import TASKS, Deployment, Task, wait_for
@@ -22,6 +24,18 @@ EXPECTED = frozenset(
         "stages_completed",
     }
 )
+
+
+def test_every_line_of_a_worker_is_json_also_of_its_main_process(deployment: Deployment) -> None:
+    """Given a worker whose process dies, when its main process says so and ends, then that is a line of JSON."""
+    worker = deployment.start_worker()
+    os.kill(worker.child, signal.SIGKILL)
+    worker.process.wait(30)
+
+    lines = [json.loads(text) for text in worker.log.read_text().splitlines()]
+
+    of_main_process = [line for line in lines if "MainProcess" in line.get("logger", "")]
+    assert [line["level"] for line in of_main_process] == ["critical"]
 
 
 def lines_of(deployment: Deployment, tasks: Iterable[Task]) -> list[tuple[Task, dict[str, Any]]]:
