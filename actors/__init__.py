@@ -1,12 +1,9 @@
-"""What runs under `dramatiq actors` and `periodiq actors`: one thin module per actor."""
+"""What `dramatiq actors` and `periodiq actors` import: one module per actor, and the application that declares them.
 
-from actors.app import broker
-from actors.fetch import fetch
-from actors.generate import generate
-from actors.notify import notify
-from actors.resize import resize
-from actors.sweep import sweep
-from actors.upload import upload
-from actors.watermark import watermark
+Importing this package makes the application of this environment Dramatiq's global broker. In an environment that is not
+configured, the first use of the broker ends the process with a sentence that says what is missing.
+"""
 
-__all__ = ["broker", "fetch", "generate", "notify", "resize", "sweep", "upload", "watermark"]
+from actors.app import set_global_broker
+
+set_global_broker()

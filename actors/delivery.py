@@ -1,4 +1,4 @@
-"""The channels of a worker's dispatcher, as the settings say."""
+"""The delivery channels of a worker, made of the settings."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from providers.signing import signing_key
 from schemas.delivery import DeliveryChannel
 from settings import Settings
 
+#: Address of Meta's own API.
 META = Settings.model_fields["whatsapp_base_url"].default
 
 
 def make_channels(settings: Settings, deliveries: Outbox) -> dict[DeliveryChannel, Channel]:
-    """Every channel that is set up; nothing connects before it is used."""
+    """Return every channel that is set up, by name; connections open on first use."""
     channels: list[Channel] = [
         WebChannel(deliveries),
         AuditChannel(deliveries),
@@ -36,7 +37,7 @@ def _webhook_keys(settings: Settings) -> tuple[bytes, ...]:
 
 def _whatsapp(settings: Settings, deliveries: Outbox) -> Channel | None:
     if settings.ai_mock_mode and settings.whatsapp_base_url == META:
-        # Whoever tries Darkroom out with made-up users must not write to real phones.
+        # In mock mode users are made up: nothing may be sent to real phones.
         return FakeChannel(DeliveryChannel.WHATSAPP)
     if not settings.whatsapp_phone_number_id or not settings.whatsapp_access_token:
         return None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from actors.app import services, stage
-from schemas.common import StageName
+from actors.services import Services
 from schemas.job import Job
 
 
-@stage(StageName.GENERATE)
-async def generate(job: Job) -> Job:
+async def generate(job: Job, services: Services) -> Job:
     """Have a provider make the pictures."""
-    return await services().generate[job.product](job)
+    return await services.generate[job.product](job)

@@ -1,4 +1,4 @@
-"""The image router of each product, as set."""
+"""The image router of each product, made of the settings."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ log = structlog.get_logger(__name__)
 
 
 class Generators:
-    """One router a product; products that name the same provider share it."""
+    """One router per product. Products that use the same provider share it."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
-        """Make the providers that the settings name; one that can't be made takes out itself only.
+        """Make the providers that the settings name; a provider that can't be made is only logged.
 
         Raises:
-            Invalid: A limit or budget can't be read.
+            Invalid: A limit or budget is malformed.
         """
         self._set = make_providers(settings)
         self._model_watch = ModelWatch(self._set.providers.values(), client)
@@ -52,11 +52,11 @@ class Generators:
 
     @property
     def served(self) -> frozenset[Product]:
-        """The products that this process can make."""
+        """Products that this process can make."""
         return self._set.served
 
     def log_faults(self) -> None:
-        """Log why products are off, and why providers are passed over."""
+        """Log why products are off and why providers are not used."""
         for product in self._set.listed:
             if reason := self._set.reason_off(product):
                 log.warning("product_off", product=product.value, reason=reason)
@@ -65,17 +65,17 @@ class Generators:
                 log.warning("provider_passed_over", product=product.value, provider=name, reason=why)
 
     def in_flight(self) -> dict[str, int]:
-        """This process's calls in flight, by provider."""
+        """Return the number of this process's calls in flight by provider."""
         return dict.fromkeys(self._set.providers, 0) | self._gate.in_flight()
 
     def start(self) -> None:
-        """Begin to ask the providers once a day about the models in use, and to listen to webhooks about their work."""
+        """Start to check daily that the models in use are offered, and to listen for the providers' webhooks."""
         self._model_watch.start()
         for listener in self._listeners:
             listener.start()
 
     async def aclose(self) -> None:
-        """Give back the providers' connections."""
+        """Close the providers' connections."""
         await self._model_watch.aclose()
         for listener in self._listeners:
             await listener.aclose()

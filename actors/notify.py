@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from actors.app import services, stage
+from actors.services import Services
 from pipelines.stages.notify import notify_everybody
-from schemas.common import StageName
 from schemas.job import Job
 
 
-@stage(StageName.NOTIFY)
-async def notify(job: Job) -> Job:
-    """Tell whoever waits for the outcome."""
-    use = services()
+async def notify(job: Job, services: Services) -> Job:
+    """Publish the outcome and enqueue its deliveries."""
     return await notify_everybody(
-        job, progress=use.progress, scratch=use.scratch, deliveries=use.records.outbox, wakeup=use.wakeup
+        job,
+        progress=services.progress,
+        scratch=services.scratch,
+        deliveries=services.records.outbox,
+        wakeup=services.wakeup,
     )

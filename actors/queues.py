@@ -1,17 +1,20 @@
-"""The queues, and how many jobs a worker process has in hand at each of them."""
+"""The queues, and how many jobs a worker process runs at each of them."""
 
 from __future__ import annotations
 
 from schemas.common import StageName
 
 CONTROL = "control"
-#: A role, not a queue: a worker that is told its queues takes tasks and dispatches only if this is among them.
+#: Not a queue but a role: a worker that is started with a list of queues ingests and dispatches only if this is listed.
 INGEST = "ingest"
 QUEUES = (*(stage.value for stage in StageName), CONTROL)
 
 
 def limits(generations: int) -> dict[str, int]:
-    """Jobs in hand by queue: what waits may be many, what computes no more than keeps the cores busy."""
+    """Return the largest number of jobs by queue; `generations` of them may wait for a provider.
+
+    Stages that wait for the network may be many, stages that compute no more than keep the cores busy.
+    """
     return {
         StageName.FETCH: 16,
         StageName.RESIZE: 32,

@@ -1,30 +1,19 @@
-"""What the stages of one worker process share, made once, on the worker's event loop."""
+"""The services of one worker process: made once, on its event loop, and shared by all stages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import redis.asyncio
 
 from actors.generators import Generators
+from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
 from pipelines.engine.claims import MessageClaims
-from pipelines.engine.database_contact import DatabaseContact
 from pipelines.engine.dramatiq_redis.broker import Broker
-from pipelines.engine.outcome import StageMiddleware
 from pipelines.engine.running_jobs import RunningJobs
-from pipelines.middleware import (
-    Cancellation,
-    Deduplication,
-    LogContext,
-    Reporting,
-    Retries,
-    Settlement,
-    StageMetrics,
-    TimeLimit,
-)
 from pipelines.stages.generate import Generate
 from pipelines.stages.image_executor import ImageExecutor
 from providers.delivery.wakeup import DeliveryWakeup
@@ -45,8 +34,9 @@ from settings import Settings
 
 @dataclass(frozen=True)
 class Services:
-    """Everything a stage may need."""
+    """The connections and parts that stages and middleware use; see `pipelines.engine.stage_run.StageServices`."""
 
+    settings: Settings
     records: Records
     progress: ProgressLog
     wakeup: DeliveryWakeup
@@ -59,13 +49,16 @@ class Services:
     image_executor: ImageExecutor
     generators: Generators
     generate: Mapping[Product, Generate]
-    middleware: Sequence[StageMiddleware]
     sweep: Sweep
-    registry: RunningJobs
+    running_jobs: RunningJobs
     client: redis.asyncio.Redis
 
+    def provider_calls(self) -> Mapping[str, int]:
+        """Return the number of this process's calls in flight by provider."""
+        return self.generators.in_flight()
+
     async def aclose(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         await self.metrics.aclose()
         await self.progress.aclose()
         await self.generators.aclose()
@@ -78,30 +71,29 @@ class Services:
         self.image_executor.close()
 
 
-def make_services(  # noqa: PLR0913, PLR0917  what a process has
+def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
     settings: Settings,
     broker: Broker,
     redis_url: str,
     records: Records,
-    registry: RunningJobs,
+    running_jobs: RunningJobs,
     contact: DatabaseContact,
 ) -> Services:
-    """The services of one process; nothing connects before it is used."""
+    """Return the services of one process. Call this on its event loop; connections open on first use."""
     client = async_client(redis_url, max_connections=64)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
     scratch = CachedScratch(make_scratch(settings.scratch, settings.data_dir, client))
     storage = make_storage(settings)
     fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
     result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
-    claims = MessageClaims(client)
-    metrics = Metrics(client)
     generators = Generators(settings, client)
     return Services(
+        settings=settings,
         records=records,
         progress=progress,
         wakeup=DeliveryWakeup(client),
-        claims=claims,
-        metrics=metrics,
+        claims=MessageClaims(client),
+        metrics=Metrics(client),
         scratch=scratch,
         storage=storage,
         fetcher=fetcher,
@@ -111,32 +103,16 @@ def make_services(  # noqa: PLR0913, PLR0917  what a process has
         generate=_generate(
             settings, generators, fetcher=result_fetcher, scratch=scratch, records=records, progress=progress
         ),
-        middleware=(
-            LogContext(),
-            Deduplication(claims, progress, timeout_s=settings.lease_s),
-            StageMetrics(metrics, generators.in_flight),
-            Settlement(records, lease_s=settings.lease_s),
-            Cancellation(),
-            Retries(
-                records,
-                progress,
-                max_retries=settings.openai_max_retries,
-                lease_s=settings.lease_s,
-                stuck_after_s=settings.stuck_after_s,
-            ),
-            Reporting(),
-            TimeLimit(settings.soft_time_limit_s),
-        ),
         sweep=make_sweep(settings, broker, records, client, contact),
-        registry=registry,
+        running_jobs=running_jobs,
         client=client,
     )
 
 
 def make_storage(settings: Settings) -> Storage:
-    """Where finished pictures live: Supabase's storage where it is set, else a folder."""
+    """Return the storage of finished pictures: Supabase's where it is set, else a folder."""
     if settings.supabase_url and settings.supabase_service_role_key:
-        from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
+        from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  the import takes half a second
 
         return SupabaseStorage(settings.supabase_url, settings.supabase_service_role_key.get_secret_value())
     key = settings.signing_key.get_secret_value() if settings.signing_key else None
@@ -150,7 +126,7 @@ def make_storage(settings: Settings) -> Storage:
 def make_sweep(
     settings: Settings, broker: Broker, records: Records, client: redis.asyncio.Redis, contact: DatabaseContact
 ) -> Sweep:
-    """The sweep, over the connections given; `contact` is the process's."""
+    """Return the sweep over these connections; `contact` is that of the process with its database."""
     recovery = JobRecovery(records, broker, contact, lease_s=settings.lease_s, max_recoveries=settings.max_recoveries)
     return Sweep(
         recovery=recovery,
@@ -172,7 +148,7 @@ def _policy(settings: Settings, hosts: tuple[str, ...]) -> FetchPolicy:
     )
 
 
-def _generate(  # noqa: PLR0913  what the stages share
+def _generate(  # noqa: PLR0913  passed through
     settings: Settings,
     generators: Generators,
     *,

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from commands.connections import queue, records, redis_client
 from commands.outcome import CommandOutcome
+from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery, SweepReport
 from pipelines.control.sweep import Sweep
-from pipelines.engine.database_contact import DatabaseContact
 from providers.scratch.make import make_scratch
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOut
                 scratch=make_scratch(settings.scratch, settings.data_dir, client),
                 stuck_after_s=settings.stuck_after_s if older_than_s is None else older_than_s,
                 dead_letter_ttl_s=settings.dead_letter_ttl_s,
-            ).sweep()
+            ).run_once()
     return CommandOutcome(asdict(tally), _table(tally))
 
 

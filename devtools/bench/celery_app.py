@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from celery.signals import worker_process_init
 
-from actors.app import broker, database_url, redis_url, settings
+from actors.app import create, service_urls
 from actors.services import Services, make_services
-from pipelines.engine.database_contact import DatabaseContact
+from pipelines.control.database_contact import DatabaseContact
 from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.fetch import fetch_inputs
 from pipelines.stages.notify import notify_everybody
@@ -22,11 +22,15 @@ from pipelines.stages.upload import upload_pictures
 from pipelines.stages.watermark import finish_pictures
 from providers.records.connect import connect
 from schemas.job import Job
+from settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 TASK = "everything"
+
+settings = load()
+redis_url, database_url = service_urls(settings)
 
 app = Celery("bench", broker=redis_url.replace("unix://", "redis+socket://"))
 app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True, worker_hijack_root_logger=False)
@@ -40,7 +44,7 @@ def prepare(**_: Any) -> None:
     """Give the process its loop and its services, after the fork."""
     global run, services  # noqa: PLW0603  Celery offers a process no other place
     run = asyncio.new_event_loop().run_until_complete
-    services = make_services(settings, broker, redis_url, connect(
+    services = make_services(settings, create(settings), redis_url, connect(
         database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1), RunningJobs(),
         DatabaseContact(settings.lease_s),
     )  # fmt: skip

@@ -15,7 +15,7 @@ from devtools.bench import one_message, photo
 from devtools.bench.tasks import BenchTask, payload, push, write_tasks
 from devtools.bench.testbed import running
 from pipelines.control.payloads import parse
-from pipelines.engine.scheduling import plan_job
+from pipelines.engine.planning import plan_job
 from providers.records.connect import connect
 from schemas.common import Product
 

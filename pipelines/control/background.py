@@ -1,4 +1,4 @@
-"""Threads with an event loop of their own, for what must go on whatever the stages do."""
+"""Threads with an event loop of their own, for loops that must go on whatever the stages do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import structlog
 
@@ -14,50 +14,60 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that all threads have to finish once they were told to stop.
 STOP_S = 5.0
+#: Seconds before a loop that crashed is started again.
+RESTART_S = 1.0
+
+#: Runs until its event is set.
+Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
-class BackgroundLoop(threading.Thread):
-    """Runs `main(stopped)` on a loop of its own until `leave()`; a crash of `main` is logged and it starts again."""
+class BackgroundThread(threading.Thread):
+    """Runs several loops until each is told to stop. A loop that crashes is logged and started again."""
 
-    def __init__(self, name: str, main: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-        """Prepare the thread.
-
-        Args:
-            name: The thread's name, for logs.
-            main: Runs until its event is set.
-        """
+    def __init__(self, name: str, loops: Mapping[str, Loop]) -> None:
+        """Prepare the thread; its name and those of the loops appear in logs."""
         super().__init__(name=name, daemon=True)
-        self._main = main
+        self._loops = dict(loops)
         self._ready = threading.Event()
 
     def run(self) -> None:
-        """Run the loop (called by the thread itself)."""
-        asyncio.run(self._run())
+        """Run the loops; the thread calls this itself."""
+        asyncio.run(self._run_all())
 
-    def leave(self) -> None:
-        """Ask `main` to stop, without waiting for it."""
+    def stop(self, names: Iterable[str] | None = None) -> None:
+        """Tell the loops of these names to stop, all of them by default, without waiting for them."""
         self._ready.wait(STOP_S)
         if self.is_alive():
-            # The loop may end between the two lines.
+            # The event loop may be closed between the two lines.
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._stopped.set)
+                self._event_loop.call_soon_threadsafe(self._set, list(self._loops if names is None else names))
 
-    async def _run(self) -> None:
-        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+    def _set(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name in self._stopped:
+                self._stopped[name].set()
+
+    async def _run_all(self) -> None:
+        self._event_loop = asyncio.get_running_loop()
+        self._stopped = {name: asyncio.Event() for name in self._loops}
         self._ready.set()
-        while not self._stopped.is_set():
+        await asyncio.gather(*(self._run_loop(name, loop) for name, loop in self._loops.items()))
+
+    async def _run_loop(self, name: str, loop: Loop) -> None:
+        stopped = self._stopped[name]
+        while not stopped.is_set():
             try:
-                await self._main(self._stopped)
+                await loop(stopped)
             except Exception:
-                log.exception("thread_crashed", thread=self.name)
-                await wait_or_stop(self._stopped, 1.0)
+                log.exception("loop_crashed", loop=name)
+                await wait_or_stop(stopped, RESTART_S)
 
 
-def stop_all(threads: Iterable[BackgroundLoop]) -> None:
+def stop_all(threads: Iterable[BackgroundThread]) -> None:
     """Stop threads and wait for them, `STOP_S` seconds altogether."""
     threads = list(threads)
     for thread in threads:
-        thread.leave()
+        thread.stop()
     deadline = time.monotonic() + STOP_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
@@ -66,7 +76,7 @@ def stop_all(threads: Iterable[BackgroundLoop]) -> None:
 
 
 async def wait_or_stop(stopped: asyncio.Event, seconds: float) -> None:
-    """Wait for `seconds`, or until `stopped`."""
+    """Wait for `seconds`, or until `stopped` is set."""
     try:
         async with asyncio.timeout(seconds):
             await stopped.wait()

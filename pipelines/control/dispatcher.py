@@ -1,4 +1,4 @@
-"""Starts waiting jobs: in turn between owners, and no more than may be in flight."""
+"""Dispatches waiting jobs: fairly between owners, and no more than may be in flight."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ import redis.exceptions
 import structlog
 
 from pipelines.control.background import wait_or_stop
-from pipelines.engine.dramatiq_redis.broker import HEARTBEAT_TIMEOUT_MS, Broker
-from pipelines.engine.dramatiq_redis.broker_scripts import LOAD
-from pipelines.engine.invalid_rows import end_invalid
-from pipelines.engine.scheduling import InvalidRow, enqueue_first_stage
+from pipelines.control.invalid_rows import end_invalid
+from pipelines.engine.dramatiq_redis.broker import Broker
+from pipelines.engine.dramatiq_redis.queue_load import QueueLoad
+from pipelines.engine.messages import enqueue_first_stage
+from pipelines.engine.planning import InvalidRow
 from providers.metrics.recorder import Metrics
 from providers.records import Records
 from schemas import keys
-from schemas.common import StageName
 from schemas.errors import DarkroomError
 from schemas.records import JobRow
 
 log = structlog.get_logger(__name__)
 
-#: Jobs that wait in the stages' queues for each worker process: enough to keep it busy until the next look. More would
-#: only stand before whoever comes next.
+#: Jobs in the stages' queues for each worker process: enough to keep it busy until the next dispatch. More would delay
+#: jobs of owners who push later.
 BACKLOG = 16
-#: Seconds between looks when nobody wakes the dispatcher, and while the backlog is full.
+#: Longest wait for a wake-up, and pause while the backlog is full, seconds.
 IDLE_S, FULL_S = 1, 0.05
+#: Seconds before the next attempt after a failure.
+RETRY_S = 0.5
 
 
 class Dispatcher:
-    """Moves jobs from the waiting room into the stages' queues."""
+    """Moves jobs from the table into the stages' queues."""
 
     def __init__(  # noqa: PLR0913  what it reads, where it writes, and its bounds
         self,
@@ -45,44 +47,44 @@ class Dispatcher:
         """Dispatch for all workers.
 
         Args:
-            records: A connection of the dispatcher's own.
+            records: Database connections of the dispatcher's own.
             broker: Where to enqueue.
-            client: Where it is woken.
-            metrics: Where started tasks are counted.
-            max_in_flight: The most jobs between dispatch and outcome, all workers together.
-            lease_s: Seconds a lease lasts.
+            client: Redis, for wake-ups and the backlog.
+            metrics: Where dispatched tasks are counted.
+            max_in_flight: Largest number of jobs between dispatch and outcome, all workers together.
+            lease_s: Duration of a lease, seconds.
         """
         self._records = records
         self._broker = broker
         self._client = client
-        self._load = client.register_script(LOAD)
+        self._load = QueueLoad(client)
         self._metrics = metrics
         self._max_in_flight = max_in_flight
         self._lease_s = lease_s
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Dispatch whenever woken until `stopped`."""
+        """Dispatch at every wake-up until `stopped`; log and retry failures."""
         while not stopped.is_set():
             try:
-                room = await self._room()
-                if room < BACKLOG // 3:
+                free = await self._free_backlog()
+                if free < BACKLOG // 3:
                     await wait_or_stop(stopped, FULL_S)
-                elif await self.dispatch(room) < room:
+                elif await self.run_once(free) < free:
                     await self._client.blpop([keys.WAKE], IDLE_S)
             except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
-                # A job that was started and not enqueued comes back when its lease runs out.
+                # Lease expiry recovers a job that was dispatched and not enqueued.
                 log.warning("dispatch_failed", error=type(error).__name__)
-                await wait_or_stop(stopped, 0.5)
+                await wait_or_stop(stopped, RETRY_S)
             except Exception:
                 log.exception("dispatch_failed")
-                await wait_or_stop(stopped, 0.5)
+                await wait_or_stop(stopped, RETRY_S)
 
-    async def dispatch(self, limit: int = BACKLOG) -> int:
-        """Start what may be started now, at most `limit`; returns how many jobs.
+    async def run_once(self, limit: int = BACKLOG) -> int:
+        """Dispatch up to `limit` jobs; return their number.
 
         Raises:
-            DarkroomError: The database could not be asked.
-            redis.exceptions.RedisError: Some jobs could not be enqueued; their leases bring them back.
+            DarkroomError: The database is unavailable.
+            redis.exceptions.RedisError: Some jobs were not enqueued; lease expiry recovers them.
         """
         rows = await self._records.dispatch(limit=limit, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
         if rows:
@@ -93,15 +95,14 @@ class Dispatcher:
                 await self._metrics.incr("darkroom_tasks_total", {"product": row.product.value, "event": "started"})
         return len(rows)
 
-    async def _room(self) -> int:
-        """How many jobs more may wait in the queues."""
-        # What workers have fetched is bounded already; what they lost must not count for ever.
-        queues = [f"{keys.BROKER_NAMESPACE}:{stage}" for stage in StageName]
-        workers, backlog = await self._load(keys=[keys.HEARTBEATS, *queues], args=[HEARTBEAT_TIMEOUT_MS])
-        return max(1, int(workers)) * BACKLOG - int(backlog)
+    async def _free_backlog(self) -> int:
+        """Return how many more jobs may wait in the stages' queues."""
+        # Fetched messages don't count: slots limit them, and those of a dead worker must not count for ever.
+        workers, backlog = await self._load.measure()
+        return max(1, workers) * BACKLOG - backlog
 
     def _enqueue(self, rows: list[JobRow]) -> list[JobRow]:
-        """Enqueue what was started; return the rows that can't be used."""
+        """Enqueue dispatched jobs; return the rows that can't be used."""
         invalid = []
         for row in rows:
             ids = {"task_id": row.task_id, "session_id": row.session_id, "request_id": row.request_id}
@@ -112,7 +113,7 @@ class Dispatcher:
             except redis.exceptions.RedisError:
                 raise
             except Exception:
-                # Its lease brings it back, here or at a worker that can do it.
+                # Lease expiry recovers the job, perhaps in a worker that can run it.
                 log.exception("job_not_started", **ids)
             else:
                 log.info("job_started", product=row.product.value, **ids)

@@ -1,4 +1,4 @@
-"""Takes tasks from a producers' list into the waiting room, so that none is lost or doubled wherever it is cut."""
+"""Ingest: moves tasks from a producers' list into the table; none is lost or duplicated wherever it is interrupted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import redis.asyncio
@@ -32,18 +33,14 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 #: Seconds to block on an empty list.
 WAIT_S = 1.0
-#: A consumer without a sign of life for this long is dead, milliseconds. Alive ones give one with every batch.
+#: Time without a heartbeat after which a consumer is dead, milliseconds. Live ones send one with every batch.
 CONSUMER_TIMEOUT_MS = 20_000
-#: Seconds between looks whether a product that no worker makes is served again.
+#: Seconds between checks whether a product that no worker serves is served again.
 UNSERVED_PAUSE_S = 5.0
+#: Seconds before the next attempt after a failure.
+RETRY_S = 0.5
 
-# Moves what waits behind the first task, up to a batch, and returns all that was taken.
-_TAKE_MORE = """
-for _ = redis.call('LLEN', KEYS[2]) + 1, tonumber(ARGV[1]) do
-  if not redis.call('LMOVE', KEYS[1], KEYS[2], 'RIGHT', 'LEFT') then break end
-end
-return redis.call('LRANGE', KEYS[2], 0, -1)
-"""
+_TAKE_BATCH = Path(__file__).with_name("take_batch.lua").read_text()
 
 #: Verdicts that make a payload a dead letter, and the reason that is stored with it.
 REFUSED = {
@@ -51,12 +48,12 @@ REFUSED = {
     Verdict.PRODUCT_OFF: "the database has no tables of this product: name it in PRODUCTS and run `manage.py migrate`",
 }
 SESSION_ENDED = "The session ended before the task started."
-#: How long the terminal event of a refused task can be read unless a setting says otherwise, seconds.
+#: Default time to live of the terminal event of a refused task, seconds.
 PROGRESS_TTL_S = 86_400
 
 
 class TaskListConsumer:
-    """One consumer of one list: taken into a list of its own, written to the table, then removed."""
+    """Consumes one list: moves tasks into a processing list, writes them to the table, then deletes them."""
 
     def __init__(  # noqa: PLR0913  what it reads, where it writes, and its settings
         self,
@@ -68,74 +65,79 @@ class TaskListConsumer:
         is_served: Callable[[Product], Awaitable[bool]] | None = None,
         progress_ttl_s: int = PROGRESS_TTL_S,
     ) -> None:
-        """Consume the list of `product` as `consumer`, a name that no other consumer has.
+        """Prepare a consumer.
 
-        While `is_served` denies the product, its tasks stay in the producers' list; the sweep ends their sessions in
-        time. Without it they are always taken. Terminal events of tasks that get no job can be read for
-        `progress_ttl_s` seconds.
+        Args:
+            product: Product of the list.
+            consumer: Unique name of this consumer.
+            client: Redis.
+            records: The database.
+            is_served: Returns whether a worker makes the product. Otherwise its tasks stay in the producers' list, and
+                the sweep ends their sessions in time. Without it all tasks are consumed.
+            progress_ttl_s: Time to live of the terminal events of tasks that get no job, seconds.
         """
         self._product = product
         self._consumer = consumer
         self._client = client
         self._records = records
         self._is_served = is_served
-        #: Tasks that waited at the last look while the product was not served.
-        self._left_alone = 0
+        #: Length of the list at the last check while the product was not served.
+        self._unserved = 0
         self._source = TASK_LISTS[product]
         self._processing = keys.processing(consumer, self._source)
         self._progress = ProgressLog(client, ttl_s=progress_ttl_s)
-        #: Names the batch in the processing list, so that its dead letters are stored once however often it is written.
+        #: Id of the batch in the processing list: its dead letters are stored once however often it is written.
         self._batch = uuid.uuid4().hex
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Take tasks until `stopped`; whatever fails is tried again, nothing is given up."""
+        """Consume tasks until `stopped`; log and retry failures."""
         while not stopped.is_set():
             try:
                 if self._is_served is None or await self._is_served(self._product):
-                    await self.take(WAIT_S)
+                    await self.consume_batch(WAIT_S)
                 else:
-                    await self._stay_idle(stopped)
+                    await self._wait_unserved(stopped)
             except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
                 log.warning("ingest_failed", list=self._source, error=type(error).__name__)
-                await wait_or_stop(stopped, 0.5)
+                await wait_or_stop(stopped, RETRY_S)
 
-    async def _stay_idle(self, stopped: asyncio.Event) -> None:
+    async def _wait_unserved(self, stopped: asyncio.Event) -> None:
         await self.heartbeat()
         waiting = await self._client.llen(self._source)
-        if waiting and waiting != self._left_alone:
+        if waiting and waiting != self._unserved:
             log.warning("tasks_of_product_off", product=self._product.value, waiting=waiting)
-        self._left_alone = waiting
+        self._unserved = waiting
         await wait_or_stop(stopped, UNSERVED_PAUSE_S)
 
-    async def take(self, wait_s: float) -> int:
-        """Take one batch, waiting up to `wait_s` seconds for its first task; returns how many.
+    async def consume_batch(self, wait_s: float) -> int:
+        """Consume one batch, waiting up to `wait_s` seconds for its first task; return the number of tasks.
 
         Raises:
-            DarkroomError, redis.exceptions.RedisError: Drop is lost: the batch lies in the processing list.
+            DarkroomError, redis.exceptions.RedisError: The batch is still in the processing list.
         """
         await self.heartbeat()
-        # What a failed attempt left is first: the reply to a move may have been lost, so the list is the truth.
+        # The batch of a failed attempt is first. The reply to a move may have been lost: trust the list only.
         limit = 0
         if not await self._client.llen(self._processing):
             await self._client.blmove(self._source, self._processing, int(wait_s) or 1, "RIGHT", "LEFT")
             limit = BATCH
-        found = await self._client.eval(_TAKE_MORE, 2, self._source, self._processing, str(limit))
+        found = await self._client.eval(_TAKE_BATCH, 2, self._source, self._processing, str(limit))
         batch = [_bytes(item) for item in found]
         if batch:
             await self._write(batch)
             await self._client.delete(self._processing)
             self._batch = uuid.uuid4().hex
-            await _wake(self._client)
+            await _wake_dispatcher(self._client)
         return len(batch)
 
     async def heartbeat(self) -> None:
-        """Say that this consumer lives."""
+        """Record that this consumer is alive."""
         await self._client.zadd(keys.CONSUMERS, {self._consumer: await server_time_ms(self._client)})
 
     async def _write(self, batch: list[bytes]) -> None:
         tasks: dict[str, tuple[NewTask, bytes]] = {}
         letters: list[DeadLetter] = []
-        # The oldest was pushed into the processing list first and lies at its end.
+        # The oldest task is the last one in the processing list.
         for payload in reversed(batch):
             try:
                 task = parse(self._product, payload)
@@ -149,7 +151,7 @@ class TaskListConsumer:
         for task_id, verdict in verdicts.items():
             task, payload = tasks[task_id]
             if reason := REFUSED.get(verdict):
-                # A session of that id may exist and belong to another owner: it is not this payload's to end.
+                # A session of this id may belong to another owner: this payload must not end it.
                 letters.append(
                     dead_letter(
                         self._product,
@@ -179,7 +181,7 @@ class TaskListConsumer:
             )  # fmt: skip
         log.info("dead_letters_kept", count=len(letters), refunded=refunded)
         named = {item.task_id: item for item in letters if item.task_id}
-        # A payload may name the task of another one: a task that has a job ends with its job.
+        # A payload may name the task of another payload: a task with a job ends with its job.
         have_jobs = await self._records.known_tasks(list(named)) if named else set()
         for task_id, item in named.items():
             if task_id not in have_jobs:
@@ -206,7 +208,7 @@ class TaskListConsumer:
             return await self._records.accept([task for task, _ in tasks.values()])
         except DatabaseRefused as error:
             if len(tasks) == 1:
-                # If it is the database that is wrong, keeping the letter fails too and the task stays where it is.
+                # If the database is at fault, storing the dead letter fails too and the task stays in the list.
                 ((task, payload),) = tasks.values()
                 letters.append(
                     dead_letter(self._product, payload, code="refused", reason=str(error), fields=_fields(task))
@@ -227,25 +229,25 @@ def _bytes(value: Any) -> bytes:
 
 
 async def requeue_abandoned(client: redis.asyncio.Redis, *, timeout_ms: int = CONSUMER_TIMEOUT_MS) -> int:
-    """Put back what consumers silent for `timeout_ms` had taken and not yet written; returns how many tasks.
+    """Requeue the tasks of consumers without a heartbeat for `timeout_ms`; return the number of tasks.
 
     Raises:
-        redis.exceptions.RedisError: Drop is lost; the next look goes on.
+        redis.exceptions.RedisError: Redis is unavailable; the next call continues.
     """
-    returned = 0
+    requeued = 0
     horizon = await server_time_ms(client) - timeout_ms
     for name in await client.zrangebyscore(keys.CONSUMERS, 0, horizon):
         consumer = _bytes(name).decode()
         for source in TASK_LISTS.values():
             while await client.lmove(keys.processing(consumer, source), source, "LEFT", "RIGHT"):
-                returned += 1
+                requeued += 1
         await client.zrem(keys.CONSUMERS, consumer)
-    if returned:
-        log.warning("abandoned_tasks_requeued", count=returned)
-    return returned
+    if requeued:
+        log.warning("abandoned_tasks_requeued", count=requeued)
+    return requeued
 
 
-async def _wake(client: redis.asyncio.Redis) -> None:
+async def _wake_dispatcher(client: redis.asyncio.Redis) -> None:
     async with client.pipeline() as pipe:
         pipe.lpush(keys.WAKE, 1)
         pipe.ltrim(keys.WAKE, 0, 0)

@@ -1,4 +1,4 @@
-"""Renews the leases of what this process works on, from a thread of its own, and stops what is no longer wanted."""
+"""Renews the leases of this process's jobs, from a thread of its own, and cancels jobs that must not go on."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ from schemas.errors import DarkroomError
 
 log = structlog.get_logger(__name__)
 
-#: Renewals within the time a lease lasts; the first three may fail. Each may take until the next is due.
+#: Renewals during one lease; three may fail in a row. Each may take until the next one is due.
 RENEWALS = 4
-#: Seconds after a failed renewal: what was unavailable must hear of all leases before anybody may find one expired.
+#: Seconds after a failed renewal: after an outage all leases must be renewed before a recovery finds one expired.
 RETRY_S = 0.25
 
 
 class LeaseRenewer:
-    """Keeps the leases. What has run longer than the hard limit is stopped: its worker may hang, its user waits."""
+    """Renews leases; cancels jobs that were lost, have ended elsewhere, or exceed the hard time limit of a stage."""
 
     def __init__(
-        self, registry: RunningJobs, records: Records, client: redis.asyncio.Redis, *, lease_s: float, hard_s: float
+        self, running_jobs: RunningJobs, records: Records, client: redis.asyncio.Redis, *, lease_s: float, hard_s: float
     ) -> None:
-        """Keep what `registry` tracks.
+        """Renew the leases of `running_jobs`.
 
         Args:
-            registry: What this process works on.
-            records: A connection of the renewer's own, whose calls take at most `lease_s / RENEWALS`.
+            running_jobs: The jobs of this process.
+            records: A database connection of the renewer's own, whose calls take at most `lease_s / RENEWALS`.
             client: A Redis client of the renewer's own, for cancellations.
-            lease_s: Seconds a lease lasts.
-            hard_s: Seconds one stage may take at the very most.
+            lease_s: Duration of a lease, seconds.
+            hard_s: Hard time limit of a stage, seconds.
         """
-        self._registry = registry
+        self._running_jobs = running_jobs
         self._records = records
         self._client = client
         self._lease_s = lease_s
         self._hard_s = hard_s
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Renew and listen until `stopped`."""
+        """Renew leases and listen for cancellations until `stopped`."""
         async with asyncio.TaskGroup() as tasks:
             listener = tasks.create_task(self._listen())
             renewed = True
             while not stopped.is_set():
                 try:
-                    await self.renew()
+                    await self.run_once()
                 except DarkroomError as error:
                     if renewed:  # once for each outage
                         log.warning("leases_not_renewed", error=str(error))
@@ -64,30 +64,30 @@ class LeaseRenewer:
                 await wait_or_stop(stopped, self._lease_s / RENEWALS if renewed else RETRY_S)
             listener.cancel()
 
-    async def renew(self) -> None:
-        """Renew every lease once; stop what lost its lease, ended, or is overdue.
+    async def run_once(self) -> None:
+        """Renew every lease once; cancel jobs that are overdue, lost or ended.
 
         Raises:
-            DarkroomError: The database could not be asked.
+            DarkroomError: The database is unavailable.
         """
-        work = self._registry.snapshot()
-        for item in work:
-            if time.monotonic() - item.since > self._hard_s:
-                item.halt(StopReason.OVERDUE)
-        # What is overdue and does not even stop is left to its lease: this process hangs.
-        work = [item for item in work if item.stop is not StopReason.OVERDUE]
-        if work:
-            held = await self._records.renew_leases({item.task_id: item.token for item in work}, self._lease_s)
-            for item in work:
-                _judge(item, held)
+        jobs = self._running_jobs.snapshot()
+        for job in jobs:
+            if time.monotonic() - job.stage_started > self._hard_s:
+                job.cancel(StopReason.OVERDUE)
+        # An overdue job that can't be cancelled keeps its process busy: let its lease expire.
+        jobs = [job for job in jobs if job.stop_reason is not StopReason.OVERDUE]
+        if jobs:
+            states = await self._records.renew_leases({job.task_id: job.token for job in jobs}, self._lease_s)
+            for job in jobs:
+                _cancel_if_not_ours(job, states)
 
     async def _listen(self) -> None:
         while True:
             with contextlib.suppress(redis.exceptions.RedisError, OSError):
-                await self._cancellations()
+                await self._receive_cancellations()
             await asyncio.sleep(1.0)
 
-    async def _cancellations(self) -> None:
+    async def _receive_cancellations(self) -> None:
         async with self._client.pubsub(ignore_subscribe_messages=True) as subscription:
             await subscription.subscribe(keys.CANCEL_CHANNEL)
             while True:
@@ -97,14 +97,14 @@ class LeaseRenewer:
 
     def _cancel(self, text: str) -> None:
         task_id, _, token = text.rpartition(":")
-        for item in self._registry.snapshot():
-            if item.task_id == task_id and item.stage is not StageName.NOTIFY and str(item.token) == token:
-                item.halt(StopReason.ENDED)
+        for job in self._running_jobs.snapshot():
+            if job.task_id == task_id and job.stage is not StageName.NOTIFY and str(job.token) == token:
+                job.cancel(StopReason.ENDED)
 
 
-def _judge(item: RunningJob, held: Mapping[str, JobState]) -> None:
-    state = held.get(item.task_id)
+def _cancel_if_not_ours(job: RunningJob, states: Mapping[str, JobState]) -> None:
+    state = states.get(job.task_id)
     if state is None:
-        item.halt(StopReason.LOST)
-    elif state.terminal and item.stage not in {StageName.UPLOAD, StageName.NOTIFY}:
-        item.halt(StopReason.ENDED)
+        job.cancel(StopReason.LOST)
+    elif state.terminal and job.stage not in {StageName.UPLOAD, StageName.NOTIFY}:
+        job.cancel(StopReason.ENDED)

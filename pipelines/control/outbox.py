@@ -1,4 +1,4 @@
-"""Delivers what is due, from the table: whatever happens to a worker, the next one goes on."""
+"""Outbox dispatcher: sends due deliveries from the table; another worker continues if this one dies."""
 
 from __future__ import annotations
 
@@ -21,100 +21,103 @@ from schemas.errors import Ambiguous, DarkroomError, Fenced, Invalid
 
 log = structlog.get_logger(__name__)
 
-#: Outbox in the air at once, per worker process.
-AT_ONCE = 64
-#: Seconds until an unsettled delivery is somebody else's; longer than any channel takes.
+#: Largest number of deliveries in flight per worker process.
+MAX_IN_FLIGHT = 64
+#: Seconds until an unsettled delivery can be claimed again; longer than any channel takes.
 LEASE_S = 30.0
-#: Seconds between looks when nobody rings.
+#: Longest wait for a wake-up, seconds.
 IDLE_S = 1
-#: Seconds that deliveries in the air may take to finish when the worker stops.
+#: Seconds that deliveries in flight may take to finish when the worker stops.
 STOP_S = 3.0
-#: How long what was said is remembered, and how often the older ones are forgotten, seconds.
+#: Age at which settled deliveries are deleted, and the interval of that, seconds.
 KEPT_S = 30 * 86_400.0
 PURGE_INTERVAL_S = 3600.0
 
-#: The attempt before was cut off; it counts as sent.
+#: Code of a delivery whose previous attempt was interrupted; it counts as sent.
 OUTCOME_UNKNOWN = "outcome_unknown"
 
 
 class DeliveryDispatcher:
-    """One of many: they claim deliveries from each other's reach, and each claim fences the one before."""
+    """Competing consumer of the outbox.
+
+    Each claim increments a counter of the delivery; only the latest claimant may settle it.
+    """
 
     def __init__(self, deliveries: Outbox, wakeup: DeliveryWakeup, channels: Mapping[DeliveryChannel, Channel]) -> None:
-        """Deliver by `channels`; one that is missing is not set up, and what would go there is given up."""
+        """Deliver through `channels`; deliveries to a channel that is not set up fail for good."""
         self._deliveries = deliveries
-        self._bell = wakeup
+        self._wakeup = wakeup
         self._channels = channels
-        self._air: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[None]] = set()
         self._purge_at = 0.0
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Deliver whenever something is due, until `stopped`; whatever fails is tried again."""
+        """Send due deliveries until `stopped`; log and retry failures."""
         while not stopped.is_set():
             try:
-                await self._listen(stopped)
-                await self.look()
+                await self._wait_for_wakeup(stopped)
+                await self.run_once()
                 await self._purge()
             except DarkroomError as error:
-                log.warning("courier_failed", error=str(error))
+                log.warning("delivery_dispatch_failed", error=str(error))
                 await wait_or_stop(stopped, IDLE_S)
-        if self._air:
-            await asyncio.wait(self._air, timeout=STOP_S)
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=STOP_S)
 
-    async def look(self) -> int:
-        """Start everything that is due and fits; returns how many deliveries.
+    async def run_once(self) -> int:
+        """Claim and start as many due deliveries as may be in flight; return their number.
 
         Raises:
-            DarkroomError: The database could not be asked.
+            DarkroomError: The database is unavailable.
         """
-        free = AT_ONCE - len(self._air)
+        free = MAX_IN_FLIGHT - len(self._in_flight)
         if free <= 0:
-            await asyncio.wait(self._air, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
             return 0
-        found = await self._deliveries.claim(limit=free, lease_s=LEASE_S)
-        for delivery in found:
-            task = asyncio.create_task(self._guarded(delivery))
-            self._air.add(task)
-            task.add_done_callback(self._air.discard)
-        return len(found)
+        claimed = await self._deliveries.claim(limit=free, lease_s=LEASE_S)
+        for delivery in claimed:
+            task = asyncio.create_task(self._deliver_logged(delivery))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+        return len(claimed)
 
-    async def settle(self) -> None:
-        """Wait for everything that is in the air."""
-        while self._air:
-            await asyncio.wait(self._air)
+    async def drain(self) -> None:
+        """Wait until no delivery is in flight."""
+        while self._in_flight:
+            await asyncio.wait(self._in_flight)
 
     async def aclose(self) -> None:
-        """Give back the channels' connections."""
+        """Close the channels' connections."""
         for channel in self._channels.values():
             await channel.aclose()
 
-    async def _listen(self, stopped: asyncio.Event) -> None:
+    async def _wait_for_wakeup(self, stopped: asyncio.Event) -> None:
         try:
-            item = await self._bell.wait(IDLE_S)
+            item = await self._wakeup.wait(IDLE_S)
             if item is not None:
                 if item != RING:
-                    await self._rearm(item)
-                await self._bell.taken(item)
+                    await self._retry_dead(item)
+                await self._wakeup.taken(item)
         except DeliveryWakeupUnavailable as error:
-            # What is due is in the database; Redis only wakes.
+            # Due deliveries are in the database; Redis only wakes the dispatcher.
             log.warning("delivery_wakeup_unavailable", error=str(error))
             await wait_or_stop(stopped, IDLE_S)
 
-    async def _rearm(self, letter: bytes) -> None:
+    async def _retry_dead(self, request: bytes) -> None:
         try:
-            number = int(orjson.loads(letter)["delivery"])
+            number = int(orjson.loads(request)["delivery"])
         except (ValueError, TypeError, KeyError):
-            log.warning("invalid_redelivery_request", reason="it names no delivery")
+            log.warning("invalid_redelivery_request", reason="it does not name a delivery")
             return
-        armed = await self._deliveries.retry_dead(number)
-        log.info("delivery_rearmed", delivery=number, armed=armed)
+        found = await self._deliveries.retry_dead(number)
+        log.info("dead_delivery_retried", delivery=number, found=found)
 
     async def _purge(self) -> None:
         if time.monotonic() >= self._purge_at:
             self._purge_at = time.monotonic() + PURGE_INTERVAL_S
             await self._deliveries.purge(KEPT_S)
 
-    async def _guarded(self, delivery: Delivery) -> None:
+    async def _deliver_logged(self, delivery: Delivery) -> None:
         with structlog.contextvars.bound_contextvars(
             request_id=delivery.request_id,
             task_id=delivery.task_id,
@@ -126,7 +129,7 @@ class DeliveryDispatcher:
             try:
                 await self._attempt(delivery)
             except DarkroomError as error:
-                # Not settled: its claim runs out, and it is somebody's again.
+                # When its claim expires, a dispatcher claims it again.
                 log.warning("delivery_not_settled", error=str(error))
 
     async def _attempt(self, delivery: Delivery) -> None:
@@ -135,7 +138,7 @@ class DeliveryDispatcher:
             await self._deliveries.sent(delivery, OUTCOME_UNKNOWN)
             return
         try:
-            await self._channel(delivery).deliver(delivery, on_sending=functools.partial(self._sending, delivery))
+            await self._channel(delivery).deliver(delivery, on_sending=functools.partial(self._mark_sending, delivery))
         except Fenced:
             log.info("delivery_not_ours")
         except NotAccepted as error:
@@ -144,10 +147,10 @@ class DeliveryDispatcher:
             log.warning("delivery_unknown", code=error.error_code, error=str(error))
             await self._deliveries.sent(delivery, error.error_code)
         except DarkroomError as error:
-            await self._failed(delivery, error)
+            await self._settle_failure(delivery, error)
         except Exception as error:
             log.exception("channel_crashed")
-            await self._failed(delivery, DarkroomError(f"unexpected {type(error).__name__}"))
+            await self._settle_failure(delivery, DarkroomError(f"unexpected {type(error).__name__}"))
         else:
             await self._deliveries.sent(delivery)
             log.info("delivered", attempt=delivery.attempts)
@@ -158,16 +161,16 @@ class DeliveryDispatcher:
             raise Invalid(f"the channel {delivery.channel} is not set up", code="channel_not_set_up")
         return channel
 
-    async def _sending(self, delivery: Delivery) -> None:
+    async def _mark_sending(self, delivery: Delivery) -> None:
         if not await self._deliveries.sending(delivery):
-            raise Fenced("somebody else delivers it")
+            raise Fenced("another dispatcher delivers it")
 
-    async def _failed(self, delivery: Delivery, error: DarkroomError) -> None:
+    async def _settle_failure(self, delivery: Delivery, error: DarkroomError) -> None:
         delay = delay_s(error, delivery)
-        facts = {"code": error.error_code, "error": str(error), "attempt": delivery.attempts}
+        fields = {"code": error.error_code, "error": str(error), "attempt": delivery.attempts}
         if delay is None:
-            log.warning("delivery_given_up", **facts)
+            log.warning("delivery_given_up", **fields)
             await self._deliveries.give_up(delivery, error.error_code, str(error))
         else:
-            log.warning("delivery_retried", delay_s=round(delay, 1), **facts)
+            log.warning("delivery_retried", delay_s=round(delay, 1), **fields)
             await self._deliveries.again(delivery, error.error_code, delay)

@@ -1,4 +1,4 @@
-"""From the bytes a producer pushed to a task, or to a dead letter that says what is wrong with them."""
+"""Parses payloads of producers into tasks, and makes dead letters of invalid ones."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from schemas.common import Product
 from schemas.records import DeadLetter, NewTask
 from schemas.tasks import MAX_PAYLOAD_BYTES, TASK_LISTS, TASK_TYPES, VERSION
 
-#: The most of an unusable payload that is kept, bytes.
+#: Largest part of an invalid payload that its dead letter keeps, bytes.
 KEPT_BYTES = 1_048_576
 SESSION_MESSAGE = "The task could not be processed because it is not valid."
-#: The key under which a product's payload names its session, for those that have a session table.
+#: Key of the session id in the payload of each product that has a session table.
 _SESSION_KEYS = {Product.TRYON: "session_id", Product.IMAGES: "job_id"}
 
-#: The escape of NUL, which PostgreSQL can't keep: an even number of backslashes before it escape each other.
+#: The escape of NUL, which PostgreSQL can't store. An even number of backslashes before it escape each other.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-class InvalidPayload(Exception):  # noqa: N818  named for what it says of the payload
-    """The payload can't be used."""
+class InvalidPayload(Exception):  # noqa: N818  names a property of the payload
+    """The payload is invalid.
+
+    Attributes:
+        code: The kind of fault, for programs.
+        reason: The same for operators.
+        fields: The payload's fields, as far as they could be parsed.
+    """
 
     def __init__(self, code: str, reason: str, fields: dict[str, Any] | None = None) -> None:
         super().__init__(reason)
@@ -35,27 +41,27 @@ class InvalidPayload(Exception):  # noqa: N818  named for what it says of the pa
 
 
 def parse(product: Product, payload: bytes) -> NewTask:
-    """The task in a payload.
+    """Return the task in a payload.
 
     Raises:
         InvalidPayload: With a code (`too_large`, `not_json`, `unknown_version`, `invalid`) and a reason for operators.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise InvalidPayload("too_large", f"{len(payload)} bytes, at most {MAX_PAYLOAD_BYTES} are taken")
-    fields = _object(payload)
+        raise InvalidPayload("too_large", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are accepted")
+    fields = _parse_object(payload)
     version = fields.get("version", VERSION)
     if isinstance(version, int) and version > VERSION:
         raise InvalidPayload("unknown_version", f"version {version}; this worker knows up to {VERSION}", fields)
     if _NUL.search(payload):
-        raise InvalidPayload("invalid", "a text holds a null character", fields)
+        raise InvalidPayload("invalid", "a text contains a null character", fields)
     try:
         task = TASK_TYPES[product].model_validate(fields)
     except ValidationError as error:
-        raise InvalidPayload("invalid", _faults(error), fields) from None
+        raise InvalidPayload("invalid", _describe(error), fields) from None
     return PRODUCTS[product].accept(task)
 
 
-def dead_letter(  # noqa: PLR0913  the parts of a letter
+def dead_letter(  # noqa: PLR0913  the parts of a dead letter
     product: Product,
     payload: bytes,
     *,
@@ -64,21 +70,21 @@ def dead_letter(  # noqa: PLR0913  the parts of a letter
     fields: dict[str, Any] | None = None,
     ends_session: bool = True,
 ) -> DeadLetter:
-    """The dead letter of a payload, with the ids that the payload still names.
+    """Return the dead letter of a payload, with the ids that could be parsed.
 
     Args:
-        product: Whose list the payload was pushed to.
-        payload: As it came.
-        code: What is wrong with it, for programs.
+        product: Product of the list it was pushed to.
+        payload: The payload as it was pushed.
+        code: The kind of fault, for programs.
         reason: The same for operators.
-        fields: What could be read of it.
-        ends_session: Whether the session that it names fails and is refunded.
+        fields: The payload's fields, as far as they could be parsed.
+        ends_session: Whether the session that the payload names fails and is refunded.
     """
-    named = fields or {}
+    parsed = fields or {}
     key = _SESSION_KEYS.get(product)
-    session_id = named.get(key) if key else None
+    session_id = parsed.get(key) if key else None
     kept = payload[:KEPT_BYTES]
-    text, encoding = _text(kept)
+    text, encoding = _encode(kept)
     return DeadLetter(
         list=TASK_LISTS[product],
         code=code,
@@ -87,32 +93,32 @@ def dead_letter(  # noqa: PLR0913  the parts of a letter
         encoding=encoding,
         complete=len(kept) == len(payload),
         product=product,
-        channel=_channel(product, named),
-        task_id=_word(named.get("task_id") or named.get("job_id")),
-        session_id=_word(session_id),
-        owner_id=_owner(product, named),
-        request_id=_word(named.get("request_id")),
+        channel=_channel(product, parsed),
+        task_id=_safe_id(parsed.get("task_id") or parsed.get("job_id")),
+        session_id=_safe_id(session_id),
+        owner_id=_owner(product, parsed),
+        request_id=_safe_id(parsed.get("request_id")),
         message=SESSION_MESSAGE if ends_session else None,
     )
 
 
 def payload_of(dead: DeadLetter) -> bytes:
-    """The bytes of a dead letter, as they were pushed."""
+    """Return the payload of a dead letter as it was pushed."""
     return base64.b64decode(dead.payload) if dead.encoding == "base64" else dead.payload.encode()
 
 
-def _object(payload: bytes) -> dict[str, Any]:
+def _parse_object(payload: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise InvalidPayload("not_json", f"not JSON: {str(error)[:200]}") from None
     if not isinstance(value, dict):
-        raise InvalidPayload("invalid", f"a JSON object was expected, not {type(value).__name__}")
+        raise InvalidPayload("invalid", f"expected a JSON object, not {type(value).__name__}")
     return value
 
 
-def _faults(error: ValidationError) -> str:
-    # The values stay out: they may be prompts or signed addresses.
+def _describe(error: ValidationError) -> str:
+    # Without the values: they may be prompts or signed URLs.
     return "; ".join(
         f"{'.'.join(str(part) for part in item['loc']) or 'payload'}: {item['msg']}"
         for item in error.errors(include_input=False, include_url=False, include_context=False)
@@ -122,23 +128,23 @@ def _faults(error: ValidationError) -> str:
 def _channel(product: Product, fields: dict[str, Any]) -> str | None:
     if product is Product.IMAGES:
         return "workspace"
-    return _word(fields.get("channel"))
+    return _safe_id(fields.get("channel"))
 
 
 def _owner(product: Product, fields: dict[str, Any]) -> str | None:
     if product is Product.IMAGES:
-        return _word(fields.get("workspace_id"))
-    return _word(fields.get("store_id" if fields.get("channel") == "b2b" else "user_id"))
+        return _safe_id(fields.get("workspace_id"))
+    return _safe_id(fields.get("store_id" if fields.get("channel") == "b2b" else "user_id"))
 
 
-def _word(value: Any) -> str | None:
+def _safe_id(value: Any) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable() else None  # noqa: PLR2004
 
 
-def _text(payload: bytes) -> tuple[str, Any]:
+def _encode(payload: bytes) -> tuple[str, Any]:
     try:
         text = payload.decode()
     except UnicodeDecodeError:
         text = "\0"
-    # PostgreSQL's text holds no null character.
+    # PostgreSQL's text can't hold a null character.
     return (base64.b64encode(payload).decode(), "base64") if "\0" in text else (text, "utf-8")

@@ -1,4 +1,4 @@
-"""Looks every few seconds for jobs whose lease ran out, and drives them again, or ends them."""
+"""Recovers jobs whose lease has expired: they are dispatched again, or ended."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import redis.exceptions
 import structlog
 
 from pipelines.control.background import wait_or_stop
-from pipelines.engine.database_contact import INTERVAL, DatabaseContact
+from pipelines.control.database_contact import INTERVAL, DatabaseContact
+from pipelines.control.invalid_rows import end_invalid
 from pipelines.engine.dramatiq_redis.broker import Broker, QueueUnreachable
-from pipelines.engine.invalid_rows import end_invalid
-from pipelines.engine.scheduling import InvalidRow, ended_job, enqueue_first_stage, enqueue_notify, plan_job
+from pipelines.engine.messages import enqueue_first_stage, enqueue_notify
+from pipelines.engine.planning import InvalidRow, ended_job, plan_job
 from pipelines.stages.notify import outbox_messages
 from providers.records import Records
 from schemas.errors import DarkroomError, Unavailable
@@ -32,7 +33,7 @@ STUCK_MESSAGE = "Worker restarted: the job did not complete"
 
 @dataclass
 class SweepReport:
-    """What one look did: jobs looked at, driven again, failed; credits given back."""
+    """Jobs checked, dispatched again and failed by a recovery or sweep; credits refunded."""
 
     checked: int = 0
     redriven: int = 0
@@ -41,22 +42,23 @@ class SweepReport:
 
 
 class JobRecovery:
-    """The one re-driver. A job that merely waits in a queue keeps its lease; one whose worker is gone is taken over.
+    """Recovers jobs whose worker has died. A job that is still queued only gets its lease renewed.
 
-    Drop is taken over before the database was reached for a full lease: an outage expires nobody.
+    Nothing is recovered before this process has reached the database for a full lease: an outage of the database must
+    not make live workers look dead.
     """
 
     def __init__(
         self, records: Records, broker: Broker, contact: DatabaseContact, *, lease_s: float, max_recoveries: int
     ) -> None:
-        """Look after all jobs.
+        """Recover the jobs of all workers.
 
         Args:
-            records: A connection of the recovery's own.
+            records: A database connection of the recovery's own.
             broker: Where to enqueue.
-            contact: How long this process has reached the database.
-            lease_s: Seconds a lease lasts.
-            max_recoveries: How often a job may outlive its worker.
+            contact: The contact of this process with the database.
+            lease_s: Duration of a lease, seconds.
+            max_recoveries: Largest number of recoveries of a job.
         """
         self._records = records
         self._broker = broker
@@ -65,36 +67,36 @@ class JobRecovery:
         self._max_recoveries = max_recoveries
 
     async def run(self, stopped: asyncio.Event, interval_s: float) -> None:
-        """Look every `interval_s` seconds, more or less, and often enough to stay in contact, until `stopped`."""
+        """Recover jobs about every `interval_s` seconds, and often enough to stay in contact, until `stopped`."""
         interval_s = min(interval_s, self._lease_s * INTERVAL)
         while not stopped.is_set():
             try:
-                await self.look()
-                await asyncio.to_thread(self._broker.bury_dead_workers)
+                await self.run_once()
+                await asyncio.to_thread(self._broker.forget_dead_workers)
             except DarkroomError as error:
                 log.warning("recovery_failed", error=str(error))
             except Exception:
                 log.exception("recovery_failed")
-            # Many workers have a recovery: they should not all look at once.
+            # Every worker runs a recovery: they should not all run at the same time.
             await wait_or_stop(stopped, interval_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, guards nothing
 
-    async def look(self) -> SweepReport:
-        """Look once.
+    async def run_once(self) -> SweepReport:
+        """Recover, end or renew every job whose lease has expired.
 
         Raises:
-            DarkroomError: The database or the queue could not be asked; nothing is lost.
+            DarkroomError: The database or Redis is unavailable; the next call continues.
         """
         report = SweepReport()
-        rows = await self._reached(self._records.expired_leases())
-        if not self.may_take_over:
+        rows = await self._note_contact(self._records.expired_leases())
+        if not self.may_recover:
             return report
         for row in rows:
             if self._broker.slots.closed:
-                # A worker that leaves could not finish what it takes over.
+                # A stopping worker could not run what it recovers.
                 break
             report.checked += 1
             try:
-                await self._look_at(row, report)
+                await self._handle(row, report)
             except Unavailable:
                 raise
             except Exception:
@@ -102,48 +104,48 @@ class JobRecovery:
         return report
 
     @property
-    def may_take_over(self) -> bool:
-        """Whether an expired lease means that its worker is gone."""
+    def may_recover(self) -> bool:
+        """Whether an expired lease means that its worker has died."""
         return self._contact.lasts_a_lease
 
     async def wait_for_contact(self) -> None:
-        """Return once the database was reached for a full lease.
+        """Return once the database has been reached for a full lease.
 
         Raises:
-            DarkroomError: It can't be reached.
+            DarkroomError: The database is unavailable.
         """
-        while not self.may_take_over:
-            await self._reached(self._records.expired_leases(limit=1))
+        while not self.may_recover:
+            await self._note_contact(self._records.expired_leases(limit=1))
             await asyncio.sleep(self._lease_s * INTERVAL)
 
-    async def _reached(self, call: Awaitable[T]) -> T:
+    async def _note_contact(self, call: Awaitable[T]) -> T:
         with self._contact.call():
             return await call
 
-    async def _look_at(self, row: JobRow, report: SweepReport) -> None:
-        queued = functools.partial(self._broker.is_queued, row.task_id, row.token, taken_within_s=self._lease_s)
-        if await asyncio.to_thread(queued):
-            await self._reached(self._records.renew_leases({row.task_id: row.token}, self._lease_s))
+    async def _handle(self, row: JobRow, report: SweepReport) -> None:
+        is_queued = functools.partial(self._broker.is_queued, row.task_id, row.token, taken_within_s=self._lease_s)
+        if await asyncio.to_thread(is_queued):
+            await self._note_contact(self._records.renew_leases({row.task_id: row.token}, self._lease_s))
         else:
-            await self._take_over(row, report)
+            await self._recover(row, report)
 
-    async def _take_over(self, row: JobRow, report: SweepReport) -> None:
-        taken = await self._reached(
+    async def _recover(self, row: JobRow, report: SweepReport) -> None:
+        recovered = await self._note_contact(
             self._records.recover(row.task_id, row.token, max_recoveries=self._max_recoveries, lease_s=self._lease_s)
         )
-        if taken is None:
+        if recovered is None:
             return
-        if taken.recoveries > self._max_recoveries:
-            await self._end(taken, report)
+        if recovered.recoveries > self._max_recoveries:
+            await self._end(recovered, report)
             return
-        log.warning("job_recovered", **_ids(row), recoveries=taken.recoveries)
+        log.warning("job_recovered", **_ids(row), recoveries=recovered.recoveries)
         try:
-            await asyncio.to_thread(enqueue_first_stage, self._broker, taken)
+            await asyncio.to_thread(enqueue_first_stage, self._broker, recovered)
         except InvalidRow:
-            self._count(await end_invalid(taken, self._records, self._broker, lease_s=self._lease_s), report)
+            self._count(await end_invalid(recovered, self._records, self._broker, lease_s=self._lease_s), report)
             return
         except redis.exceptions.RedisError as error:
-            raise QueueUnreachable(f"driving a job again: {type(error).__name__}") from error
+            raise QueueUnreachable(f"dispatching a job again: {type(error).__name__}") from error
         report.redriven += 1
 
     async def _end(self, row: JobRow, report: SweepReport) -> None:

@@ -1,4 +1,4 @@
-"""The sweep: stateless, needs nothing that it sweeps, and may run at any time, from anywhere, side by side."""
+"""The sweep: a periodic clean-up, stateless and safe to run concurrently."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ log = structlog.get_logger(__name__)
 
 
 class Sweep:
-    """What every minute, every start of a worker and `manage.py sweep` do."""
+    """Recovers jobs, ends stuck sessions, and deletes old dead letters and scratch files.
 
-    def __init__(  # noqa: PLR0913  everything that can get stuck
+    Runs every minute, at the start of a worker and as `manage.py sweep`.
+    """
+
+    def __init__(  # noqa: PLR0913  all stores that need a clean-up
         self,
         *,
         recovery: JobRecovery,
@@ -33,7 +36,16 @@ class Sweep:
         stuck_after_s: float,
         dead_letter_ttl_s: float,
     ) -> None:
-        """Sweep with `recovery`; `stuck_after_s` and `dead_letter_ttl_s` in seconds."""
+        """Prepare a sweep.
+
+        Args:
+            recovery: Recovers jobs; its contact with the database decides whether sessions may be ended.
+            records: The database.
+            client: Redis, for the task lists.
+            scratch: The scratch store.
+            stuck_after_s: Age of a session without a job, seconds, from which on it counts as stuck.
+            dead_letter_ttl_s: Age at which dead letters are deleted, seconds.
+        """
         self.recovery = recovery
         self._records = records
         self._client = client
@@ -41,15 +53,15 @@ class Sweep:
         self._stuck_after_s = stuck_after_s
         self._dead_letter_ttl_s = dead_letter_ttl_s
 
-    async def sweep(self) -> SweepReport:
-        """Sweep once.
+    async def run_once(self) -> SweepReport:
+        """Run all parts of the sweep.
 
         Raises:
-            DarkroomError: Something could not be asked; nothing is lost, the next sweep goes on.
+            DarkroomError: The database, Redis or the scratch store is unavailable; the next sweep continues.
         """
-        report = await self.recovery.look()
-        # After an outage what looks stuck may be on its way: its task waits for the database too.
-        if self.recovery.may_take_over:
+        report = await self.recovery.run_once()
+        # After an outage, the task of a session that looks stuck may still be waiting for the database.
+        if self.recovery.may_recover:
             await self._end_orphans(report)
         await self._records.purge_dead_letters(self._dead_letter_ttl_s)
         await self._scratch.purge(2 * self._stuck_after_s)
@@ -65,11 +77,11 @@ class Sweep:
     async def _end_orphans(self, report: SweepReport) -> None:
         try:
             await requeue_abandoned(self._client)
-            waiting = await self._tasks_on_their_way()
+            unread = await self._tasks_in_lists()
         except redis.exceptions.RedisError as error:
-            raise QueueUnreachable(f"looking at the task lists: {type(error).__name__}") from error
-        if waiting:
-            # Their sessions look like orphans until they are written to the table.
+            raise QueueUnreachable(f"counting the task lists: {type(error).__name__}") from error
+        if unread:
+            # Their sessions look like orphans until ingest has written the tasks to the table.
             return
         lost = await self._records.orders.cancel_lost_orders(older_than_s=self._stuck_after_s, message=STUCK_MESSAGE)
         report.checked += lost
@@ -92,10 +104,10 @@ class Sweep:
             report.failed += 1
             report.refunded += settled.refunded
 
-    async def _tasks_on_their_way(self) -> int:
+    async def _tasks_in_lists(self) -> int:
         consumers = await self._client.zrange(keys.CONSUMERS, 0, -1)
         served = ServedProducts(self._client)
-        # Nobody takes the tasks of a product that no worker makes: their sessions end as any that got stuck.
+        # Tasks of a product that no worker serves are not ingested: their sessions end like all stuck ones.
         sources = [source for product, source in TASK_LISTS.items() if await served.is_served(product)]
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in consumers]
         async with self._client.pipeline(transaction=False) as pipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.engine.retry_policy import Retry, decide
+from pipelines.retrying.retry_policy import Retry, decide
 from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import DarkroomError
 

@@ -1,1 +1,14 @@
-"""The engine: what moves jobs from stage to stage, and sees to it that every one of them ends."""
+"""The engine: runs a job's stages and enqueues what follows them.
+
+| module | concept |
+|---|---|
+| `planning` | the job and the remaining stages of a table row |
+| `messages` | the message that brings a job to a stage's queue |
+| `runner` | the actor of every stage; runs a job's stages in-process |
+| `stage_run` | one run of one stage, and the middleware around it |
+| `outcome` | what follows a stage run |
+| `claims` | each message is processed once |
+| `running_jobs` | the jobs of this process: whose leases to renew, what to cancel |
+| `slots` | how many jobs this process takes |
+| `dramatiq_redis` | the broker |
+"""

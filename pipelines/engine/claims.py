@@ -1,8 +1,9 @@
-"""Each message of a job is worked on once, whoever delivers it how often."""
+"""Claims of messages: each message of a job is processed once, however often it is delivered."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 
 import redis.asyncio
 import redis.exceptions
@@ -10,25 +11,11 @@ import redis.exceptions
 from schemas import keys
 from schemas.errors import Unavailable
 
-# A message may be claimed once; whoever has it may say so again, since the reply may have been lost. An older token
-# than the newest one seen, or one whose job was ended, may not at all.
-_CLAIM = """
-local seen = redis.call('HMGET', KEYS[1], 'token', 'ended')
-local token = tonumber(ARGV[1])
-if token < tonumber(seen[1] or '0') then return 'stale' end
-if ARGV[3] == '0' and token <= tonumber(seen[2] or '-1') then return 'ended' end
-local claimed = 'claimed:' .. ARGV[2]
-if redis.call('HSETNX', KEYS[1], claimed, ARGV[5]) == 0 and redis.call('HGET', KEYS[1], claimed) ~= ARGV[5] then
-  return 'duplicate'
-end
-redis.call('HSET', KEYS[1], 'token', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-return 'claimed'
-"""
+_CLAIM = Path(__file__).with_name("claim_message.lua").read_text()
 
 
 class Claim(StrEnum):
-    """Whether a message may be worked on."""
+    """Result of claiming a message; only a claimed one may be processed."""
 
     CLAIMED = "claimed"
     STALE = "stale"
@@ -43,35 +30,35 @@ class ClaimsUnavailable(Unavailable):
 
 
 class MessageClaims:
-    """Claims of messages, in Redis. The database fences what costs money or settles; this saves the work."""
+    """Claims of messages, in Redis. They only save work: the database fences payments and outcomes."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
-        """Use `client`, which stays its owner's to close."""
+        """Use `client`; the caller closes it."""
         self._client = client
         self._claim = client.register_script(_CLAIM)
 
     async def claim(
         self, task_id: str, token: int, message_id: str, *, claimant: str, after_end: bool = False
     ) -> Claim:
-        """Claim a message. `after_end`: also for a job that has ended.
+        """Claim a message for `claimant`; with `after_end` also if its job has ended.
 
-        Claiming again as the same `claimant` is safe.
+        Claiming again as the same claimant is safe.
 
         Raises:
-            ClaimsUnavailable: Redis can't be reached.
+            ClaimsUnavailable: Redis is unavailable.
         """
         arguments: list[str | int] = [token, message_id, int(after_end), keys.JOB_TTL_S, claimant]
         try:
-            found = await self._claim(keys=[keys.job(task_id)], args=arguments)
+            result = await self._claim(keys=[keys.job(task_id)], args=arguments)
         except redis.exceptions.RedisError as error:
             raise ClaimsUnavailable(f"claiming a message: {type(error).__name__}") from error
-        return Claim(found.decode())
+        return Claim(result.decode())
 
-    async def end(self, task_id: str, token: int) -> None:
-        """Let nobody claim work for this token any more, and stop whoever works on it now.
+    async def revoke(self, task_id: str, token: int) -> None:
+        """Refuse all further claims of this token, and cancel the job in the worker that runs it.
 
         Raises:
-            ClaimsUnavailable: Redis can't be reached.
+            ClaimsUnavailable: Redis is unavailable.
         """
         try:
             async with self._client.pipeline() as pipe:
@@ -80,4 +67,4 @@ class MessageClaims:
                 pipe.publish(keys.CANCEL_CHANNEL, f"{task_id}:{token}")
                 await pipe.execute()
         except redis.exceptions.RedisError as error:
-            raise ClaimsUnavailable(f"ending claims: {type(error).__name__}") from error
+            raise ClaimsUnavailable(f"revoking claims: {type(error).__name__}") from error

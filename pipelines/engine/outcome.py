@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from pipelines.engine.running_jobs import RunningJob
-from schemas.common import StageName
 from schemas.job import Job
 
 
 @dataclass(frozen=True)
-class StageRun:
-    """One run of one stage's message.
-
-    Attributes:
-        function: The stage itself, bound to what it needs.
-        in_process: Whether the stage before it was worked on here, so that no message was taken for it.
-    """
-
-    stage: StageName
-    job: Job
-    message_id: str
-    work: RunningJob
-    function: Callable[[Job], Awaitable[Job]]
-    in_process: bool = False
-
-
-@dataclass(frozen=True)
 class Advance:
-    """The stage is done: the next one gets `job`."""
+    """The stage has succeeded: the next one gets `job`."""
 
     job: Job
 
 
 @dataclass(frozen=True)
 class RetryStage:
-    """The same stage once more, after `delay_s` seconds."""
+    """The same stage runs again after `delay_s` seconds."""
 
     job: Job
     delay_s: float = 0.0
@@ -45,22 +24,14 @@ class RetryStage:
 
 @dataclass(frozen=True)
 class NotifyOutcome:
-    """The job has ended: `notify` tells everybody."""
+    """The job has failed: only `notify` is left."""
 
     job: Job
 
 
 @dataclass(frozen=True)
 class Drop:
-    """Somebody else sees to the job, or its lease will bring it back."""
+    """Nothing to do: another worker owns the job, or lease expiry will recover it."""
 
 
 StageOutcome = Advance | RetryStage | NotifyOutcome | Drop
-Next = Callable[[StageRun], Coroutine[Any, Any, StageOutcome]]
-
-
-class StageMiddleware(Protocol):
-    """Wraps every run of every stage: what comes before `call_next` is undone, or settled, after it."""
-
-    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
-        """Handle the run, usually by awaiting `call_next(run)`."""

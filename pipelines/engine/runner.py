@@ -1,71 +1,214 @@
-"""Carries a job from stage to stage for as long as this process has a slot for it.
+"""Runs jobs: the actor of every stage, and the stages of a job one after another in this process.
 
-A stage that hands on through Redis costs its job an enqueued, a fetched and an acknowledged message and two changes of
-thread, which is more than most stages cost. The queues are for jobs whose next stage is worked on elsewhere, or whose
-slots are all taken here. To the job's lease, its claims and its fencing token it is all the same.
+A stage that is enqueued costs its job an enqueued, a fetched and an acknowledged message and two changes of thread,
+more than most stages cost. So a job is enqueued only where its next stage runs in another process or has no free slot
+here. Its lease, its claims and its fencing token are the same either way.
 """
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+import dramatiq
+import redis.exceptions
+import structlog
 from dramatiq import Message
+from dramatiq.asyncio import get_event_loop_thread
+from dramatiq.middleware import CurrentMessage
+from pydantic import ValidationError
 
-from pipelines.engine.dramatiq_redis.broker import message_id
-from pipelines.engine.outcome import Advance, Next, NotifyOutcome, StageMiddleware, StageOutcome, StageRun
-from pipelines.engine.running_jobs import RunningJob
-from pipelines.engine.scheduling import next_message
+from pipelines.engine.dramatiq_redis.broker import Broker, QueueUnreachable
+from pipelines.engine.messages import enqueue_next_stage, enqueue_notify, enqueue_retry, message_id, next_message
+from pipelines.engine.outcome import Advance, NotifyOutcome, RetryStage, StageOutcome
+from pipelines.engine.running_jobs import RunningJob, StopReason
 from pipelines.engine.slots import Slot
+from pipelines.engine.stage_run import Next, StageMiddleware, StageRun, StageServices
+from pipelines.retrying.unavailable import retry_while_unavailable
+from providers.scratch.cached import CachedScratch
 from schemas.common import StageName
+from schemas.errors import Unavailable
 from schemas.job import Job
+
+log = structlog.get_logger(__name__)
 
 StageFunction = Callable[[Job], Awaitable[Job]]
 
 
-async def run_stages(  # noqa: PLR0913  what is in_process, by whom, through what
-    message: Message[Any],
-    job: Job,
-    work: RunningJob,
-    *,
-    stages: Mapping[StageName, StageFunction],
-    middleware: Sequence[StageMiddleware],
-    slot: Slot,
-) -> tuple[Message[Any], StageOutcome]:
-    """Work on the job's stage and on all that follow it here.
+class StageRunner:
+    """Declares stages as actors, each on the queue of its name, and runs the jobs that their messages bring.
 
-    Args:
-        message: What was taken from a queue.
-        job: What it brought.
-        work: Where this process keeps track of the job.
-        stages: All stages.
-        middleware: What surrounds every stage, outermost first.
-        slot: The job's slot among those of this process.
-
-    Returns:
-        The message of the last stage that was worked on, and what is to follow that.
+    An actor only starts the job on the event loop, so a waiting job holds no thread. Then its message is acknowledged;
+    from there on the job is protected by its lease.
     """
-    surrounded = _surround(middleware)
-    at = message
-    while True:
-        stage = StageName(at.actor_name)
-        in_process = at is not message
-        outcome = await surrounded(StageRun(stage, job, message_id(stage, job), work, stages[stage], in_process))
-        after = next_message(at)
-        if not isinstance(outcome, Advance) or after is None or not slot.move(after.queue_name):
-            return at, outcome
-        at, job = after, outcome.job.model_copy(update={"attempt": 0, "delivery": 0})
-        work.enter(StageName(at.actor_name))
+
+    def __init__(self, broker: Broker, services: Callable[[], StageServices]) -> None:
+        """Declare actors at `broker`; `services` is called when a job starts."""
+        self._broker = broker
+        self._services = services
+        self._functions: dict[StageName, StageFunction] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def declare(self, stage: StageName, function: StageFunction) -> dramatiq.Actor[[dict[str, Any]], None]:
+        """Declare and return the actor of `stage`."""
+
+        def actor(payload: dict[str, Any]) -> None:
+            self._start_job(stage, payload)
+
+        actor.__doc__ = function.__doc__
+        self._functions[stage] = function
+        return dramatiq.actor(actor_name=stage.value, queue_name=stage.value, broker=self._broker)(actor)
+
+    @functools.cached_property
+    def _run_stage(self) -> Next:
+        return wrap([layer for layer in self._broker.middleware if isinstance(layer, StageMiddleware)])
+
+    def _start_job(self, stage: StageName, payload: dict[str, Any]) -> None:
+        message = CurrentMessage.get_current_message()
+        loop = get_event_loop_thread()
+        if message is None or loop is None:
+            raise RuntimeError(f"{stage} was called outside a worker")
+        try:
+            job = Job.model_validate(payload)
+        except ValidationError as error:
+            # Most likely sent by a newer version. Lease expiry recovers the job.
+            log.error(  # noqa: TRY400  the traceback has the payload
+                "job_message_unreadable", task_id=message.options.get("task_id"), session_id=payload.get("session_id"),
+                request_id=payload.get("request_id"), stage=stage, faults=error.error_count(),
+            )  # fmt: skip
+            return
+        slot = self._broker.slots.claim(message.options["redis_message_id"])
+        loop.loop.call_soon_threadsafe(self._create_task, message, job, slot)
+
+    def _create_task(self, message: Message[Any], job: Job, slot: Slot) -> None:
+        task = asyncio.get_running_loop().create_task(self._run_job(message, job, slot))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_job(self, message: Message[Any], job: Job, slot: Slot) -> None:
+        services = self._services()
+        try:
+            with (
+                slot.bind(),
+                services.scratch.caching(job.task_id),
+                structlog.contextvars.bound_contextvars(
+                    task_id=job.task_id, session_id=job.session_id, request_id=job.request_id
+                ),
+                services.running_jobs.track(job.task_id, job.token, StageName(message.actor_name)) as running_job,
+            ):
+                if self._broker.slots.closed:
+                    # Its message was fetched before the worker began to stop.
+                    running_job.cancel(StopReason.SHUTDOWN)
+                last, outcome = await run_stages(
+                    message, job, running_job,
+                    stages=self._functions, run_stage=self._run_stage, slot=slot, services=services,
+                )  # fmt: skip
+                log.info("stages_completed", token=job.token, seconds=running_job.stage_seconds)
+                await apply_outcome(self._broker, services.scratch, last, outcome, running_job)
+        except Exception:
+            # The lease is not renewed any more; its expiry recovers the job.
+            log.exception(
+                "stage_crashed_outside", task_id=job.task_id, session_id=job.session_id, request_id=job.request_id
+            )
+        finally:
+            slot.release()
 
 
-def _surround(middleware: Sequence[StageMiddleware]) -> Next:
-    call: Next = _run
+def wrap(middleware: Sequence[StageMiddleware]) -> Next:
+    """Return a function that runs a stage inside `middleware`, outermost first."""
+    call: Next = _run_function
     for layer in reversed(middleware):
-        call = functools.partial(layer, call_next=call)
+        call = functools.partial(layer.run_stage, call_next=call)
     return call
 
 
-async def _run(run: StageRun) -> StageOutcome:
+async def run_stages(  # noqa: PLR0913  a job, and the parts of its process
+    message: Message[Any],
+    job: Job,
+    running_job: RunningJob,
+    *,
+    stages: Mapping[StageName, StageFunction],
+    run_stage: Next,
+    slot: Slot,
+    services: StageServices,
+) -> tuple[Message[Any], StageOutcome]:
+    """Run the stage of `message` and those that follow it, while this process has a free slot for the next one.
+
+    Args:
+        message: The fetched message.
+        job: The job it brought.
+        running_job: The job's entry among the jobs of this process.
+        stages: The functions of all stages.
+        run_stage: Runs one stage inside the middleware.
+        slot: The job's slot.
+        services: The connections of this process.
+
+    Returns:
+        The message of the last stage that ran, and what follows it.
+    """
+    current = message
+    while True:
+        stage = StageName(current.actor_name)
+        outcome = await run_stage(
+            StageRun(
+                stage, job, message_id(stage, job), running_job, stages[stage], services,
+                in_process=current is not message,
+            )
+        )  # fmt: skip
+        following = next_message(current)
+        if not isinstance(outcome, Advance) or following is None or not slot.transfer(following.queue_name):
+            return current, outcome
+        current, job = following, outcome.job.model_copy(update={"attempt": 0, "delivery": 0})
+        running_job.begin_stage(StageName(current.actor_name))
+
+
+async def apply_outcome(
+    broker: Broker,
+    scratch: CachedScratch,
+    current: Message[Any],
+    outcome: StageOutcome,
+    running_job: RunningJob,
+) -> None:
+    """Save the job's cached files and enqueue what follows the stage of `current`.
+
+    This is retried while Redis or the scratch store is unavailable, for as long as the job belongs to this worker: its
+    lease is renewed meanwhile, so an outage uses up no recovery. No time limit counts.
+    """
+    enqueue = _enqueue_function(broker, current, outcome)
+    if enqueue is None:
+        return
+
+    async def save_and_enqueue() -> None:
+        if not isinstance(outcome, NotifyOutcome):
+            await scratch.save(running_job.task_id)
+        try:
+            await asyncio.to_thread(enqueue)
+        except redis.exceptions.RedisError as error:
+            raise QueueUnreachable(f"enqueueing the next stage: {type(error).__name__}") from error
+
+    # The stage has ended. Its hard time limit would end the renewals of the lease.
+    running_job.stage_started = math.inf
+    try:
+        await retry_while_unavailable(save_and_enqueue, give_up_if=lambda: running_job.handed_over)
+    except Unavailable:
+        log.exception("next_stage_not_enqueued", task_id=running_job.task_id, stage=running_job.stage.value)
+
+
+def _enqueue_function(broker: Broker, current: Message[Any], outcome: StageOutcome) -> Callable[[], None] | None:
+    match outcome:
+        case Advance(job) if next_message(current) is not None:
+            return functools.partial(enqueue_next_stage, broker, current, job)
+        case RetryStage(job, delay_s):
+            return functools.partial(enqueue_retry, broker, current, job, delay_s)
+        case NotifyOutcome(job):
+            return functools.partial(enqueue_notify, broker, job)
+        case _:
+            return None
+
+
+async def _run_function(run: StageRun) -> StageOutcome:
     job = await run.function(run.job)
     return NotifyOutcome(job) if job.failure is not None and run.stage is not StageName.NOTIFY else Advance(job)

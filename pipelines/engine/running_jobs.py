@@ -1,4 +1,4 @@
-"""What this process works on: whose leases to renew, and whom to stop."""
+"""The jobs that this process runs: whose leases to renew, and how to cancel them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.common import StageName
 
 
 class StopReason(StrEnum):
-    """Why work in progress is stopped."""
+    """Why a running job is cancelled in this process."""
 
     ENDED = "ended"
     LOST = "lost"
@@ -23,93 +23,97 @@ class StopReason(StrEnum):
     OVERDUE = "overdue"
 
 
-#: Who lost the job or leaves need not try on. Who ended it still owes the telling.
-ABANDONS = frozenset({StopReason.LOST, StopReason.SHUTDOWN})
+#: Reasons after which another worker runs the job: this process stops retrying, and providers keep their work.
+_HANDED_OVER = frozenset({StopReason.LOST, StopReason.SHUTDOWN})
 
 
 @dataclass
 class RunningJob:
-    """One job in progress.
+    """One job in this process.
 
     Attributes:
-        stage: The one that is being worked on.
-        seconds: What each stage took that was done.
-        since: When that started, seconds of the monotonic clock; infinity while its time limits are paused.
-        stop: Why it was told to stop, if it was.
+        stage: The stage that is running.
+        stage_started: When it started, seconds of the monotonic clock; infinity while its time limits are paused.
+        stage_seconds: Duration of each finished stage, seconds.
+        stop_reason: Why the job was cancelled; None if it was not.
     """
 
     task_id: str
     token: int
     stage: StageName
-    since: float = field(default_factory=time.monotonic)
-    stop: StopReason | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
+    stage_started: float = field(default_factory=time.monotonic)
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    stop_reason: StopReason | None = None
     _task: asyncio.Task[object] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def enter(self, stage: StageName) -> None:
-        """Another stage begins; its time does too."""
-        self.since = time.monotonic()
+    @property
+    def handed_over(self) -> bool:
+        """Whether another worker runs the job from now on, so that nothing should be retried here."""
+        return self.stop_reason in _HANDED_OVER
+
+    def begin_stage(self, stage: StageName) -> None:
+        """Note that `stage` begins now."""
+        self.stage_started = time.monotonic()
         self.stage = stage
 
-    def attach(self) -> None:
-        """Note that the running coroutine does the work.
+    def bind_task(self) -> None:
+        """Make the current task the one that `cancel` cancels.
 
         Raises:
-            asyncio.CancelledError: The work was stopped before.
+            asyncio.CancelledError: The job was cancelled before.
         """
-        if self.stop is not None:
-            raise asyncio.CancelledError(_message(self.stop))
+        if self.stop_reason is not None:
+            raise asyncio.CancelledError(_cancel_message(self.stop_reason))
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        if self.stop is not None:
-            self.detach()
-            raise asyncio.CancelledError(_message(self.stop))
+        # `cancel` runs in other threads: it may have missed the task.
+        if self.stop_reason is not None:
+            self.unbind_task()
+            raise asyncio.CancelledError(_cancel_message(self.stop_reason))
 
-    def detach(self) -> None:
-        """Note that the work is done: what follows it is not stopped any more, however late a reason comes."""
+    def unbind_task(self) -> None:
+        """Protect the task from later calls of `cancel`: its stage has ended."""
         self._task = None
 
-    def halt(self, reason: StopReason) -> None:
-        """Stop the work, from any thread; the first reason counts."""
-        if self.stop is None:
-            self.stop = reason
-            loop = self._loop
-            if loop is not None:
-                # A loop that closes has cancelled the task already.
+    def cancel(self, reason: StopReason) -> None:
+        """Cancel the running stage. Thread-safe; only the first reason counts."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            if self._loop is not None:
+                # A closed loop has cancelled the task already.
                 with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._cancel)
+                    self._loop.call_soon_threadsafe(self._cancel_task)
 
-    def _cancel(self) -> None:
-        # On the loop, where attaching and detaching happen too.
-        if self._task is not None and self.stop is not None:
-            self._task.cancel(_message(self.stop))
+    def _cancel_task(self) -> None:
+        # On the loop, as binding and unbinding are.
+        if self._task is not None and self.stop_reason is not None:
+            self._task.cancel(_cancel_message(self.stop_reason))
 
 
-def _message(reason: StopReason) -> str | None:
-    # Another worker goes on where this one stops.
-    return KEEP_WORK if reason in {StopReason.SHUTDOWN, StopReason.LOST} else None
+def _cancel_message(reason: StopReason) -> str | None:
+    return KEEP_WORK if reason in _HANDED_OVER else None
 
 
 class RunningJobs:
-    """All work in progress of this process; may be used from any thread."""
+    """All jobs of this process. Thread-safe."""
 
     def __init__(self) -> None:
-        self._work: dict[int, RunningJob] = {}
+        self._jobs: dict[int, RunningJob] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def track(self, task_id: str, token: int, stage: StageName) -> Iterator[RunningJob]:
         """Keep the job's lease renewed while the block runs."""
-        work = RunningJob(task_id, token, stage)
+        running_job = RunningJob(task_id, token, stage)
         with self._lock:
-            self._work[id(work)] = work
+            self._jobs[id(running_job)] = running_job
         try:
-            yield work
+            yield running_job
         finally:
             with self._lock:
-                del self._work[id(work)]
+                del self._jobs[id(running_job)]
 
     def snapshot(self) -> list[RunningJob]:
-        """What is in progress now."""
+        """Return the jobs that run now."""
         with self._lock:
-            return list(self._work.values())
+            return list(self._jobs.values())

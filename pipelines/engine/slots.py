@@ -1,4 +1,4 @@
-"""Where the jobs that this process has in hand are, and where there is room for one more."""
+"""Slots for jobs: how many this process runs at each queue, and when it may fetch another message."""
 
 from __future__ import annotations
 
@@ -6,158 +6,141 @@ import contextlib
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
 
+from pipelines.retrying.stage_context import idle_counter
 from schemas.common import StageName
 
-#: Jobs in hand that may keep this process busy before it takes another message. Enough that downloads and uploads
-#: overlap; with more, all of them get on slower, and what was begun should be finished first.
+#: Jobs that may be active in this process before it fetches another message. Enough for downloads and uploads to
+#: overlap; more would only slow all of them down, and jobs that have begun should finish first.
 MAX_ACTIVE_JOBS = 24
 
 _STAGES = frozenset(StageName)
 
 
 class SlotPool:
-    """So many slots at each queue. A message that was taken has one, then the job that it brought. For any thread.
+    """Concurrency slots per queue. A fetched message holds a slot until its job takes it over. Thread-safe.
 
     No stage message is fetched while `MAX_ACTIVE_JOBS` jobs are active; jobs that wait for a provider don't count.
     """
 
     def __init__(self, limits: Mapping[str, int]) -> None:
-        """Have `limits` slots by queue; nothing is in_process to a queue before it is open."""
+        """Create `limits` slots by queue; a queue's slots can be used once it is open."""
         self._limits = dict(limits)
         self._open: set[str] = set()
         self._closed = False
         self._messages: dict[str, str] = {}
-        self._taken: Counter[str] = Counter()
-        self._resting = 0
+        self._used: Counter[str] = Counter()
+        self._idle = 0
         self._changed = threading.Condition()
 
     def open(self, queue: str) -> None:
-        """This process works on the queue."""
+        """Let this process run jobs at `queue`."""
         with self._changed:
             self._open.add(queue)
 
     def close(self) -> None:
-        """This process is leaving: no message is taken and no job in_process further."""
+        """Stop fetching messages and transferring jobs: the process is stopping."""
         with self._changed:
             self._closed = True
 
     @property
     def closed(self) -> bool:
-        """Whether this process is leaving."""
+        """Whether this process is stopping."""
         return self._closed
 
-    def room(self, queue: str) -> int:
-        """How many messages of the queue may be taken now."""
+    def free_slots(self, queue: str) -> int:
+        """Return how many messages of `queue` may be fetched now; zero or less if none."""
         with self._changed:
-            return self._room(queue)
+            return self._free_slots(queue)
 
-    def enter(self, message_id: str, queue: str) -> None:
-        """A message of the queue was taken."""
+    def reserve(self, message_id: str, queue: str) -> None:
+        """Reserve a slot at `queue` for a fetched message."""
         with self._changed:
             self._messages[message_id] = queue
-            self._taken[queue] += 1
+            self._used[queue] += 1
 
-    def forget(self, message_id: str) -> None:
-        """A message was seen to or given back: its slot is free, unless a job has it by now."""
+    def release(self, message_id: str) -> None:
+        """Free the slot of a message that was acknowledged or requeued, unless its job has claimed the slot."""
         with self._changed:
             queue = self._messages.pop(message_id, None)
             if queue is not None:
                 self._free(queue)
 
-    def take_over(self, message_id: str) -> Slot:
-        """The slot of a message that was taken, for the job that it brought.
+    def claim(self, message_id: str) -> Slot:
+        """Return the slot of a fetched message, for its job.
 
         Raises:
-            KeyError: The message has none.
+            KeyError: The message has no slot.
         """
         with self._changed:
             return Slot(self, self._messages.pop(message_id))
 
-    def wait_for_room(self, queue: str, timeout_s: float) -> None:
-        """Return when the queue has room, or after `timeout_s` seconds."""
+    def wait_for_slot(self, queue: str, timeout_s: float) -> None:
+        """Return when `queue` has a free slot, or after `timeout_s` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._room(queue) > 0, timeout_s)
+            self._changed.wait_for(lambda: self._free_slots(queue) > 0, timeout_s)
 
     def wait_until_empty(self, timeout_s: float) -> bool:
-        """Return when nothing is in hand any more, or after `timeout_s` seconds; whether nothing is."""
+        """Wait up to `timeout_s` seconds until no slot is used; return whether none is."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._taken.total(), timeout_s)
+            return self._changed.wait_for(lambda: not self._used.total(), timeout_s)
 
-    def move(self, before: str, queue: str) -> bool:
-        """Give up a slot at one queue for one at another; false if there is none, or nobody here works on it."""
+    def transfer(self, source: str, target: str) -> bool:
+        """Exchange a slot at queue `source` for one at `target`; return False if `target` has none in this process."""
         with self._changed:
-            if self._closed or queue not in self._open or self._taken[queue] >= self._limits[queue]:
+            if self._closed or target not in self._open or self._used[target] >= self._limits[target]:
                 return False
-            self._taken[queue] += 1
-            self._free(before)
+            self._used[target] += 1
+            self._free(source)
             return True
 
-    def leave(self, queue: str) -> None:
-        """Give up a slot."""
+    def release_job(self, queue: str) -> None:
+        """Free the slot of a job at `queue`."""
         with self._changed:
             self._free(queue)
 
-    def rest(self, jobs: int) -> None:
-        """So many jobs more rest; fewer where negative."""
+    def adjust_idle(self, jobs: int) -> None:
+        """Change the number of jobs waiting on a provider by `jobs`, which may be negative."""
         with self._changed:
-            self._resting += jobs
+            self._idle += jobs
             if jobs > 0:
                 self._changed.notify_all()
 
-    def _room(self, queue: str) -> int:
+    def _free_slots(self, queue: str) -> int:
         if self._closed:
             return 0
-        room = self._limits.get(queue, 0) - self._taken[queue]
-        return min(room, MAX_ACTIVE_JOBS + self._resting - self._taken.total()) if queue in _STAGES else room
+        free = self._limits.get(queue, 0) - self._used[queue]
+        return min(free, MAX_ACTIVE_JOBS + self._idle - self._used.total()) if queue in _STAGES else free
 
     def _free(self, queue: str) -> None:
-        self._taken[queue] -= 1
+        self._used[queue] -= 1
         self._changed.notify_all()
 
 
 class Slot:
-    """One job's slot."""
+    """The slot of one job."""
 
-    def __init__(self, slots: SlotPool, queue: str) -> None:
-        """A slot at `queue`, taken already."""
-        self._places = slots
+    def __init__(self, pool: SlotPool, queue: str) -> None:
+        """Represent a slot at `queue` that is in use already."""
+        self._pool = pool
         self._queue = queue
 
-    def move(self, queue: str) -> bool:
-        """Go on to another queue; false if there is no room, or nobody here works on it."""
-        moved = self._places.move(self._queue, queue)
-        if moved:
+    def transfer(self, queue: str) -> bool:
+        """Move on to another queue; return False if that has no free slot in this process."""
+        transferred = self._pool.transfer(self._queue, queue)
+        if transferred:
             self._queue = queue
-        return moved
+        return transferred
 
-    def leave(self) -> None:
-        """The job is no longer in hand."""
-        self._places.leave(self._queue)
+    def release(self) -> None:
+        """Free the slot."""
+        self._pool.release_job(self._queue)
 
     @contextlib.contextmanager
-    def here(self) -> Iterator[None]:
-        """What runs in the block, in its tasks too, works on this job."""
-        token = _current.set(self._places)
+    def bind(self) -> Iterator[None]:
+        """Let the code in the block, and the tasks it starts, report that the job waits on I/O."""
+        token = idle_counter.set(self._pool)
         try:
             yield
         finally:
-            _current.reset(token)
-
-
-_current: ContextVar[SlotPool | None] = ContextVar("slots", default=None)
-
-
-@contextlib.contextmanager
-def waiting_on_io() -> Iterator[None]:
-    """The job waits in the block for somebody else: meanwhile this process may take another one."""
-    slots = _current.get()
-    if slots is None:
-        yield
-        return
-    slots.rest(1)
-    try:
-        yield
-    finally:
-        slots.rest(-1)
+            idle_counter.reset(token)

@@ -1,4 +1,4 @@
-"""Work can be stopped: its job was cancelled or lost, it is overdue, or the worker is asked to leave."""
+"""Cancellation: a stage is stopped when its job ends elsewhere, is lost or overdue, or the worker shuts down."""
 
 from __future__ import annotations
 
@@ -6,26 +6,31 @@ import asyncio
 
 import structlog
 
-from pipelines.engine.outcome import Drop, Next, RetryStage, StageOutcome, StageRun
+from pipelines.engine.outcome import Drop, RetryStage, StageOutcome
 from pipelines.engine.running_jobs import StopReason
+from pipelines.engine.stage_run import Next, StageMiddleware, StageRun
 from schemas.errors import TimedOut
 
 log = structlog.get_logger(__name__)
 
 
-class Cancellation:
-    """Turns a stop into what should follow it. A worker that leaves hands its work back and uses up no attempt."""
+class Cancellation(StageMiddleware):
+    """Maps the reason of a cancellation to an outcome. A job requeued at a shutdown uses up no attempt."""
 
-    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
-        """See `StageMiddleware`."""
+    async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
+        """Run the stage so that `RunningJob.cancel` can cancel it.
+
+        Raises:
+            TimedOut: The stage exceeded the hard time limit.
+        """
         try:
-            run.work.attach()
+            run.running_job.bind_task()
             return await call_next(run)
         except asyncio.CancelledError:
-            reason = run.work.stop
+            reason = run.running_job.stop_reason
             if reason is None:
                 raise
-            # Stopped before it began, the task was not cancelled.
+            # A job that was cancelled before the stage began raised this without a cancelled task.
             if (task := asyncio.current_task()) and task.cancelling():
                 task.uncancel()
             log.info("stage_stopped", reason=reason.value)
@@ -35,4 +40,4 @@ class Cancellation:
                 return RetryStage(run.job.model_copy(update={"delivery": run.job.delivery + 1}))
             return Drop()
         finally:
-            run.work.detach()
+            run.running_job.unbind_task()

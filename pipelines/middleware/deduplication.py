@@ -1,4 +1,4 @@
-"""A message is worked on once, and subscribers see that it is."""
+"""Deduplication: each message of a job is processed once."""
 
 from __future__ import annotations
 
@@ -7,46 +7,43 @@ from collections.abc import Awaitable
 
 import structlog
 
-from pipelines.engine.claims import Claim, MessageClaims
-from pipelines.engine.outcome import Drop, Next, StageOutcome, StageRun
-from pipelines.engine.running_jobs import ABANDONS
-from pipelines.engine.unavailable import retry_while_unavailable
-from pipelines.middleware.phases import phase
-from providers.progress import ProgressLog
+from pipelines.engine.claims import Claim
+from pipelines.engine.outcome import Drop, StageOutcome
+from pipelines.engine.stage_run import Next, StageMiddleware, StageRun
+from pipelines.retrying.unavailable import retry_while_unavailable
 from schemas.common import StageName
 
 log = structlog.get_logger(__name__)
 
 
-class Deduplication:
-    """Drops messages that are stale, of an ended job, or delivered before; where Redis is away, it tries on.
+class Deduplication(StageMiddleware):
+    """Drops messages that are stale, of an ended job, or delivered before; retries while Redis is unavailable.
 
-    A stage that follows another one in this process came with no message. What ends or takes the job away meanwhile
-    stops its work here.
+    A stage that follows another one in this process has no message to claim.
     """
 
-    def __init__(self, claims: MessageClaims, progress: ProgressLog, *, timeout_s: float) -> None:
-        self._claims = claims
-        self._progress = progress
-        self._patience_s = timeout_s
+    def __init__(self, *, timeout_s: float) -> None:
+        """Retry a claim for `timeout_s` seconds."""
+        self._timeout_s = timeout_s
 
-    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
-        """See `StageMiddleware`."""
+    async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
+        """Run the stage if its message can be claimed.
+
+        Raises:
+            ClaimsUnavailable: Redis was unavailable for too long.
+        """
         if not run.in_process:
-            found = await self._claim(run)
-            if found is not Claim.CLAIMED:
-                log.info("message_dropped", reason=found.value)
+            claim = await self._claim(run)
+            if claim is not Claim.CLAIMED:
+                log.info("message_dropped", reason=claim.value)
                 return Drop()
-        event = phase(run)
-        if event is not None:
-            self._progress.post(event)
         return await call_next(run)
 
     async def _claim(self, run: StageRun) -> Claim:
         job, claimant = run.job, uuid.uuid4().hex
 
         def claim() -> Awaitable[Claim]:
-            return self._claims.claim(
+            return run.services.claims.claim(
                 job.task_id,
                 job.token,
                 run.message_id,
@@ -55,5 +52,5 @@ class Deduplication:
             )
 
         return await retry_while_unavailable(
-            claim, timeout_s=self._patience_s, give_up_if=lambda: run.work.stop in ABANDONS
+            claim, timeout_s=self._timeout_s, give_up_if=lambda: run.running_job.handed_over
         )

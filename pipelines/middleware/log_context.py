@@ -1,19 +1,20 @@
-"""Every log line of a job carries its ids."""
+"""Log context: every log line of a stage run names its job."""
 
 from __future__ import annotations
 
 import structlog
 
-from pipelines.engine.outcome import Drop, Next, StageOutcome, StageRun
+from pipelines.engine.outcome import Drop, StageOutcome
+from pipelines.engine.stage_run import Next, StageMiddleware, StageRun
 
 log = structlog.get_logger(__name__)
 
 
-class LogContext:
-    """Binds request, task, session, stage and attempt, and lets no error leave unlogged."""
+class LogContext(StageMiddleware):
+    """Binds request, task, session, stage, attempt and run to all log lines; logs errors that nothing else handled."""
 
-    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
-        """See `StageMiddleware`."""
+    async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
+        """Run the stage with the ids bound."""
         job = run.job
         with structlog.contextvars.bound_contextvars(
             request_id=job.request_id,
@@ -26,6 +27,6 @@ class LogContext:
             try:
                 return await call_next(run)
             except Exception:
-                # Drop is lost: nobody renews the lease now, and the job is driven again when it runs out.
+                # The lease is not renewed any more; its expiry recovers the job.
                 log.exception("stage_crashed_outside")
                 return Drop()

@@ -1,13 +1,12 @@
-"""A final error ends the job: failed and refunded, in one transaction, once."""
+"""Settlement: a final error fails the job and refunds its credits, in one transaction."""
 
 from __future__ import annotations
 
 import structlog
 
-from pipelines.engine.outcome import Drop, Next, NotifyOutcome, StageOutcome, StageRun
-from pipelines.engine.running_jobs import ABANDONS
-from pipelines.engine.unavailable import retry_while_unavailable
-from providers.records import Records
+from pipelines.engine.outcome import Drop, NotifyOutcome, StageOutcome
+from pipelines.engine.stage_run import Next, StageMiddleware, StageRun
+from pipelines.retrying.unavailable import retry_while_unavailable
 from schemas.common import StageName
 from schemas.errors import Cancelled, DarkroomError, Fenced
 from schemas.job import Failure
@@ -15,15 +14,19 @@ from schemas.job import Failure
 log = structlog.get_logger(__name__)
 
 
-class Settlement:
-    """Fails the job when its error is final. `notify` comes after the outcome and never changes it."""
+class Settlement(StageMiddleware):
+    """Fails the job when an error is final. `notify` runs after the outcome and never changes it."""
 
-    def __init__(self, records: Records, *, lease_s: float) -> None:
-        self._records = records
+    def __init__(self, *, lease_s: float) -> None:
+        """Give the failed job a lease of `lease_s` seconds, in which it is to be notified."""
         self._lease_s = lease_s
 
-    async def __call__(self, run: StageRun, call_next: Next) -> StageOutcome:
-        """See `StageMiddleware`."""
+    async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
+        """Run the stage and settle its final error.
+
+        Raises:
+            DarkroomError: From `notify`. From other stages: the database was unavailable until the job was lost.
+        """
         try:
             return await call_next(run)
         except (Fenced, Cancelled) as error:
@@ -49,8 +52,8 @@ class Settlement:
             details=error.details,
         )
         settled = await retry_while_unavailable(
-            lambda: self._records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s),
-            give_up_if=lambda: run.work.stop in ABANDONS,
+            lambda: run.services.records.fail(job.task_id, failure, token=job.token, lease_s=self._lease_s),
+            give_up_if=lambda: run.running_job.handed_over,
         )
         log.warning(
             "job_failed", code=failure.code, error=str(error), refunded=settled.refunded, moved=settled.moved,

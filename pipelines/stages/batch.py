@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from pipelines.engine.stage_clock import time_limits_paused
+from pipelines.retrying.stage_context import time_limits_paused
 from providers.progress import ProgressLog
 from providers.records import Records
 from schemas.common import StageName

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from pipelines.engine.unavailable import retry_while_unavailable
+from pipelines.retrying.unavailable import retry_while_unavailable
 from providers.fetch import Fetcher
 from providers.scratch.base import Scratch
 from schemas.job import Job, Picture

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pipelines.engine.retry_policy import Retry, decide
-from pipelines.engine.slots import waiting_on_io
-from pipelines.engine.unavailable import finish_when_cancelled
 from pipelines.products import PRODUCTS
+from pipelines.retrying.retry_policy import Retry, decide
+from pipelines.retrying.stage_context import waiting_on_io
+from pipelines.retrying.unavailable import finish_when_cancelled
 from pipelines.stages.batch import BatchProgress
 from pipelines.stages.job_journal import JobJournal
 from pipelines.stages.paid_picture import Generator, PaidPicture

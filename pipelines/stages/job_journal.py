@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.engine.unavailable import retry_while_unavailable
+from pipelines.retrying.unavailable import retry_while_unavailable
 from providers.records import Records
 from schemas.common import JobState
 from schemas.errors import Fenced

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from pipelines.engine.stage_clock import time_limits_paused
-from pipelines.engine.unavailable import finish_when_cancelled, retry_while_unavailable
+from pipelines.retrying.stage_context import time_limits_paused
+from pipelines.retrying.unavailable import finish_when_cancelled, retry_while_unavailable
 from pipelines.stages.job_journal import JobJournal
 from providers.fetch import Fetcher
 from providers.images.base import GeneratedImage, ImageRequest

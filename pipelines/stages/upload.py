@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from pipelines.engine.unavailable import retry_while_unavailable
 from pipelines.products import PRODUCTS
+from pipelines.retrying.unavailable import retry_while_unavailable
 from pipelines.stages.resize import read_scratch
 from providers.records import Records
 from providers.scratch.base import Scratch

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from pipelines.engine.unavailable import retry_while_unavailable
 from pipelines.images import finish
+from pipelines.retrying.unavailable import retry_while_unavailable
 from pipelines.stages.image_executor import ImageExecutor
 from pipelines.stages.resize import read_scratch
 from providers.scratch.base import Scratch

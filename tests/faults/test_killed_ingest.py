@@ -68,7 +68,7 @@ async def take_and_die(house_redis: str, database: str, consumer: str, point: in
     rpc = PostgresRpc(database, max_connections=1)
     records = DyingRecords(rpc) if point == 0 else Records(rpc)
     dying: Any = DyingClient(client, after=point) if point else client
-    await TaskListConsumer(Product.TRYON, consumer, dying, records).take(1)
+    await TaskListConsumer(Product.TRYON, consumer, dying, records).consume_batch(1)
 
 
 def test_no_task_is_lost_or_doubled_by_an_intake_that_dies_a_hundred_times(deployment: Deployment) -> None:
@@ -111,7 +111,7 @@ async def take_the_rest(deployment: Deployment) -> None:
     client = async_client(deployment.embedded.redis_url or "")
     records = Records(PostgresRpc(deployment.database_url, max_connections=1))
     ingest = TaskListConsumer(Product.TRYON, "last", client, records)
-    while await ingest.take(1):
+    while await ingest.consume_batch(1):
         pass
     await records.aclose()
     await client.aclose()

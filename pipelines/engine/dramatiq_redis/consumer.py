@@ -1,7 +1,7 @@
-"""Consumers that Redis wakes, instead of polling.
+"""Consumers that Redis wakes.
 
-Dramatiq's own polls with a back-off of up to a second. These block in Redis on a move of the queue onto itself, which
-wakes every waiting consumer and takes nothing; messages are still fetched by Dramatiq's own script.
+Dramatiq's own consumer polls with a back-off of up to a second. These block in Redis on a move of the queue's head onto
+itself, which wakes every waiting consumer and removes nothing; messages are fetched by Dramatiq's own script.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-#: Seconds a consumer blocks at most; its fetch in between is also the worker's heartbeat.
+#: Longest time a consumer blocks, seconds. Its fetch after that is also the worker's heartbeat.
 WAIT_S = 2
-#: Seconds between looks for delayed messages that are due.
+#: Seconds between checks for delayed messages that are due.
 DELAY_POLL_S = 0.5
-#: Seconds between looks for messages whose fetch was executed and whose reply was lost.
+#: Seconds between checks for fetched messages whose reply was lost.
 RECLAIM_S = 10.0
 
 
 class QuietMessage(MessageProxy):
-    """A message that log lines name without its arguments: those are prompts and signed addresses."""
+    """A message that prints without its arguments: prompts and signed URLs must not be logged."""
 
     def __str__(self) -> str:
         """Return the actor and the message's id."""
@@ -44,13 +44,13 @@ class QuietMessage(MessageProxy):
 
 
 class Consumer(_RedisConsumer):
-    """Fetches messages of one queue, never more at a time than the queue has slots."""
+    """Fetches messages of one queue, never more than the queue has free slots."""
 
     broker: Broker
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        # A new consumer follows each connection error, so the first look is at once.
+        # Each connection error is followed by a new consumer, so the first check is immediate.
         self._reclaim_at = time.monotonic()
 
     def __next__(self) -> MessageProxy | None:
@@ -66,27 +66,27 @@ class Consumer(_RedisConsumer):
         return message
 
     def ack(self, message: MessageProxy) -> None:
-        """Acknowledge a message; its slot is free, unless a job took it over, whatever Redis answers.
+        """Acknowledge a message; free its slot unless its job has claimed it, even if Redis is unavailable.
 
         Raises:
-            ConnectionClosed: Redis is away. Dramatiq calls again.
+            ConnectionClosed: Redis is unavailable. Dramatiq calls again.
         """
         self._finish(message, lambda message: self.broker.acknowledge(self.queue_name, message))
 
     def nack(self, message: MessageProxy) -> None:
-        """Move a message to the dead letters; its slot is free, whatever Redis answers.
+        """Move a message to Dramatiq's dead letters; free its slot even if Redis is unavailable.
 
         Raises:
-            ConnectionClosed: Redis is away. Dramatiq calls again.
+            ConnectionClosed: Redis is unavailable. Dramatiq calls again.
         """
         self._finish(message, super().nack)
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Give back what was fetched and not begun.
+        """Requeue messages that were fetched and not processed.
 
         Raises:
-            ConnectionClosed: Redis is away; the jobs' leases bring them back. Dramatiq's own consumer raises an error
-                that Dramatiq's worker does not expect, and its process would never end.
+            ConnectionClosed: Redis is unavailable; lease expiry recovers the jobs. The error of Dramatiq's own consumer
+                is one that Dramatiq's worker does not expect: its process would never end.
         """
         messages = list(messages)
         try:
@@ -96,10 +96,10 @@ class Consumer(_RedisConsumer):
         finally:
             for message in messages:
                 self.broker.held.discard(message.options["redis_message_id"])
-                self.broker.slots.forget(message.options["redis_message_id"])
+                self.broker.slots.release(message.options["redis_message_id"])
 
     def close(self) -> None:
-        """Give back what was fetched and not yet handed to Dramatiq.
+        """Requeue messages that were fetched and not yet passed to Dramatiq.
 
         Raises:
             ConnectionClosed: As `requeue`.
@@ -111,24 +111,24 @@ class Consumer(_RedisConsumer):
         try:
             settle(message)
         except (redis.exceptions.RedisError, ConnectionClosed) as error:
-            # Dramatiq's own consumer lets timeouts through, and its worker does not repeat those.
+            # Dramatiq's worker does not retry the timeouts that its own consumer raises.
             if not self.broker.slots.closed:
                 raise ConnectionClosed(error) from None
-            # The worker is leaving and can't wait for Redis. Delivered again, the message can't be claimed again.
+            # A stopping worker can't wait for Redis. If the message is delivered again, its claim is refused.
             log.warning("message_not_acknowledged", queue=self.queue_name, error=type(error).__name__)
         finally:
-            self.broker.slots.forget(message.options["redis_message_id"])
+            self.broker.slots.release(message.options["redis_message_id"])
         self.broker.held.discard(message.options["redis_message_id"])
 
     def _take(self) -> MessageProxy | None:
-        # What was fetched before the worker began to leave is given back by `close`.
-        free = self.broker.slots.room(self.queue_name)
+        # Messages that were fetched before the worker began to stop are requeued by `close`.
+        free = self.broker.slots.free_slots(self.queue_name)
         if not self.message_cache and free > 0:
             self.message_cache = self._fetch(free)
         if not self.message_cache or self.broker.slots.closed:
             return None
         message: MessageProxy = self.message_cache.pop(0)
-        self.broker.slots.enter(message.options["redis_message_id"], self.queue_name)
+        self.broker.slots.reserve(message.options["redis_message_id"], self.queue_name)
         return message
 
     def _fetch(self, limit: int) -> list[QuietMessage]:
@@ -147,14 +147,14 @@ class Consumer(_RedisConsumer):
         return messages
 
     def _wait(self) -> None:
-        if self.broker.slots.room(self.queue_name) <= 0:
-            self.broker.slots.wait_for_room(self.queue_name, WAIT_S)
+        if self.broker.slots.free_slots(self.queue_name) <= 0:
+            self.broker.slots.wait_for_slot(self.queue_name, WAIT_S)
         else:
             self.broker.wait_for_message(self.queue_name, WAIT_S)
 
 
 class DelayConsumer(_RedisConsumer):
-    """Moves delayed messages into their queue when they are due. They stay in Redis: no worker holds them."""
+    """Moves delayed messages into their queue when they are due. No worker holds them meanwhile."""
 
     broker: Broker
 

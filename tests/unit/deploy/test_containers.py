@@ -1,15 +1,13 @@
 import json
 import re
-import runpy
 from pathlib import Path
 
 import pytest
 
+from actors import queues as actor_queues
 from settings import every_setting
 from tests.unit.deploy.files import DEPLOY, QUADLET, ROOT, compose, kube, unit
 
-#: The module alone: its package starts a worker.
-ACTORS = runpy.run_path(str(ROOT / "actors/queues.py"))
 SECRETS = {name.lower() for name, field in every_setting().items() if "SecretStr" in str(field.annotation)}
 #: Passwords of the servers, which reach us inside REDIS_URL and DATABASE_URL.
 SERVERS = {"redis_password", "postgres_password"}
@@ -38,7 +36,7 @@ def commands() -> dict[str, list[list[str]]]:
 def test_every_queue_has_exactly_one_kind_of_worker(file: str) -> None:
     served = [queue for words in commands()[file] for queue in queues(words)]
 
-    assert sorted(served) == sorted({*ACTORS["QUEUES"], ACTORS["INGEST"]})
+    assert sorted(served) == sorted({*actor_queues.QUEUES, actor_queues.INGEST})
 
 
 @pytest.mark.parametrize("file", ["compose", "quadlet", "kube"])

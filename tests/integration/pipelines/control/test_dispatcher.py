@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.dispatcher import Dispatcher
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
-from pipelines.engine.database_contact import DatabaseContact
 from providers.scratch.folder import FolderScratch
 from schemas.common import JobState
 from tests.integration.pipelines.conftest import pushed
@@ -39,12 +39,12 @@ async def test_owners_take_turns_whoever_pushed_more(
     """Given one owner's thirty tasks, when three others push one each, then these three are among the next started."""
     await records.accept([new_task("flood") for _ in range(30)])
     dispatcher = Dispatcher(records, broker, client, metrics, max_in_flight=5, lease_s=60)
-    assert await dispatcher.dispatch() == 5
+    assert await dispatcher.run_once() == 5
     await records.accept([new_task(owner) for owner in ("a", "b", "c")])
     for row in await records.recent(state=JobState.RUNNING):
         await records.complete(row.task_id, row.token, outcome={}, session={}, images=[], lease_s=60)
 
-    await dispatcher.dispatch()
+    await dispatcher.run_once()
 
     running = [row.owner_id for row in await records.recent(state=JobState.RUNNING)]
     assert sorted(running) == ["a", "b", "c", "flood", "flood"]
@@ -56,7 +56,7 @@ async def test_no_more_start_than_may_be_in_flight(
     await records.accept([new_task() for _ in range(10)])
     several = [Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=60) for _ in range(3)]
 
-    started = await asyncio.gather(*(dispatcher.dispatch() for dispatcher in several))
+    started = await asyncio.gather(*(dispatcher.run_once() for dispatcher in several))
 
     assert sum(started) == 4
     assert queued(broker) == 4
@@ -67,11 +67,11 @@ async def test_a_job_that_merely_waits_in_a_queue_is_left_alone(
 ) -> None:
     task = new_task()
     await records.accept([task])
-    await Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=0.05).run_once()
     await asyncio.sleep(0.1)  # the lease runs out
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
 
-    tally = await recovery.look()
+    tally = await recovery.run_once()
 
     assert (tally.checked, tally.redriven) == (1, 0)
     row = await records.job(task.task_id)
@@ -84,28 +84,28 @@ async def test_a_redis_that_came_back_empty_is_healed_from_the_table(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task() for _ in range(3)])
-    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
     await client.flushall()
     await asyncio.sleep(0.1)  # the leases run out
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
 
-    assert (await recovery.look()).redriven == 2
+    assert (await recovery.run_once()).redriven == 2
 
     assert queued(broker) == 2
     assert {row.token for row in await records.recent(state=JobState.RUNNING)} == {2}
-    assert await Dispatcher(records, broker, client, metrics, max_in_flight=9, lease_s=9).dispatch() == 1
+    assert await Dispatcher(records, broker, client, metrics, max_in_flight=9, lease_s=9).run_once() == 1
 
 
 async def test_two_janitors_drive_a_job_once(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task()])
-    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
     await client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
     janitors = [JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3) for _ in range(4)]
 
-    tallies = await asyncio.gather(*(recovery.look() for recovery in janitors))
+    tallies = await asyncio.gather(*(recovery.run_once() for recovery in janitors))
 
     assert sum(tally.redriven for tally in tallies) == 1
 
@@ -115,14 +115,14 @@ async def test_nothing_is_taken_over_before_the_database_was_reached_for_a_lease
 ) -> None:
     """Given an expired job after an outage, when a recovery loop starts, it waits a full lease before taking over."""
     await records.accept([new_task()])
-    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).dispatch()
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
     await client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
     now = 100.0
     recovery = JobRecovery(records, broker, DatabaseContact(20, now=lambda: now), lease_s=LEASE_S, max_recoveries=3)
     looks = []
     for _ in range(6):
-        looks.append((await recovery.look()).redriven)
+        looks.append((await recovery.run_once()).redriven)
         now += 4
 
     assert looks == [0, 0, 0, 0, 0, 1]
@@ -138,7 +138,7 @@ async def test_a_session_is_not_swept_before_the_database_was_reached_for_a_leas
         stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
 
-    assert (await sweep.sweep()).failed == 0
+    assert (await sweep.run_once()).failed == 0
 
 
 async def test_a_session_nobody_knows_is_swept_but_not_while_its_task_is_on_its_way(
@@ -152,13 +152,13 @@ async def test_a_session_nobody_knows_is_swept_but_not_while_its_task_is_on_its_
         stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
     await client.lpush("wearon:tasks:generation", pushed(task))
-    assert (await sweep.sweep()).failed == 0
+    assert (await sweep.run_once()).failed == 0
     await client.delete("wearon:tasks:generation")
 
-    tally = await sweep.sweep()
+    tally = await sweep.run_once()
 
     assert (tally.failed, tally.refunded) == (1, 1)
-    assert (await sweep.sweep()).failed == 0
+    assert (await sweep.run_once()).failed == 0
 
 
 async def test_what_merely_waits_in_a_long_backlog_is_not_swept(
@@ -171,7 +171,7 @@ async def test_what_merely_waits_in_a_long_backlog_is_not_swept(
         stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
 
-    tally = await sweep.sweep()
+    tally = await sweep.run_once()
 
     assert (tally.checked, tally.failed) == (0, 0)
     assert len(await records.recent(state=JobState.WAITING)) == 5

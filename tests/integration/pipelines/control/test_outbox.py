@@ -61,8 +61,8 @@ async def hand_over(
 async def look(dispatcher: DeliveryDispatcher, desk: Desk) -> int:
     """One look, as if everything that waits had waited long enough."""
     desk.let_claims_run_out()
-    found = await dispatcher.look()
-    await dispatcher.settle()
+    found = await dispatcher.run_once()
+    await dispatcher.drain()
     return found
 
 

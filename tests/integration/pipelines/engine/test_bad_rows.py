@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.dispatcher import Dispatcher
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
-from pipelines.engine.database_contact import DatabaseContact
 from providers.scratch.folder import FolderScratch
 from schemas.common import JobState
 from tests.integration.pipelines.engine.dramatiq_redis.test_broker import take
@@ -85,7 +85,7 @@ async def test_an_unusable_payload_ends_its_job_and_the_others_start(
     await engine.records.accept([bad, good])
     sql("update darkroom_jobs set payload = %s where task_id = %s", (json.dumps(payload), bad.task_id))
 
-    await engine.dispatcher(60).dispatch()
+    await engine.dispatcher(60).run_once()
 
     rows = {row.task_id: row for row in await engine.records.recent()}
     assert rows[good.task_id].state is JobState.RUNNING
@@ -100,12 +100,12 @@ async def test_a_started_job_whose_payload_is_unusable_is_ended_at_its_recovery(
 ) -> None:
     bad, good = new_task(), new_task()
     await engine.records.accept([bad, good])
-    await engine.dispatcher(0.05).dispatch()
+    await engine.dispatcher(0.05).run_once()
     await engine.client.flushall()
     sql("update darkroom_jobs set payload = '[]' where task_id = %s", (bad.task_id,))
     await asyncio.sleep(0.1)  # the leases run out
 
-    tally = await engine.recovery().look()
+    tally = await engine.recovery().run_once()
 
     assert (tally.redriven, tally.failed, tally.refunded) == (1, 1, 1)
     assert engine.told()["failure"]["code"] == "invalid"
@@ -117,11 +117,11 @@ async def test_a_job_that_ended_can_be_told_about_without_its_payload(
     bad = new_task()
     await engine.records.accept([bad])
     sql("update darkroom_jobs set payload = '[]' where task_id = %s", (bad.task_id,))
-    await engine.dispatcher(0.05).dispatch()
+    await engine.dispatcher(0.05).run_once()
     await engine.client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
 
-    tally = await engine.recovery().look()
+    tally = await engine.recovery().run_once()
 
     assert (tally.redriven, engine.told()["failure"]["code"]) == (1, "invalid")
 
@@ -137,7 +137,7 @@ async def test_jobs_of_an_unknown_product_are_left_alone(
     waiting, expired, known = new_task(), new_task(), new_task()
     await engine.records.accept([expired])
     dispatcher = engine.dispatcher(0.05)
-    await dispatcher.dispatch()
+    await dispatcher.run_once()
     unknown_product(expired.task_id)
     await engine.records.accept([waiting, known])
     unknown_product(waiting.task_id)
@@ -150,8 +150,8 @@ async def test_jobs_of_an_unknown_product_are_left_alone(
         stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
 
-    assert await dispatcher.dispatch() == 1
-    await sweep.sweep()
+    assert await dispatcher.run_once() == 1
+    await sweep.run_once()
 
     assert sql(
         "select state, token, recoveries from darkroom_jobs where product = 'hologram' order by seq"
@@ -165,7 +165,7 @@ async def test_one_job_that_cannot_be_recovered_stops_no_other(
 ) -> None:
     bad, good = new_task(), new_task()
     await engine.records.accept([bad, good])
-    await engine.dispatcher(0.05).dispatch()
+    await engine.dispatcher(0.05).run_once()
     await engine.client.flushall()
     await asyncio.sleep(0.1)  # the leases run out
     recover = engine.records.recover
@@ -177,4 +177,4 @@ async def test_one_job_that_cannot_be_recovered_stops_no_other(
 
     monkeypatch.setattr(engine.records, "recover", fails)
 
-    assert (await engine.recovery().look()).redriven == 1
+    assert (await engine.recovery().run_once()).redriven == 1

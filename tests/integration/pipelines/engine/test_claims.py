@@ -30,7 +30,7 @@ async def test_an_older_token_claims_nothing(claims: MessageClaims) -> None:
 
 
 async def test_an_ended_job_may_only_be_told_about(claims: MessageClaims) -> None:
-    await claims.end("t1", 1)
+    await claims.revoke("t1", 1)
     assert await claims.claim("t1", 1, "m1", claimant="a") is Claim.ENDED
     assert await claims.claim("t1", 1, "m2", claimant="a", after_end=True) is Claim.CLAIMED
     assert await claims.claim("t1", 2, "m3", claimant="a") is Claim.CLAIMED

@@ -12,7 +12,7 @@ import redis.exceptions
 from dramatiq import Message
 from dramatiq.errors import ConnectionClosed
 
-from pipelines.engine.dramatiq_redis.broker import job_message
+from pipelines.engine.messages import job_message
 from schemas.common import Product
 from schemas.job import Job
 from tests.integration.pipelines.engine.dramatiq_redis.test_broker import LIMIT, take
@@ -58,7 +58,7 @@ def test_a_slot_is_free_although_redis_did_not_answer_the_acknowledgement(
         patched.setattr(broker, "do_nack", fail, raising=False)
         with pytest.raises(ConnectionClosed):
             getattr(consumer, how)(message)
-    assert broker.slots.room("fetch") == LIMIT
+    assert broker.slots.free_slots("fetch") == LIMIT
 
     getattr(consumer, how)(message)
 

@@ -10,8 +10,7 @@ import dramatiq
 import pytest
 from dramatiq.middleware import CurrentMessage
 
-from pipelines.engine.dramatiq_redis.broker import job_message
-from pipelines.engine.scheduling import enqueue_retry
+from pipelines.engine.messages import enqueue_retry, job_message
 from schemas.common import Product
 from schemas.job import Job
 from tests.integration.pipelines.engine.dramatiq_redis.test_broker import take
@@ -54,7 +53,7 @@ def test_a_delayed_message_is_moved_into_its_queue_when_it_is_due(broker: Broker
     message = take(broker.consume("generate"))
 
     assert message.args[0]["attempt"] == 1
-    assert broker.slots.take_over(message.options["redis_message_id"])
+    assert broker.slots.claim(message.options["redis_message_id"])
 
 
 def test_a_delayed_message_outlives_the_consumer_that_looked_at_it(broker: Broker) -> None:
@@ -86,7 +85,7 @@ def test_a_worker_whose_clock_is_behind_is_not_forgotten(broker: Broker, monkeyp
     assert take(broker.consume("fetch"))
     monkeypatch.undo()
 
-    assert broker.bury_dead_workers() == 0
+    assert broker.forget_dead_workers() == 0
     assert broker.is_queued("t1", 1)
 
 
@@ -100,7 +99,7 @@ def test_every_delayed_retry_finds_its_slot_in_a_running_worker(broker: Broker) 
         message = CurrentMessage.get_current_message()
         assert message is not None
         try:
-            broker.slots.take_over(message.options["redis_message_id"]).leave()
+            broker.slots.claim(message.options["redis_message_id"]).release()
         except KeyError as error:
             failed.append(error)
         delivered.append(payload["task_id"])

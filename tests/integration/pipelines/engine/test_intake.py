@@ -48,7 +48,7 @@ async def test_a_task_without_its_session_is_kept_with_all_its_ids(
     task = new_task("anna")
     stranger = task.payload | {"session_id": "nowhere"}
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": stranger})))
-    await TaskListConsumer(Product.TRYON, "c1", client, records).take(1)
+    await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
     (letter,) = await records.letters_of(task.task_id)
     assert (letter.code, letter.task_id, letter.session_id) == ("unknown_session", task.task_id, "nowhere")
 
@@ -59,7 +59,7 @@ async def test_a_payload_that_names_the_session_of_another_owner_does_not_end_it
     theirs = new_task("anna")
     forged = theirs.payload | {"task_id": "forged", "user_id": "mallory"}
     await client.lpush(LIST, pushed(theirs.model_copy(update={"payload": forged})))
-    await TaskListConsumer(Product.TRYON, "c1", client, records).take(1)
+    await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
     (letter,) = await records.letters_of("forged")
     assert letter.session_id == theirs.session_id
     session = await records.orders.find(theirs.session_id, "anna")
@@ -73,7 +73,7 @@ async def test_a_refused_task_publishes_its_end(
 ) -> None:
     task = new_task("anna")
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": task.payload | change})))
-    await TaskListConsumer(Product.TRYON, "c1", client, records).take(1)
+    await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
     (letter,) = await records.letters_of(task.task_id)
     assert await latest(client, task.task_id) == ("failed", letter.code)
 
@@ -84,9 +84,9 @@ async def test_a_refused_payload_does_not_end_the_task_of_a_job(
     task = new_task("anna")
     ingest = TaskListConsumer(Product.TRYON, "c1", client, records)
     await client.lpush(LIST, pushed(task))
-    await ingest.take(1)
+    await ingest.consume_batch(1)
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": task.payload | {"version": 2}})))
-    await ingest.take(1)
+    await ingest.consume_batch(1)
     assert len(await records.letters_of(task.task_id)) == 1
     assert await ProgressLog(client, ttl_s=60).latest(task.task_id) is None
 
@@ -97,7 +97,7 @@ async def test_a_task_whose_session_ended_before_it_arrived_publishes_its_end(
     task = new_task("anna")
     await records.fail_session(Product.TRYON, "b2c", task.session_id, "Cancelled", "cancel")
     await client.lpush(LIST, pushed(task))
-    await TaskListConsumer(Product.TRYON, "c1", client, records).take(1)
+    await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
     assert await latest(client, task.task_id) == ("failed", "session_ended")
 
 
@@ -107,7 +107,7 @@ async def test_letters_are_stored_once_when_a_reply_is_lost(client: redis.asynci
     ingest = TaskListConsumer(Product.TRYON, "c1", client, records)
     await client.lpush(LIST, b"not json", b"not json", b"neither")
     with pytest.raises(DatabaseUnavailable):
-        await ingest.take(1)
-    assert await ingest.take(1) == 3
+        await ingest.consume_batch(1)
+    assert await ingest.consume_batch(1) == 3
     assert len(await records.dead_letters(limit=1000)) == before + 3
     await records.aclose()

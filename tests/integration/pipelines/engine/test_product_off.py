@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipelines.control import ingest as module
+from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.ingest import TaskListConsumer
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
-from pipelines.engine.database_contact import DatabaseContact
 from providers.images.base import ImageRequest
 from providers.images.routing.admission import AdmissionControl
 from providers.images.routing.router import Router
@@ -93,11 +93,11 @@ async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in
         client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
     await ServedProducts(client).announce("one", [Product.TRYON, Product.AVATAR])
-    assert (await sweep.sweep()).failed == 0
+    assert (await sweep.run_once()).failed == 0
     await ServedProducts(client).withdraw("one")
     await ServedProducts(client).announce("one", [Product.AVATAR])
 
-    tally = await sweep.sweep()
+    tally = await sweep.run_once()
 
     assert (tally.failed, tally.refunded) == (1, 1)
     assert await client.llen(TASKS) == 1

@@ -14,7 +14,7 @@ import pytest
 import redis.asyncio
 from PIL import Image
 
-from pipelines.engine.scheduling import plan_job
+from pipelines.engine.planning import plan_job
 from pipelines.products.images import IMAGES
 from pipelines.stages.generate import Generate
 from providers.fetch import Fetcher, FetchPolicy

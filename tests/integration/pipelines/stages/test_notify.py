@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import redis.asyncio
 
-from pipelines.engine.scheduling import plan_job, stages_left
+from pipelines.engine.planning import plan_job, stages_left
 from pipelines.products import PRODUCTS
 from pipelines.stages.notify import notify_everybody
 from providers.delivery.wakeup import LIST, DeliveryWakeup

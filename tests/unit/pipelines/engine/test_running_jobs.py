@@ -9,55 +9,55 @@ from pipelines.engine.running_jobs import RunningJobs, StopReason
 from schemas.common import StageName
 
 
-def test_what_is_tracked_is_seen_from_other_threads_until_it_ends() -> None:
-    registry = RunningJobs()
-    with registry.track("t1", 1, StageName.FETCH):
+def test_a_tracked_job_is_seen_from_other_threads_until_it_ends() -> None:
+    running_jobs = RunningJobs()
+    with running_jobs.track("t1", 1, StageName.FETCH):
         seen: list[str] = []
-        thread = threading.Thread(target=lambda: seen.extend(item.task_id for item in registry.snapshot()))
+        thread = threading.Thread(target=lambda: seen.extend(job.task_id for job in running_jobs.snapshot()))
         thread.start()
         thread.join()
         assert seen == ["t1"]
-    assert registry.snapshot() == []
+    assert running_jobs.snapshot() == []
 
 
-async def test_a_halt_from_another_thread_cancels_the_work() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as work:
+async def test_a_cancellation_from_another_thread_cancels_the_stage() -> None:
+    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
 
-        async def generation() -> None:
-            work.attach()
+        async def stage() -> None:
+            running_job.bind_task()
             await asyncio.sleep(60)
 
-        task = asyncio.create_task(generation())
+        task = asyncio.create_task(stage())
         await asyncio.sleep(0)
-        await asyncio.to_thread(work.halt, StopReason.ENDED)
+        await asyncio.to_thread(running_job.cancel, StopReason.ENDED)
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert work.stop is StopReason.ENDED
+        assert running_job.stop_reason is StopReason.ENDED
 
 
-async def test_work_halted_before_it_began_never_begins() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as work:
-        work.halt(StopReason.LOST)
+async def test_a_job_cancelled_before_its_stage_began_never_begins_it() -> None:
+    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+        running_job.cancel(StopReason.LOST)
 
-        async def generation() -> str:
-            work.attach()
+        async def stage() -> str:
+            running_job.bind_task()
             await asyncio.sleep(60)
             return "made"
 
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.create_task(generation())
+            await asyncio.create_task(stage())
 
 
-async def test_the_first_reason_counts() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as work:
-        work.halt(StopReason.SHUTDOWN)
-        work.halt(StopReason.OVERDUE)
-        assert work.stop is StopReason.SHUTDOWN
+async def test_only_the_first_reason_counts() -> None:
+    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+        running_job.cancel(StopReason.SHUTDOWN)
+        running_job.cancel(StopReason.OVERDUE)
+        assert running_job.stop_reason is StopReason.SHUTDOWN
 
 
-async def test_a_halt_after_the_work_is_done_reaches_nothing_else() -> None:
-    with RunningJobs().track("t1", 1, StageName.UPLOAD) as work:
-        work.attach()
-        work.detach()
-        work.halt(StopReason.LOST)
+async def test_a_cancellation_after_the_stage_has_ended_cancels_nothing_else() -> None:
+    with RunningJobs().track("t1", 1, StageName.UPLOAD) as running_job:
+        running_job.bind_task()
+        running_job.unbind_task()
+        running_job.cancel(StopReason.LOST)
         await asyncio.sleep(0)

@@ -3,30 +3,31 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from pipelines.engine.slots import MAX_ACTIVE_JOBS, Slot, SlotPool, waiting_on_io
+from pipelines.engine.slots import MAX_ACTIVE_JOBS, Slot, SlotPool
+from pipelines.retrying.stage_context import waiting_on_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def opened(**limits: int) -> SlotPool:
+def open_pool(**limits: int) -> SlotPool:
     slots = SlotPool(limits)
     for queue in limits:
         slots.open(queue)
     return slots
 
 
-def taken(slots: SlotPool, message_id: str, queue: str) -> Slot:
-    slots.enter(message_id, queue)
-    return slots.take_over(message_id)
+def claim_slot(slots: SlotPool, message_id: str, queue: str) -> Slot:
+    slots.reserve(message_id, queue)
+    return slots.claim(message_id)
 
 
 def assert_wakes(slots: SlotPool, queue: str, change: Callable[[], object]) -> None:
-    """Whoever waits for room at the queue goes on with the change, and not before."""
+    """A thread that waits for a slot at the queue continues after the change."""
     woken = threading.Event()
 
     def wait() -> None:
-        slots.wait_for_room(queue, 60)
+        slots.wait_for_slot(queue, 60)
         woken.set()
 
     thread = threading.Thread(target=wait)
@@ -39,66 +40,66 @@ def assert_wakes(slots: SlotPool, queue: str, change: Callable[[], object]) -> N
     thread.join()
 
 
-def test_a_job_that_is_carried_on_frees_its_place_and_takes_one_there() -> None:
-    slots = opened(fetch=2, resize=1)
-    slot = taken(slots, "m1", "fetch")
-    assert slots.room("fetch") == 1
+def test_a_transfer_frees_the_slot_at_one_queue_and_uses_one_at_another() -> None:
+    slots = open_pool(fetch=2, resize=1)
+    slot = claim_slot(slots, "m1", "fetch")
+    assert slots.free_slots("fetch") == 1
 
-    assert slot.move("resize")
+    assert slot.transfer("resize")
 
-    assert (slots.room("fetch"), slots.room("resize")) == (2, 0)
-    slot.leave()
-    assert slots.room("resize") == 1
-
-
-def test_nothing_is_carried_to_a_queue_that_is_full() -> None:
-    slots = opened(fetch=2, resize=1)
-    assert taken(slots, "m1", "fetch").move("resize")
-
-    assert not taken(slots, "m2", "fetch").move("resize")
-
-    assert slots.room("fetch") == 1
+    assert (slots.free_slots("fetch"), slots.free_slots("resize")) == (2, 0)
+    slot.release()
+    assert slots.free_slots("resize") == 1
 
 
-def test_nothing_is_carried_to_a_queue_that_is_worked_on_elsewhere_or_once_the_process_leaves() -> None:
+def test_no_job_is_transferred_to_a_full_queue() -> None:
+    slots = open_pool(fetch=2, resize=1)
+    assert claim_slot(slots, "m1", "fetch").transfer("resize")
+
+    assert not claim_slot(slots, "m2", "fetch").transfer("resize")
+
+    assert slots.free_slots("fetch") == 1
+
+
+def test_no_job_is_transferred_to_a_queue_of_other_workers_or_while_the_process_stops() -> None:
     slots = SlotPool({"fetch": 1, "resize": 1})
     slots.open("fetch")
-    slot = taken(slots, "m1", "fetch")
-    assert not slot.move("resize")
+    slot = claim_slot(slots, "m1", "fetch")
+    assert not slot.transfer("resize")
     slots.open("resize")
 
     slots.close()
 
-    assert not slot.move("resize")
-    assert slots.room("resize") == 0
+    assert not slot.transfer("resize")
+    assert slots.free_slots("resize") == 0
 
 
-def test_a_message_that_was_seen_to_frees_its_place_once_and_not_that_of_its_job() -> None:
-    slots = opened(fetch=2)
-    slots.enter("m1", "fetch")
-    slot = taken(slots, "m2", "fetch")
+def test_releasing_a_message_frees_its_slot_once_and_never_that_of_its_job() -> None:
+    slots = open_pool(fetch=2)
+    slots.reserve("m1", "fetch")
+    slot = claim_slot(slots, "m2", "fetch")
 
     for message in ("m1", "m1", "m2"):
-        slots.forget(message)
+        slots.release(message)
 
-    assert slots.room("fetch") == 1
-    slot.leave()
-    assert slots.room("fetch") == 2
-
-
-def test_whoever_waits_for_room_is_woken_when_a_job_is_carried_on() -> None:
-    slots = opened(fetch=1, resize=1)
-    slot = taken(slots, "m1", "fetch")
-
-    assert_wakes(slots, "fetch", lambda: slot.move("resize"))
+    assert slots.free_slots("fetch") == 1
+    slot.release()
+    assert slots.free_slots("fetch") == 2
 
 
-def test_a_process_that_leaves_knows_when_nothing_is_in_hand() -> None:
-    slots = opened(fetch=2, resize=1)
-    slot = taken(slots, "m1", "fetch")
+def test_a_transfer_wakes_a_thread_that_waits_for_a_slot() -> None:
+    slots = open_pool(fetch=1, resize=1)
+    slot = claim_slot(slots, "m1", "fetch")
+
+    assert_wakes(slots, "fetch", lambda: slot.transfer("resize"))
+
+
+def test_a_stopping_process_waits_until_no_slot_is_used() -> None:
+    slots = open_pool(fetch=2, resize=1)
+    slot = claim_slot(slots, "m1", "fetch")
     slots.close()
     assert not slots.wait_until_empty(0)
-    thread = threading.Timer(0.05, slot.leave)
+    thread = threading.Timer(0.05, slot.release)
     thread.start()
 
     assert slots.wait_until_empty(10)
@@ -106,23 +107,23 @@ def test_a_process_that_leaves_knows_when_nothing_is_in_hand() -> None:
     thread.join()
 
 
-def test_a_busy_process_takes_nothing_more_until_some_of_its_jobs_rest() -> None:
-    slots = opened(fetch=MAX_ACTIVE_JOBS, generate=MAX_ACTIVE_JOBS, control=1)
-    jobs = [taken(slots, f"m{number}", "fetch") for number in range(MAX_ACTIVE_JOBS)]
-    assert all(job.move("generate") for job in jobs)
-    assert (slots.room("fetch"), slots.room("control")) == (0, 1)
+def test_a_busy_process_fetches_nothing_until_some_of_its_jobs_wait_for_io() -> None:
+    slots = open_pool(fetch=MAX_ACTIVE_JOBS, generate=MAX_ACTIVE_JOBS, control=1)
+    jobs = [claim_slot(slots, f"m{number}", "fetch") for number in range(MAX_ACTIVE_JOBS)]
+    assert all(job.transfer("generate") for job in jobs)
+    assert (slots.free_slots("fetch"), slots.free_slots("control")) == (0, 1)
 
-    with jobs[0].here(), waiting_on_io(), waiting_on_io():
-        assert slots.room("fetch") == 2
+    with jobs[0].bind(), waiting_on_io(), waiting_on_io():
+        assert slots.free_slots("fetch") == 2
 
-    assert slots.room("fetch") == 0
-    jobs[0].leave()
-    assert slots.room("fetch") == 1
+    assert slots.free_slots("fetch") == 0
+    jobs[0].release()
+    assert slots.free_slots("fetch") == 1
 
 
-def test_whoever_waits_for_room_is_woken_when_a_job_rests() -> None:
-    slots = opened(fetch=MAX_ACTIVE_JOBS, generate=1)
+def test_a_job_that_waits_for_io_wakes_a_thread_that_waits_for_a_slot() -> None:
+    slots = open_pool(fetch=MAX_ACTIVE_JOBS, generate=1)
     for number in range(MAX_ACTIVE_JOBS):
-        slots.enter(f"m{number}", "fetch")
+        slots.reserve(f"m{number}", "fetch")
 
-    assert_wakes(slots, "generate", lambda: slots.rest(1))
+    assert_wakes(slots, "generate", lambda: slots.adjust_idle(1))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dramatiq import Message
 
-from pipelines.engine.dramatiq_redis.broker import job_message
-from pipelines.engine.scheduling import enqueue_next_stage
+from pipelines.engine.messages import enqueue_next_stage, job_message
 from schemas.common import Product
 from schemas.job import Job
 
@@ -94,12 +93,12 @@ def test_an_acknowledged_message_frees_its_place_unless_a_job_has_it(broker: Bro
         broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
     consumer = broker.consume("fetch")
     message, *_ = [take(consumer) for _ in range(LIMIT)]
-    place = broker.slots.take_over(message.options["redis_message_id"])
+    slot = broker.slots.claim(message.options["redis_message_id"])
     consumer.ack(message)
     assert next(consumer) is None
     assert broker.client.hlen("dramatiq:fetch.msgs") == LIMIT
 
-    place.leave()
+    slot.release()
 
     assert take(consumer).options["job_message_id"] == f"t{LIMIT}:1:fetch:0.0"
 
@@ -123,10 +122,10 @@ def test_what_dead_workers_held_is_forgotten_and_the_living_keep_theirs(broker: 
     for number in range(2):
         broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
     assert take(broker.consume("fetch"))
-    assert broker.bury_dead_workers() == 0
+    assert broker.forget_dead_workers() == 0
     broker.client.zadd("dramatiq:__heartbeats__", {broker.broker_id: 1})
 
-    assert broker.bury_dead_workers() == 1
+    assert broker.forget_dead_workers() == 1
 
     assert not broker.client.keys("dramatiq:__acks__*")
     assert broker.client.hlen("dramatiq:fetch.msgs") == 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.engine.retry_policy import GiveUp, Retry, decide
+from pipelines.retrying.retry_policy import GiveUp, Retry, decide
 from schemas.errors import (
     Ambiguous,
     DarkroomError,

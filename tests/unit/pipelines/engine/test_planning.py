@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pipelines.engine.dramatiq_redis.broker import job_message, message_options
-from pipelines.engine.scheduling import plan_job, stages_left
+from pipelines.engine.messages import job_message, message_options
+from pipelines.engine.planning import plan_job, stages_left
 from schemas.common import JobState, Product, StageName
 from schemas.job import Job
 from schemas.records import JobRow
@@ -24,7 +24,7 @@ def row(**changes: Any) -> JobRow:
     return JobRow.model_validate(fields | changes)
 
 
-def test_a_fresh_job_passes_every_stage_with_its_inputs_in_order() -> None:
+def test_a_new_job_passes_every_stage_with_its_inputs_in_order() -> None:
     job = plan_job(row())
     assert job.inputs == ("https://shop.example/a.jpg", "https://shop.example/b.jpg")
     assert job.token == 2
@@ -39,7 +39,7 @@ def test_an_empty_prompt_means_the_products_own() -> None:
     assert plan_job(row(payload=PAYLOAD | {"prompt": "red"})).prompt == "red"
 
 
-def test_a_job_that_was_generated_goes_on_from_there_and_is_not_paid_again() -> None:
+def test_a_job_with_generated_pictures_continues_after_that_stage_and_is_not_paid_again() -> None:
     generated = {
         "pictures": [{"scratch": "t1/made-0", "provider": "openai"}],
         "calls": [{"provider": "openai", "outcome": "ok", "seconds": 1.0, "cost_usd": 0.05}],
@@ -52,7 +52,7 @@ def test_a_job_that_was_generated_goes_on_from_there_and_is_not_paid_again() -> 
     assert (job.cost_usd, job.input_tokens) == (0.05, 10)
 
 
-def test_an_ended_job_is_only_told_about() -> None:
+def test_an_ended_job_is_only_notified() -> None:
     failed = row(state=JobState.FAILED, failure={"code": "rejected", "message": "No."})
     assert stages_left(failed) == (StageName.NOTIFY,)
     failure = plan_job(failed).failure
@@ -60,7 +60,7 @@ def test_an_ended_job_is_only_told_about() -> None:
     assert failure.message == "No."
 
 
-def test_each_delivery_has_an_id_of_its_own_and_the_same_one_however_often_it_is_sent() -> None:
+def test_each_delivery_has_its_own_id_and_the_same_one_each_time_it_is_sent() -> None:
     job = plan_job(row())
     ids = {
         message_options("generate", job.model_copy(update=change))["job_message_id"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.middleware.phases import phase_of
+from pipelines.middleware.phase_progress import phase_of
 from pipelines.products import PRODUCTS
 from schemas.common import Product
 

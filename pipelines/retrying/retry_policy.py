@@ -1,4 +1,4 @@
-"""What happens after an error: decided here and nowhere else (contract, failures)."""
+"""The retry policy: which errors are retried, how often, and after how long (contract, failures)."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ from dataclasses import dataclass
 
 from schemas.errors import DarkroomError, RateLimited, Unavailable
 
-#: Tries after the first when somebody limits our rate, and the seconds between them.
+#: Retries after the first attempt was rate limited; their delay unless the error names one, and the longest, seconds.
 RATE_LIMIT_RETRIES = 3
 RATE_LIMIT_DELAY_S = 10.0
 RATE_LIMIT_MAX_DELAY_S = 120.0
-#: Seconds before the first retry of a transient failure; doubled each time.
+#: Seconds before the first retry of a transient failure; doubled for each further one.
 BACKOFF_S = 2.0
-#: Up to this share more, so that those who failed together don't return together.
+#: Largest random increase of a delay, as a share of it: jobs that failed together should not retry together.
 JITTER = 0.25
-
-
-#: Seconds until a stage is tried again that found one of our own services unavailable before it had paid for anything.
+#: Seconds before a stage is retried that found one of our own services unavailable.
 UNAVAILABLE_DELAY_S = 2.0
 
-#: Said by the router when no call was made at all: coming back later uses up no try.
+#: Error codes of the router that mean that no call was made: such a retry uses up no attempt.
 UNCOUNTED = frozenset({"provider_busy", "budget_exhausted"})
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Try the stage again after `delay_s` seconds; `counted` if that uses up one of its tries."""
+    """Run the stage again after `delay_s` seconds; `counted` if that uses up one of its attempts."""
 
     delay_s: float
     counted: bool = True
@@ -34,14 +32,14 @@ class Retry:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """The error is the outcome."""
+    """The error is final."""
 
 
 def decide(error: DarkroomError, attempt: int, *, max_retries: int) -> Retry | GiveUp:
-    """What to do about `error` in attempt number `attempt`, counted from 0.
+    """Return whether `error` in attempt number `attempt` (counted from 0) is retried.
 
-    A service of ours that is unavailable uses up no try: `middleware.retries` bounds how long that goes on. Rate limits
-    wait what the other side asks for; anything else transient backs off 2, 4, 8 s with jitter.
+    An unavailable service of ours uses up no attempt: `middleware.retries` limits how long that goes on. Rate limits
+    wait as long as the error asks for; any other transient error backs off 2, 4, 8 s with jitter.
     """
     if not error.retryable:
         return GiveUp()

@@ -7,7 +7,8 @@ import asyncio
 import structlog
 
 from pipelines.engine.dramatiq_redis.broker import Broker
-from pipelines.engine.scheduling import InvalidRow, ended_job, enqueue_notify
+from pipelines.engine.messages import enqueue_notify
+from pipelines.engine.planning import InvalidRow, ended_job
 from providers.records import Records
 from schemas.job import Failure
 from schemas.records import JobRow, SettlementResult
@@ -16,11 +17,11 @@ log = structlog.get_logger(__name__)
 
 
 async def end_invalid(row: JobRow, records: Records, broker: Broker, *, lease_s: float) -> SettlementResult:
-    """Fail and refund a started job, and enqueue its last event.
+    """Fail and refund a dispatched job, and enqueue its notification.
 
     Raises:
-        DarkroomError: The database can't be reached.
-        redis.exceptions.RedisError: The event could not be enqueued; the job's lease brings it back.
+        DarkroomError: The database is unavailable.
+        redis.exceptions.RedisError: The notification was not enqueued; lease expiry recovers the job.
     """
     failure = Failure(code=InvalidRow.code, message=InvalidRow().public_message)
     settled = await records.fail(row.task_id, failure, token=row.token, lease_s=lease_s)

@@ -1,4 +1,4 @@
-"""Repeating writes: they outlast every time limit, and end with the job."""
+"""Repeated writes outlast every time limit and end with the job."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipelines.engine import unavailable
-from pipelines.engine.outcome import Advance, StageOutcome, StageRun
+from pipelines.engine.outcome import Advance, StageOutcome
 from pipelines.engine.running_jobs import RunningJob
-from pipelines.engine.stage_clock import time_limits_paused
-from pipelines.engine.unavailable import finish_when_cancelled, retry_while_unavailable
 from pipelines.middleware import TimeLimit
+from pipelines.retrying import unavailable
+from pipelines.retrying.stage_context import time_limits_paused
+from pipelines.retrying.unavailable import finish_when_cancelled, retry_while_unavailable
 from schemas.common import Product, StageName
 from schemas.errors import Rejected, TimedOut, Unavailable
 from schemas.job import Job
+from tests.unit.pipelines.stage_runs import stage_run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from pipelines.engine.stage_run import StageRun
 
 JOB = Job(product=Product.TRYON, task_id="t", session_id="s", owner_id="o", channel="b2c", request_id="r")
 
@@ -31,7 +34,7 @@ def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Service:
-    """Is unavailable for so many calls."""
+    """Is unavailable for `failures` calls."""
 
     def __init__(self, failures: int) -> None:
         self.failures = failures
@@ -40,21 +43,18 @@ class Service:
     async def call(self) -> str:
         self.calls += 1
         if self.calls <= self.failures:
-            raise Unavailable("away")
+            raise Unavailable("no connection")
         return "written"
 
 
-async def in_stage(write: Callable[[], Awaitable[object]], work: RunningJob, soft_s: float) -> StageOutcome:
+async def in_stage(write: Callable[[], Awaitable[object]], running_job: RunningJob, soft_s: float) -> StageOutcome:
     """Run a coroutine function as a stage with a soft limit."""
 
     async def call_next(run: StageRun) -> StageOutcome:
         await write()
         return Advance(run.job)
 
-    async def stage(job: Job) -> Job:
-        return job
-
-    return await TimeLimit(soft_s)(StageRun(StageName.UPLOAD, JOB, "m", work, stage), call_next)
+    return await TimeLimit(soft_s).run_stage(stage_run(JOB, running_job), call_next)
 
 
 async def test_a_write_is_repeated_until_its_service_answers() -> None:
@@ -63,7 +63,7 @@ async def test_a_write_is_repeated_until_its_service_answers() -> None:
     assert service.calls == 21
 
 
-async def test_what_is_not_unavailable_is_raised_at_once() -> None:
+async def test_any_other_error_is_raised_at_once() -> None:
     async def refuse() -> None:
         raise Rejected("no")
 
@@ -71,7 +71,7 @@ async def test_what_is_not_unavailable_is_raised_at_once() -> None:
         await retry_while_unavailable(refuse)
 
 
-async def test_a_write_that_nobody_wants_any_more_is_given_up() -> None:
+async def test_a_write_is_given_up_on_request_or_after_its_timeout() -> None:
     with pytest.raises(Unavailable):
         await retry_while_unavailable(Service(failures=9).call, give_up_if=lambda: True)
     with pytest.raises(Unavailable):
@@ -87,17 +87,17 @@ async def test_the_soft_limit_does_not_count_the_time_a_write_is_repeated() -> N
 
 
 async def test_the_hard_limit_does_not_count_the_time_a_write_is_repeated() -> None:
-    work = RunningJob("t", 1, StageName.UPLOAD)
+    running_job = RunningJob("t", 1, StageName.UPLOAD)
     seen: list[float] = []
 
     async def write() -> None:
         with time_limits_paused():
-            seen.append(time.monotonic() - work.since)
+            seen.append(time.monotonic() - running_job.stage_started)
 
-    await in_stage(write, work, soft_s=5)
+    await in_stage(write, running_job, soft_s=5)
 
     assert seen[0] < 0
-    assert 0 <= time.monotonic() - work.since < 5
+    assert 0 <= time.monotonic() - running_job.stage_started < 5
 
 
 async def test_the_limits_count_again_after_the_write() -> None:
@@ -109,7 +109,7 @@ async def test_the_limits_count_again_after_the_write() -> None:
         await in_stage(write_and_hang, RunningJob("t", 1, StageName.UPLOAD), soft_s=0.05)
 
 
-async def test_a_write_in_progress_is_finished_although_its_job_is_handed_back() -> None:
+async def test_a_write_in_progress_is_finished_although_its_job_is_requeued() -> None:
     written = asyncio.Event()
     begun = asyncio.Event()
 
@@ -127,7 +127,7 @@ async def test_a_write_in_progress_is_finished_although_its_job_is_handed_back()
     assert written.is_set()
 
 
-async def test_a_write_that_does_not_finish_holds_up_no_shutdown() -> None:
+async def test_a_write_that_does_not_finish_delays_no_shutdown() -> None:
     task = asyncio.create_task(finish_when_cancelled(asyncio.sleep(60), grace_s=0.05))
     await asyncio.sleep(0)
     task.cancel()

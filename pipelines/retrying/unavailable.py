@@ -1,4 +1,7 @@
-"""Writes of what was paid for: repeated while a service of ours is unavailable, finished before a worker leaves."""
+"""Writes that must not be lost: repeated while a service is unavailable, finished before a worker stops.
+
+Not stamina: its context costs 35 µs for a call that succeeds, this one 2, and a job makes about ten such calls.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,16 @@ from typing import Any, TypeVar
 
 import structlog
 
-from pipelines.engine.stage_clock import time_limits_paused
+from pipelines.retrying.stage_context import time_limits_paused
 from schemas.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds before the first repetition and at most; the delay doubles.
+#: First and longest delay between attempts, seconds; the delay doubles.
 FIRST_DELAY_S, MAX_DELAY_S = 0.25, 2.0
-#: Seconds that a write may take to finish after its job was stopped: less than a worker has for handing back.
+#: Seconds a write may take to finish after its job was cancelled: less than a worker has for requeueing its jobs.
 FINISH_S = 2.0
 
 
@@ -29,13 +32,13 @@ async def retry_while_unavailable(
 ) -> T:
     """Return the result of `operation`, which must be safe to repeat, repeating it while a service is unavailable.
 
-    In a stage this ends when the job is lost, cancelled or handed back, since that cancels the stage; the time limits
-    of the stage don't count meanwhile.
+    In a stage this ends when the job is lost, cancelled or requeued, since that cancels the stage. The time limits of
+    the stage are paused meanwhile.
 
     Args:
-        operation: What to do.
+        operation: Makes one attempt.
         timeout_s: Seconds after which no further attempt is made.
-        give_up_if: Asked after each failure; true ends the attempts.
+        give_up_if: Called after each failure; true ends the attempts.
 
     Raises:
         Unavailable: The service was unavailable for longer than `timeout_s`, or `give_up_if` returned true.
@@ -58,10 +61,10 @@ async def retry_while_unavailable(
 async def finish_when_cancelled(work: Coroutine[Any, Any, T], *, grace_s: float = FINISH_S) -> T:
     """Return the result of `work`; when the caller is cancelled, let it finish within `grace_s` seconds first.
 
-    A worker that is asked to leave while it stores a picture would otherwise throw it away half a write too early.
+    Otherwise a worker that stops while it stores a paid picture would discard the picture.
 
     Raises:
-        asyncio.CancelledError: The caller was cancelled, whether or not the work could be finished.
+        asyncio.CancelledError: The caller was cancelled, whether or not `work` has finished.
     """
     task = asyncio.ensure_future(work)
     try:

@@ -1,8 +1,8 @@
-"""How long this process has reached the database without interruption.
+"""Measures how long this process has reached the database without interruption.
 
-A lease that ran out means that its worker is dead only if the worker could have renewed it. So nothing is taken over,
-and nothing ended as stuck, before the database was reached for as long as a lease lasts: after an outage every live
-worker has renewed its leases by then.
+An expired lease means that its worker has died only if the worker could have renewed it. So no job is recovered, and no
+session ended as stuck, before the database was reached for a full lease: after an outage every live worker has renewed
+its leases by then.
 """
 
 from __future__ import annotations
@@ -16,18 +16,23 @@ from schemas.errors import DarkroomError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: The longest pause between two calls that still counts as contact, as a share of a lease. A shorter outage leaves
-#: every worker time for a renewal.
+#: Longest pause between two calls that counts as contact, as a share of a lease. A shorter outage leaves every worker
+#: time for a renewal.
 MAX_GAP = 1 / 3
-#: How often the database should be called to stay in contact, as a share of a lease.
+#: Interval of calls that keeps up the contact, as a share of a lease.
 INTERVAL = 1 / 6
 
 
 class DatabaseContact:
-    """Notes the calls of one process; for any thread."""
+    """Records the database calls of one process. Thread-safe."""
 
     def __init__(self, lease_s: float, now: Callable[[], float] = time.monotonic) -> None:
-        """Start without contact; `now` returns seconds of a monotonic clock."""
+        """Start without contact.
+
+        Args:
+            lease_s: Duration of a lease, seconds.
+            now: Returns seconds of a monotonic clock.
+        """
         self._lease_s = lease_s
         self._now = now
         self._since: float | None = None
@@ -35,7 +40,7 @@ class DatabaseContact:
 
     @contextlib.contextmanager
     def call(self) -> Iterator[None]:
-        """Note the outcome of the database call in the block: any `DarkroomError` interrupts the contact."""
+        """Record the result of the database call in the block: a `DarkroomError` interrupts the contact."""
         try:
             yield
         except DarkroomError:

@@ -1,0 +1,1 @@
+"""Retrying and waiting: what the stages, the deliveries and the engine share."""
