@@ -9,10 +9,9 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_ROOT / "http"), str(_ROOT)]
 
-from api.dependencies import addresses, make_tokens  # noqa: E402
+from api.dependencies import make_tokens, service_urls  # noqa: E402
 from api.middleware.access import TokensError  # noqa: E402
-from api.server import listen_guard as binding  # noqa: E402  found by the lines above
-from api.server import protocol as server  # noqa: E402  found by the lines above
+from api.server import listen_guard, protocol  # noqa: E402
 from providers import logs  # noqa: E402
 from providers.local_services import NotRunningError  # noqa: E402
 from settings import SettingsError, load  # noqa: E402
@@ -26,7 +25,7 @@ def _refuse(reason: Exception) -> SystemExit:
 try:
     _settings = load()
     _tokens = make_tokens(_settings)
-    addresses(_settings)
+    service_urls(_settings)
 except (SettingsError, TokensError, NotRunningError) as _error:
     raise _refuse(_error) from None
 logs.configure(level=_settings.log_level, style=_settings.log_format)
@@ -37,35 +36,35 @@ worker_class = "asgi"
 asgi_lifespan = "on"
 bind = f"{f'[{_settings.host}]' if ':' in _settings.host else _settings.host}:{_settings.port}"
 
-# Beyond this a worker answers 503; event streams count too.
+# Maximum connections per worker, event streams included; further ones are answered 503.
 worker_connections = 4096
 backlog = 2048
-# A worker that leaks is replaced before it matters; event streams move to the next worker with a hint.
+# Replace workers now and then in case one leaks memory; event streams reconnect to the next worker.
 max_requests = 200_000
 max_requests_jitter = 20_000
-# A worker that does not answer the master for this long is replaced, seconds.
+# Seconds without a heartbeat after which the master replaces a worker.
 timeout = 30
-# Together with the second in which a worker notices SIGTERM: out within five, seconds.
+# Seconds. A worker takes up to one second to notice SIGTERM: it exits within five.
 graceful_timeout = 3
 keepalive = 5
-# How long a call goes on after its client left, seconds.
+# Seconds that a call continues after its client disconnected.
 asgi_disconnect_grace_period = 1
 limit_request_line = 8190
-# It would lie in the home directory of whoever starts this.
+# It would be created in the home directory.
 control_socket_disable = True
-# Requests are logged by the application, with request ids and without queries; the rest goes where its logs go.
+# The application logs requests, with ids and without queries; gunicorn's other messages go to the same log.
 accesslog = None
 logger_class = "api.server.log.StructuredLogger"
 
 
 def on_starting(arbiter: Any) -> None:
-    """Refuse to be open to everybody, however the address was given."""
+    """Refuse to listen to other machines without tokens, wherever the address was configured."""
     try:
-        binding.check(arbiter.cfg.address, guarded=bool(_tokens))
-    except binding.BindingError as error:
+        listen_guard.check(arbiter.cfg.address, guarded=bool(_tokens))
+    except listen_guard.BindingError as error:
         raise _refuse(error) from None
 
 
 def post_worker_init(worker: Any) -> None:
-    """Put deadlines around the worker's connections."""
-    server.install(worker, worker.asgi)
+    """Limit the worker's connections and notify the application of shutdown."""
+    protocol.install(worker, worker.asgi)

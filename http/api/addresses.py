@@ -1,4 +1,4 @@
-"""The address that links of this service start with, and the origins that may call without a token."""
+"""The base URL of links to this service, and the origins that may call it without a token."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from urllib.parse import urlsplit
 
 from falcon.asgi import Request
 
-#: Names that lead to the caller's own machine: links that start with them harm nobody.
+#: Hosts that name the caller's own machine; links to them are harmless.
 _LOOPBACK = r"localhost|127(?:\.\d{1,3}){3}|\[::1\]"
 
 
 class Addresses:
-    """Chooses the address that links start with.
+    """Chooses the base URL of links.
 
-    A `Host` header can name any server. It is followed only where it names this machine, as with a forwarded port, or
-    the configured HOST.
+    A `Host` header can name any server. It is used only if it names this machine, as with a forwarded port, or the
+    configured HOST.
     """
 
     def __init__(self, public_url: str | None, default: str, origins: Iterable[str]) -> None:
-        """Start links with `public_url` where it is set; `default` is the address of HOST and PORT.
+        """Configure the base URL and the allowed origins.
 
-        Pages of `origins` may call, too.
+        Args:
+            public_url: PUBLIC_URL; the base URL if it is set.
+            default: The URL of HOST and PORT.
+            origins: CORS_ORIGINS, whose pages may call as well as this service's own.
         """
         self._public_url = public_url.rstrip("/") if public_url else None
         self._public_origin = "{0.scheme}://{0.netloc}".format(urlsplit(public_url)) if public_url else None
@@ -32,12 +35,12 @@ class Addresses:
         self._trusted = re.compile(rf"(?:{_LOOPBACK}|{host})(?::\d{{1,5}})?", re.IGNORECASE)
 
     def base(self, req: Request) -> str:
-        """Return the address that links in the answer to `req` start with, without a slash at its end."""
-        return self._public_url or self._reached_by(req)
+        """Return the base URL of links in the response to `req`, without a trailing slash."""
+        return self._public_url or self._requested_url(req)
 
     def allows(self, origin: str, req: Request) -> bool:
-        """Return whether pages of `origin` may call: our own, and those that are configured."""
-        return origin in self._origins or origin in {self._public_origin, self._reached_by(req)}
+        """Return whether pages of `origin` may call: this service's own and the configured ones."""
+        return origin in self._origins or origin in {self._public_origin, self._requested_url(req)}
 
-    def _reached_by(self, req: Request) -> str:
+    def _requested_url(self, req: Request) -> str:
         return req.prefix.rstrip("/") if self._trusted.fullmatch(req.netloc) else self._default

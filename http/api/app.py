@@ -1,4 +1,4 @@
-"""The application: `create_app` mounts resources over what it is given, `from_settings` is what gunicorn serves."""
+"""The application factory: `create_app` builds it from dependencies, `from_settings` from the environment."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ from providers.served import ServedProducts
 from providers.storage.local import LocalStorage
 from settings import load
 
-#: What a body of parts adds to the picture in it, bytes.
+#: Bytes that a multipart body may hold besides its picture.
 MULTIPART_BYTES = 64 * 1024
 
 
 class Lifespan:
-    """Starts what needs the serving event loop, and gives everything back at the end."""
+    """Starts background work on the serving event loop and closes the dependencies at shutdown."""
 
     def __init__(self, deps: Dependencies) -> None:
-        """Look after `deps`."""
+        """Manage `deps`."""
         self._deps = deps
 
     async def process_startup(self, _: dict[str, Any], __: dict[str, Any]) -> None:
-        """Load the pose model and begin to listen to progress."""
+        """Load the pose model and subscribe to progress events."""
         await self._deps.sizing.start()
         self._deps.hub.start()
 
     async def process_shutdown(self, _: dict[str, Any], __: dict[str, Any]) -> None:
-        """End streams, send what was counted, close connections."""
+        """End event streams, flush metrics and close connections."""
         await self._deps.hub.stop()
         await self._deps.aclose()
 
 
 def create_app(deps: Dependencies) -> RequestLogging:
-    """The ASGI application over `deps`, which it closes when it ends."""
-    middleware: list[Any] = [  # of several kinds, by what they define
+    """Return the ASGI application that uses `deps` and closes them at shutdown."""
+    middleware: list[Any] = [  # Falcon has no common type for middleware
         HeadersMiddleware(https=(deps.public_url or "").startswith("https://")),
         AccessMiddleware(
             deps.tokens,
@@ -72,20 +72,20 @@ def create_app(deps: Dependencies) -> RequestLogging:
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     problems.install(app)
-    edge = RequestLogging(app, deps.metrics, lambda path: _body_limit(deps, path), deps.hub.drain)
-    for path, resource in _routes(deps, edge):
+    application = RequestLogging(app, deps.metrics, lambda path: _body_limit(deps, path), deps.hub.drain)
+    for path, resource in _routes(deps, application):
         app.add_route(path, resource)
-    return edge
+    return application
 
 
 def from_settings() -> RequestLogging:
-    """The application that the settings describe."""
+    """Return the application for the settings in the environment."""
     settings = load()
     logs.configure(level=settings.log_level, style=settings.log_format)
     return create_app(make_dependencies(settings))
 
 
-def _routes(deps: Dependencies, edge: RequestLogging) -> list[tuple[str, Described]]:
+def _routes(deps: Dependencies, application: RequestLogging) -> list[tuple[str, Described]]:
     orders = OrderService(
         deps.sessions, deps.producer, ServedProducts(deps.client), event_urls=deps.event_urls, addresses=deps.addresses,
         metrics=deps.metrics,
@@ -102,7 +102,7 @@ def _routes(deps: Dependencies, edge: RequestLogging) -> list[tuple[str, Describ
         ("/tasks/{task_id}/events", TaskEvents(deps.hub, deps.task_states)),
         ("/health", HealthResource(checks)),
         ("/health/live", Live()),
-        ("/health/ready", Ready(checks, edge.is_draining)),
+        ("/health/ready", Ready(checks, application.is_draining)),
         ("/estimate-body", deps.sizing.resource),
         ("/metrics", MetricsResource(deps.metrics, deps.records, deps.client)),
         ("/openapi.json", openapi),

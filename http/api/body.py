@@ -1,4 +1,4 @@
-"""Request bodies: bounded while they are received, complete or refused, parsed into models."""
+"""Request bodies: limited in size while they are received, and parsed into models."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def too_large(limit: int) -> Problem:
-    """413."""
+    """Return the 413 for a body larger than `limit` bytes."""
     detail = f"The request's body is larger than {limit} bytes."
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", detail, headers={"Connection": "close"})
 
 
 def bounded(receive: Receive, limit: int) -> Receive:
-    """Receive at most `limit` bytes, and notice a body that ends early.
+    """Return a `receive` that refuses a body of more than `limit` bytes, and one that ends early.
 
-    The server hands a body that was cut short to the application as if it were complete; here it is refused, with a
-    `Problem`, whether its length was declared or it came in chunks.
+    gunicorn passes a truncated body to the application as if it were complete.
+
+    Raises:
+        Problem: The returned callable raises 413 `body_too_large` or 400 `body_incomplete`.
     """
     received = 0
     complete = False
 
-    async def receive_some() -> dict[str, Any]:
+    async def receive_bounded() -> dict[str, Any]:
         nonlocal received, complete
         event = await receive()
         if complete:
@@ -44,11 +46,15 @@ def bounded(receive: Receive, limit: int) -> Receive:
         complete = not event.get("more_body", False)
         return event
 
-    return receive_some
+    return receive_bounded
 
 
 async def read(req: Request, model: type[Model]) -> Model:
-    """The body as a `model`; a `Problem` with every fault if it is none."""
+    """Parse the body.
+
+    Raises:
+        Problem: 400 `no_json`, or 422 with every fault.
+    """
     if req.content_length is None and not req.get_header("Transfer-Encoding"):
         raise _no_json()
     try:
@@ -60,7 +66,11 @@ async def read(req: Request, model: type[Model]) -> Model:
 
 
 def read_query(req: Request, model: type[Model]) -> Model:
-    """The query as a `model`; a `Problem` with every fault if it is none. A parameter given twice is a fault."""
+    """Parse the query; a repeated parameter is a fault.
+
+    Raises:
+        Problem: 422 with every fault.
+    """
     try:
         return model.model_validate(req.params)
     except ValidationError as error:

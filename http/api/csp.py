@@ -1,4 +1,4 @@
-"""The content security policy of a self-contained page: it may run what it holds, and talk to where it came from."""
+"""The content security policy of self-contained pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 
 
 def content_security_policy(page: str) -> str:
-    """The policy for a page whose scripts and styles are all inline: each is allowed by its hash, nothing else is."""
+    """Return a policy that allows the inline scripts and styles of `page`, by hash, and requests to its own origin."""
     return "; ".join(
         [
             "default-src 'none'",

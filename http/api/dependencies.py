@@ -1,4 +1,4 @@
-"""What the application needs, and how it is made from settings."""
+"""The dependencies of the application, created from settings."""
 
 from __future__ import annotations
 
@@ -29,25 +29,28 @@ from providers.storage.base import Storage
 from providers.storage.local import LocalStorage
 from settings import Settings
 
-#: A push that Redis has not confirmed within this is given up, seconds: the caller waits for the refund after it.
+#: Deadline of a push in seconds. The caller waits for the refund after it.
 PUSH_DEADLINE_S = 1.0
-#: For what is read; a push has a deadline of its own, seconds.
+#: Timeouts of one call, in seconds.
 REDIS_TIMEOUT_S = 2.0
 DATABASE_TIMEOUT_S = 5.0
-#: For signing a link, seconds.
 STORAGE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """Everything the resources use.
+    """Everything that resources and middleware use.
 
     Attributes:
-        listener: The Redis client of the one subscription; its reads have no deadline of their own.
-        replicate_webhook_secret: What Replicate's webhooks are signed with; None where they are off.
-        storage: Where finished pictures are.
-        avatar_price, images_price: Credits.
-        max_body_bytes, max_picture_bytes: The largest body, and the largest that carries a picture.
+        sessions: Orders and sessions in the database.
+        listener: The Redis client of the progress subscription; its reads have no timeout.
+        storage: Storage of finished pictures.
+        avatar_price: Credits per photo.
+        images_price: Credits per batch.
+        open_paths: Paths that need no token although tokens are configured.
+        max_body_bytes: Maximum size of a body without a picture.
+        max_picture_bytes: Maximum size of a picture in a body.
+        replicate_webhook_secret: Secret of Replicate's webhooks; None if they are off.
     """
 
     rpc: Rpc
@@ -76,7 +79,7 @@ class Dependencies:
     replicate_webhook_secret: SecretStr | None
 
     async def aclose(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         await self.sizing.aclose()
         await self.metrics.aclose()
         await self.client.aclose()
@@ -86,21 +89,21 @@ class Dependencies:
 
 
 def make_tokens(settings: Settings) -> Tokens:
-    """The tokens that are set.
+    """Return the configured tokens.
 
     Raises:
-        TokensError: They can't be read.
+        TokensError: API_TOKENS is malformed.
     """
     one = settings.api_token.get_secret_value() if settings.api_token else None
     several = settings.api_tokens.get_secret_value() if settings.api_tokens else None
     return Tokens(one, several)
 
 
-def addresses(settings: Settings) -> tuple[str, str | None]:
-    """The addresses of Redis and PostgreSQL; None where Supabase keeps the records.
+def service_urls(settings: Settings) -> tuple[str, str | None]:
+    """Return the URLs of Redis and PostgreSQL; the latter is None if Supabase holds the records.
 
     Raises:
-        NotRunningError: A service is neither set nor embedded.
+        NotRunningError: A service is neither configured nor running embedded.
     """
     return resolve(
         settings.data_dir,
@@ -111,13 +114,13 @@ def addresses(settings: Settings) -> tuple[str, str | None]:
 
 
 def make_dependencies(settings: Settings) -> Dependencies:
-    """The dependencies that the settings describe; nothing connects before it is used.
+    """Create the dependencies; they connect on first use.
 
     Raises:
-        NotRunningError: A service is neither set nor embedded.
-        TokensError: The tokens can't be read.
+        NotRunningError: A service is neither configured nor running embedded.
+        TokensError: API_TOKENS is malformed.
     """
-    redis_url, database_url = addresses(settings)
+    redis_url, database_url = service_urls(settings)
     rpc = connect_rpc(
         database_url=database_url,
         supabase_url=settings.supabase_url,
@@ -172,7 +175,7 @@ def _fetch_policy(settings: Settings) -> FetchPolicy:
 
 def _storage(settings: Settings, key: bytes) -> Storage:
     if settings.supabase_url and settings.supabase_service_role_key:
-        from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
+        from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  half a second to import
 
         secret = settings.supabase_service_role_key.get_secret_value()
         return SupabaseStorage(settings.supabase_url, secret, timeout_s=STORAGE_TIMEOUT_S)

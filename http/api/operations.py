@@ -1,4 +1,4 @@
-"""How each resource describes its calls: who may make them, what they take, what they answer."""
+"""Descriptions of the calls of each resource: the scope they need, their input and their responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 
 class Scope(StrEnum):
-    """What a token may do."""
+    """Permission of a token."""
 
     PRODUCE = "produce"
     READ = "read"
@@ -20,11 +20,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """An answer that is no JSON.
+    """A response body that is not JSON.
 
     Attributes:
-        type: Its media type.
-        text: Whether it is text; else bytes.
+        type: Media type.
+        text: Whether it is text rather than bytes.
     """
 
     type: str
@@ -33,17 +33,17 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One call.
+    """One method of a resource.
 
     Attributes:
-        summary: What it does, a sentence.
-        answers: What it answers when it works, by status; None for an answer without a body.
-        scope: What a token needs; None where everybody may call, or a signature in the query decides.
-        body: What it takes.
-        query: The parameters it takes.
-        problems: The errors it answers beside those that every call may: 400, 500, and with a scope 401, 403, 429.
-        signed: Whether a signature in the query may stand for the token.
-        examples: Bodies that work, by name.
+        summary: One sentence for the API description.
+        answers: Responses on success, by status; None for a response without a body.
+        scope: Scope that the token needs; None if no token is needed.
+        body: Model of the request body.
+        query: Model of the query parameters.
+        problems: Statuses of errors, besides the common ones: 400 and 500, and with a scope 401, 403 and 429.
+        signed: Whether a signature in the query may replace the token.
+        examples: Valid bodies, by title.
     """
 
     summary: str
@@ -57,6 +57,6 @@ class Operation:
 
 
 class Described(Protocol):
-    """A resource; `operations` has an entry for each of its responders, by method in capitals."""
+    """A resource; `operations` has an entry for each of its methods, such as `GET`."""
 
     operations: ClassVar[Mapping[str, Operation]]

@@ -1,4 +1,4 @@
-"""Links to finished pictures, signed when they are read: a stored link is dead after a few hours."""
+"""Links to finished pictures, signed when a session or task is read: a stored link expires after a few hours."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ log = structlog.get_logger(__name__)
 
 
 class PictureLinks:
-    """Signs links to objects of a storage."""
+    """Signs links to stored pictures."""
 
     def __init__(self, storage: Storage) -> None:
-        """Sign links of `storage`, which belongs to the caller."""
+        """Sign links of `storage`; the caller closes it."""
         self._storage = storage
 
     async def sign(self, product: Product, picture: StoredPicture) -> str | None:
-        """Return a fresh link to a picture of `product`; None if the picture does not exist any more.
+        """Return a fresh link to a picture of `product`; None if the picture was deleted.
 
-        While the storage can't sign, the link that was signed when the picture was made is better than none.
+        If the storage is unavailable, return the link that was signed when the picture was stored.
         """
         if picture.path is None:
             return picture.url

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem JSON, whatever raised them."""
+"""Errors as RFC 9457 problem JSON."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ RETRY_AFTER_S = 5
 log = structlog.get_logger(__name__)
 
 
-class Problem(Exception):  # noqa: N818  named for what callers get
-    """An answer that is an error.
+class Problem(Exception):  # noqa: N818  named for the response
+    """An error response.
 
     Attributes:
-        extra: More members of the answer.
+        extra: Additional members of the body.
     """
 
     def __init__(
         self, status: HTTPStatus, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: Any
     ) -> None:
-        """Make one; `detail` is a sentence for a person."""
+        """Create one; `detail` is a sentence for people, `code` is for programs."""
         super().__init__(f"{status.value} {code}")
         self.status, self.code, self.detail = status, code, detail
         self.headers = headers or {}
         self.extra = extra
 
     def body(self, request_id: str) -> bytes:
-        """The answer's body."""
+        """Return the body."""
         problem = ProblemBody(
             title=self.status.phrase,
             status=self.status.value,
@@ -51,7 +51,7 @@ class Problem(Exception):  # noqa: N818  named for what callers get
 
 
 def invalid(error: ValidationError, prefix: str = "#/") -> Problem:
-    """422 with every fault of a body, or of the query (`prefix` is then `?`)."""
+    """Return the 422 with every fault of a body, or of the query with the prefix `?`."""
     faults = tuple(
         Fault(
             pointer=prefix + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"]),
@@ -65,14 +65,14 @@ def invalid(error: ValidationError, prefix: str = "#/") -> Problem:
 
 
 def install(app: falcon.asgi.App[Request, Response]) -> None:
-    """Make every error of `app` an answer of this kind."""
-    app.add_error_handler(Exception, _unexpected)
-    app.add_error_handler(falcon.HTTPError, _of_falcon)
-    app.add_error_handler(DarkroomError, _of_ours)
-    app.add_error_handler(Problem, _answer)
+    """Answer every error of `app` with problem JSON."""
+    app.add_error_handler(Exception, _unexpected_error)
+    app.add_error_handler(falcon.HTTPError, _falcon_error)
+    app.add_error_handler(DarkroomError, _darkroom_error)
+    app.add_error_handler(Problem, _problem)
 
 
-async def _answer(req: Request, resp: Response, problem: Problem, _: dict[str, Any]) -> None:
+async def _problem(req: Request, resp: Response, problem: Problem, _: dict[str, Any]) -> None:
     resp.status = problem.status.value
     resp.set_headers(problem.headers)
     if problem.status is HTTPStatus.UNAUTHORIZED:
@@ -84,7 +84,7 @@ async def _answer(req: Request, resp: Response, problem: Problem, _: dict[str, A
     resp.data = problem.body(req.context.request_id)
 
 
-async def _of_ours(req: Request, resp: Response, error: DarkroomError, params: dict[str, Any]) -> None:
+async def _darkroom_error(req: Request, resp: Response, error: DarkroomError, params: dict[str, Any]) -> None:
     if isinstance(error, Unavailable):
         status, headers = (
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -93,18 +93,18 @@ async def _of_ours(req: Request, resp: Response, error: DarkroomError, params: d
     else:
         status, headers = HTTPStatus.INTERNAL_SERVER_ERROR, {}
     log.error("http_failed", code=error.error_code, error=str(error), **error.details)
-    await _answer(req, resp, Problem(status, error.error_code, error.public_message, headers=headers), params)
+    await _problem(req, resp, Problem(status, error.error_code, error.public_message, headers=headers), params)
 
 
-async def _of_falcon(req: Request, resp: Response, error: falcon.HTTPError, params: dict[str, Any]) -> None:
+async def _falcon_error(req: Request, resp: Response, error: falcon.HTTPError, params: dict[str, Any]) -> None:
     status = HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
     code = status.phrase.lower().replace(" ", "_").replace("-", "_")
     detail = error.description or f"{status.phrase}."
-    await _answer(req, resp, Problem(status, code, detail, headers=headers), params)
+    await _problem(req, resp, Problem(status, code, detail, headers=headers), params)
 
 
-async def _unexpected(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
+async def _unexpected_error(req: Request, resp: Response, error: Exception, params: dict[str, Any]) -> None:
     log.error("http_failed", code="internal", exc_info=error)
     problem = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "Something went wrong. Please try again later.")
-    await _answer(req, resp, problem, params)
+    await _problem(req, resp, problem, params)

@@ -1,7 +1,7 @@
-"""`POST /webhooks/replicate`: Replicate says that a prediction has ended.
+"""`POST /webhooks/replicate`: Replicate reports that a prediction has ended.
 
-The call only makes the worker that waits for this prediction ask Replicate about it, so one that is forged, repeated or
-lost changes nothing. Verified as Standard Webhooks by the `replicate` package.
+The call only makes the worker that waits for this prediction poll Replicate at once, so a forged, repeated or lost call
+changes no outcome. The `replicate` package verifies the signature (Standard Webhooks).
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from schemas.common import Id, Payload
 from schemas.errors import Unavailable
 from schemas.keys import provider_webhooks
 
-#: A webhook that was signed longer ago, or further in the future, is refused: seconds.
+#: Maximum difference between the signed time and now, in seconds.
 TOLERANCE_S = 300
 PROVIDER = "replicate"
 
 
 class EndedPrediction(Payload):
-    """The part of a prediction that is used: its id."""
+    """A prediction; only its id is used."""
 
     id: Id
 
 
 class ReplicateWebhook:
-    """Passes the ids of ended predictions on to the workers."""
+    """Publishes the ids of ended predictions to the workers."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
-            "Replicate says that a prediction has ended; signed as Standard Webhooks.",
+            "Receive the end of a Replicate prediction, signed as Standard Webhooks.",
             {204: None},
             body=EndedPrediction,
             problems=(401, 413, 422, 503),
@@ -46,8 +46,8 @@ class ReplicateWebhook:
     }
 
     def __init__(self, client: redis.asyncio.Redis, secret: SecretStr) -> None:
-        """Publish through `client` what is signed with `secret`."""
-        # The package takes a third of a second to import, and is needed by those who set the secret only.
+        """Publish through `client` the ids in webhooks signed with `secret`."""
+        # Imported only if the secret is set: it takes a third of a second.
         from replicate.webhook import Webhooks, WebhookSigningSecret  # noqa: PLC0415
 
         self._client = client
@@ -55,9 +55,9 @@ class ReplicateWebhook:
         self._secret = WebhookSigningSecret(key=secret.get_secret_value())
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Publish the prediction's id, whether or not anybody waits for it."""
+        """Verify the signature and publish the prediction's id."""
         body = await req.stream.read()
-        self._verify(req, body)
+        self._verify_signature(req, body)
         try:
             prediction = EndedPrediction.model_validate_json(body)
         except ValidationError as error:
@@ -65,13 +65,13 @@ class ReplicateWebhook:
         try:
             await self._client.publish(provider_webhooks(PROVIDER), prediction.id)
         except redis.exceptions.RedisError as error:
-            # Replicate delivers it again.
+            # Replicate repeats the delivery.
             raise Unavailable(f"publishing a webhook: {type(error).__name__}", code="webhook_not_published") from error
         resp.status = HTTPStatus.NO_CONTENT.value
 
-    def _verify(self, req: Request, body: bytes) -> None:
+    def _verify_signature(self, req: Request, body: bytes) -> None:
         try:
             self._validate(headers=dict(req.headers), body=body.decode(), secret=self._secret, tolerance=TOLERANCE_S)
-        except ValueError:  # all that the package raises, and what its decoding of headers and ours of the body raise
+        except ValueError:  # raised by the package, and by decoding the headers or the body
             detail = "The webhook's signature is missing, wrong or too old."
             raise Problem(HTTPStatus.UNAUTHORIZED, "webhook_signature", detail) from None

@@ -1,4 +1,4 @@
-"""What a person sees who opens a page in a browser and needs a token for it."""
+"""The page that a browser gets instead of a 401 in JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAGE = Template((Path(__file__).parent / "pages" / "token_required.html").read_
 
 
 def answer(req: Request, resp: Response) -> None:
-    """Answer with the page; the status is the caller's to set."""
+    """Set the page as the body; the caller sets the status."""
     address = escape(f"{req.prefix}{req.path}")
     page = _PAGE.substitute(address=address, path=escape(req.path))
     resp.content_type = "text/html; charset=utf-8"

@@ -1,4 +1,4 @@
-"""Who may call: bearer tokens with scopes, some of them bound to one owner."""
+"""Authentication with bearer tokens, which have scopes and may be bound to one owner."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from providers.rate_limit import RateLimit
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _OWNER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-#: Scopes of one token are joined by any of these.
+#: Separators between the scopes of one token.
 _BETWEEN_SCOPES = re.compile(r"[+|\s]+")
 MIN_SECRET_CHARS = 8
 
 
 class TokensError(Exception):
-    """API_TOKENS can't be read; the message says why without naming a secret."""
+    """API_TOKENS is malformed; the message says why without any secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls.
+    """The authenticated caller.
 
     Attributes:
-        name: The token's name, for logs and limits.
-        scopes: What it may do.
-        owner: The only owner it may see and charge; None for all.
+        name: Name of the token, for logs and rate limits.
+        scopes: Scopes of the token.
+        owner: The only owner that the caller may see and charge; None for all owners.
     """
 
     name: str
@@ -44,39 +44,43 @@ class Principal:
     owner: str | None = None
 
     def must_own(self, owner_id: str) -> None:
-        """Refuse what belongs to another owner."""
+        """Return if the caller may act for `owner_id`.
+
+        Raises:
+            Problem: 403 `not_your_owner`.
+        """
         if self.owner is not None and self.owner != owner_id:
             raise Problem(HTTPStatus.FORBIDDEN, "not_your_owner", "This token may act for its own owner only.")
 
 
-#: Who calls where no token is configured: somebody on this machine.
+#: Every caller while no token is configured; the service then listens on this machine only.
 LOCAL = Principal("local", frozenset(Scope))
-#: Who follows a task by its signed address.
-TICKET = Principal("ticket", frozenset({Scope.READ}))
-#: Who calls an endpoint that needs no token although others do.
-ANYBODY = Principal("anybody", frozenset())
+#: A caller with the signed URL of a task's events.
+SIGNED_URL = Principal("signed_url", frozenset({Scope.READ}))
+#: A caller without a token, of a path that needs none.
+ANONYMOUS = Principal("anonymous", frozenset())
 
 
 class Tokens:
-    """The configured tokens, by the digest of their secret."""
+    """The configured tokens, identified by the digest of their secrets."""
 
-    def __init__(self, one: str | None, several: str | None) -> None:
-        """Read API_TOKEN and API_TOKENS.
+    def __init__(self, api_token: str | None, api_tokens: str | None) -> None:
+        """Parse API_TOKEN and API_TOKENS.
 
         Raises:
-            TokensError: One of them can't be read.
+            TokensError: An entry of API_TOKENS is malformed.
         """
-        entries = [entry.strip() for entry in (several or "").split(",") if entry.strip()]
-        self._known = [_token(number, entry) for number, entry in enumerate(entries, 1)]
-        if one:
-            self._known.append((_digest(one), Principal("token", frozenset(Scope))))
+        entries = [entry.strip() for entry in (api_tokens or "").split(",") if entry.strip()]
+        self._known = [_parse_token(number, entry) for number, entry in enumerate(entries, 1)]
+        if api_token:
+            self._known.append((_digest(api_token), Principal("token", frozenset(Scope))))
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Return whether any token is configured."""
         return bool(self._known)
 
     def find(self, secret: str) -> Principal | None:
-        """Whose secret it is. Takes as long whether and wherever it is found."""
+        """Return the principal of `secret`, or None; the time taken does not depend on the result."""
         digest, found = _digest(secret), None
         for known, principal in self._known:
             if hmac.compare_digest(digest, known):
@@ -85,7 +89,7 @@ class Tokens:
 
 
 class AccessMiddleware:
-    """Finds out who calls, refuses who may not, and counts the calls of each token."""
+    """Authenticates callers, checks scopes and enforces the rate limit."""
 
     def __init__(
         self,
@@ -96,34 +100,46 @@ class AccessMiddleware:
         *,
         open_paths: Iterable[str],
     ) -> None:
-        """Guard with `tokens`, except for `open_paths`; without tokens pages of `addresses` may call."""
+        """Require one of `tokens`.
+
+        Args:
+            tokens: The configured tokens; without any, every caller on this machine is allowed.
+            event_urls: Verifies signed URLs.
+            limit: Rate limit per token, or per address for callers without one.
+            addresses: Decides which web pages may call while there are no tokens.
+            open_paths: Paths that need no token.
+        """
         self._tokens, self._event_urls, self._limit, self._addresses = tokens, event_urls, limit, addresses
         self._open = frozenset(open_paths)
 
     async def process_resource(self, req: Request, _: Response, resource: Described, params: dict[str, Any]) -> None:
-        """Let the call through with `req.context.principal` set, or refuse it."""
+        """Set `req.context.principal`.
+
+        Raises:
+            Problem: 401, 403 or 429.
+        """
         operation = resource.operations.get(req.method)
-        if operation is None:  # Falcon's own answer to OPTIONS, or 405
+        if operation is None:  # answered by Falcon: OPTIONS, or 405
             return
         req.context.principal = LOCAL
         if operation.signed and "signature" in req.params:
             self._event_urls.verify(params["task_id"], req.get_param("expires") or "", req.get_param("signature") or "")
-            req.context.principal = TICKET
+            req.context.principal = SIGNED_URL
         elif not self._tokens:
-            self._refuse_other_sites(req)
+            self._refuse_foreign_origin(req)
         elif operation.scope is not None:
-            await self._admit(req, operation)
+            await self._authorize(req, operation)
 
-    async def _admit(self, req: Request, operation: Operation) -> None:
+    async def _authorize(self, req: Request, operation: Operation) -> None:
         principal = self._principal(req)
         if principal is None:
             raise Problem(
                 HTTPStatus.UNAUTHORIZED, "token_required", "A valid bearer token is required.",
                 headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip
-        if principal is not ANYBODY and operation.scope not in principal.scopes:
+        if principal is not ANONYMOUS and operation.scope not in principal.scopes:
             raise Problem(HTTPStatus.FORBIDDEN, "scope_missing", f"This token lacks the scope {operation.scope}.")
-        name = f"address:{req.remote_addr}" if principal is ANYBODY else principal.name
+        name = f"address:{req.remote_addr}" if principal is ANONYMOUS else principal.name
         if wait_s := await self._limit.retry_after(name):
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Please try again later.",
@@ -135,17 +151,17 @@ class AccessMiddleware:
         scheme, _, secret = (req.get_header("Authorization") or "").partition(" ")
         if scheme.lower() == "bearer" and (found := self._tokens.find(secret.strip())):
             return found
-        return ANYBODY if req.path in self._open else None
+        return ANONYMOUS if req.path in self._open else None
 
-    def _refuse_other_sites(self, req: Request) -> None:
-        # Without tokens everybody on this machine may call, and so could any web page that a browser here has open. The
-        # Host header is no proof: a page's own name may be made to resolve to this machine.
+    def _refuse_foreign_origin(self, req: Request) -> None:
+        # Without tokens any web page open in a browser on this machine could call. The Host header proves nothing: a
+        # page's own name can resolve to this machine.
         origin = req.get_header("Origin")
         if req.method == "POST" and origin and not self._addresses.allows(origin, req):
             raise Problem(HTTPStatus.FORBIDDEN, "origin_refused", "This origin is not among CORS_ORIGINS.")
 
 
-def _token(number: int, entry: str) -> tuple[bytes, Principal]:
+def _parse_token(number: int, entry: str) -> tuple[bytes, Principal]:
     name, scopes, secret, owner = [*entry.split(":", 3), "", "", ""][:4]
     faults = [
         *([] if _NAME.fullmatch(name) else ["its name"]),

@@ -1,4 +1,4 @@
-"""What every request starts with and every answer ends with."""
+"""Request ids for resources, and security headers for responses."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from typing import Any
 
 from falcon.asgi import Request, Response
 
-_ALWAYS = {
+_SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Server": "darkroom",
 }
-_NOTHING = "default-src 'none'; frame-ancestors 'none'"
+_DEFAULT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class HeadersMiddleware:
-    """Request ids in, security headers out."""
+    """Adds the request id to the context and security headers to the response."""
 
     def __init__(self, *, https: bool) -> None:
-        """Tell browsers to stay with https where the service is reached by it."""
-        self._headers = _ALWAYS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
+        """Send Strict-Transport-Security if the public URL is `https`."""
+        self._headers = _SECURITY_HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if https else {})
 
     async def process_request(self, req: Request, _: Response) -> None:
-        """Hand the request id to resources."""
+        """Set `req.context.request_id`."""
         req.context.request_id = req.scope["darkroom.request_id"]
 
     async def process_response(self, req: Request, resp: Response, _: Any, __: bool) -> None:  # noqa: FBT001  Falcon calls it
-        """Set what the resource has not."""
+        """Set the headers that the resource has not set, and record route and client for the access log."""
         for name, value in self._headers.items():
             resp.set_header(name, value)
-        for name, value in (("Cache-Control", "no-store"), ("Content-Security-Policy", _NOTHING)):
+        for name, value in (("Cache-Control", "no-store"), ("Content-Security-Policy", _DEFAULT_POLICY)):
             if resp.get_header(name) is None:
                 resp.set_header(name, value)
         resp.append_header("Vary", "Origin")

@@ -1,4 +1,4 @@
-"""What surrounds the application: request ids, bounded bodies, access logs and counts of every request."""
+"""An ASGI wrapper: request ids, limited bodies, access log and request metrics."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from providers.metrics.recorder import Metrics
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[..., Awaitable[None]]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-#: What is logged where the client left before it was answered, as nginx does.
+#: Logged status of a request whose client disconnected before the response, as in nginx.
 CLIENT_GONE = 499
 
 access_log = structlog.get_logger("access")
 
 
 class RequestLogging:
-    """An ASGI application around another.
+    """An ASGI application that wraps another.
 
     Attributes:
-        draining: Whether this process is about to end; set by whoever owns it.
-        drain: Ends what would go on for long; called when the process is about to end.
+        draining: Returns whether this process is shutting down; set by the server.
+        drain: Ends long-running responses; called by the server at shutdown.
     """
 
     def __init__(
         self, app: Application, metrics: Metrics, limits: Callable[[str], int], drain: Callable[[], None]
     ) -> None:
-        """Surround `app`; `limits` gives the largest body of a path, bytes."""
+        """Wrap `app`; `limits` returns the maximum size of a body in bytes, by path."""
         self._app, self._metrics, self._limits = app, metrics, limits
         self.drain = drain
         self.draining: Callable[[], bool] = lambda: False
 
     def is_draining(self) -> bool:
-        """Whether this process is about to end, as its owner says by now."""
+        """Return whether this process is shutting down."""
         return self.draining()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        """Serve one connection's scope."""
+        """Serve one request, or the lifespan."""
         if scope["type"] == "http":
             await RequestScope(scope, send).run(self._app, receive, self._limits(scope["path"]), self._metrics)
         else:
@@ -52,7 +52,7 @@ class RequestLogging:
 
 
 class RequestScope:
-    """One request and its answer."""
+    """One request and its response."""
 
     __slots__ = ("_scope", "_send", "bytes", "request_id", "started", "status")
 
@@ -63,20 +63,20 @@ class RequestScope:
         self.request_id = scope["darkroom.request_id"] = _request_id(scope)
 
     async def run(self, app: Application, receive: Any, limit: int, metrics: Metrics) -> None:
-        """Serve, log and count it."""
+        """Serve the request, log it and count it."""
         structlog.contextvars.bind_contextvars(request_id=self.request_id)
         try:
             if _declared_length(self._scope) > limit:
                 raise too_large(limit)
             await app(self._scope, bounded(receive, limit), self.send)
-        except Problem as problem:  # raised by the body before the application could answer
+        except Problem as problem:  # raised by `receive`
             await self._refuse(problem)
         finally:
             await self._log(metrics)
             structlog.contextvars.unbind_contextvars("request_id")
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
-        """Pass a part of the answer on."""
+        """Send a part of the response, with the request id in its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message["headers"], (b"x-request-id", self.request_id.encode())]
@@ -102,7 +102,7 @@ class RequestScope:
         await metrics.incr("darkroom_http_requests", labels)
         if not route.endswith("/events"):
             await metrics.observe("darkroom_http_seconds", {"route": route}, seconds)
-        # The query is left out: it may hold a signature.
+        # Without the query: it may hold a signature.
         access_log.info(
             "http_request",
             method=self._scope["method"],
@@ -126,6 +126,6 @@ def _declared_length(scope: dict[str, Any]) -> int:
 
 
 def _method(scope: dict[str, Any]) -> str:
-    # A label for each word that somebody makes up would fill the table.
+    # Unknown methods share one label: a caller could create any number of them.
     known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
     return scope["method"] if scope["method"] in known else "other"

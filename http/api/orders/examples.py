@@ -1,4 +1,4 @@
-"""Bodies that work; the description shows them and a test sends each."""
+"""Valid bodies, shown in the API description; a test sends each of them."""
 
 from __future__ import annotations
 

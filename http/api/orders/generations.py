@@ -24,15 +24,16 @@ from schemas.common import Product
 from schemas.http import GenerationAccepted, GenerationRequest, OwnerQuery, PageQuery, Session, SessionPage, Stats
 from schemas.tasks import TryOnTask
 
+#: Credits per try-on.
 PRICE_CREDITS = 1
 
 
 class Generations:
-    """The collection."""
+    """The collection of try-on sessions."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
-            "Order a try-on: one credit is taken, the session is created, the task is queued.",
+            "Order a try-on: charge one credit, create the session and queue the task.",
             {202: GenerationAccepted},
             scope=Scope.PRODUCE,
             body=GenerationRequest,
@@ -49,62 +50,62 @@ class Generations:
     }
 
     def __init__(self, orders: OrderService, sessions: Orders, pictures: PictureLinks) -> None:
-        """Order through `orders`, read from `sessions`; links to `pictures` are signed for each answer."""
-        self._producing, self._sessions, self._pictures = orders, sessions, pictures
+        """Order through `orders`, read from `sessions` and sign links with `pictures`."""
+        self._orders, self._sessions, self._pictures = orders, sessions, pictures
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Order a try-on."""
-        asked = await body.read(req, GenerationRequest)
-        req.context.principal.must_own(asked.owner_id)
-        purchase = _purchase(asked, req.context.request_id)
-        await self._producing.answer(req, resp, purchase, self.operations["POST"])
+        request = await body.read(req, GenerationRequest)
+        req.context.principal.must_own(request.owner_id)
+        order_request = _order_request(request, req.context.request_id)
+        await self._orders.place(req, resp, order_request, self.operations["POST"])
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """A page."""
+        """Return a page of sessions."""
         query = body.read_query(req, PageQuery)
         after = cursors.decode(query.cursor) if query.cursor else None
         rows = await self._sessions.page(
             channel=query.wanted_channel,
-            owner_id=owner_of(req, query),
+            owner_id=requested_owner(req, query),
             status=query.status,
             limit=query.limit + 1,
             after=after,
         )
         items, more = rows[: query.limit], len(rows) > query.limit
         cursor = cursors.encode(items[-1].at, items[-1].session_id) if more else None
-        sessions = await asyncio.gather(*(_shown(row, self._pictures) for row in items))
+        sessions = await asyncio.gather(*(_with_fresh_link(row, self._pictures) for row in items))
         page = SessionPage(items=tuple(sessions), limit=query.limit, next_cursor=cursor)
         resp.content_type = "application/json"
         resp.data = page.model_dump_json().encode()
 
 
 class Generation:
-    """One session."""
+    """One try-on session."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation("One try-on session.", {200: Session}, scope=Scope.READ, problems=(404, 503))
     }
 
     def __init__(self, sessions: Orders, pictures: PictureLinks) -> None:
-        """Read from `sessions`; links to `pictures` are signed for each answer."""
+        """Read from `sessions` and sign links with `pictures`."""
         self._sessions, self._pictures = sessions, pictures
 
     async def on_get(self, req: Request, resp: Response, session_id: str) -> None:
-        """The session, if the caller may see it."""
+        """Return the session, if the caller may see it."""
         found = None if "\0" in session_id else await self._sessions.find(session_id, req.context.principal.owner)
         if found is None:
             raise Problem(HTTPStatus.NOT_FOUND, "session_unknown", "There is no such session.")
         resp.content_type = "application/json"
-        session = await _shown(found, self._pictures)
+        session = await _with_fresh_link(found, self._pictures)
         resp.data = session.model_dump_json().encode()
 
 
 class GenerationStats:
-    """How many sessions there are."""
+    """Counts of try-on sessions."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
-            "How many try-on sessions there are, by what became of them.",
+            "Counts of try-on sessions, by status.",
             {200: Stats},
             scope=Scope.READ,
             query=OwnerQuery,
@@ -117,56 +118,60 @@ class GenerationStats:
         self._sessions = sessions
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """The counts."""
+        """Return the counts."""
         query = body.read_query(req, OwnerQuery)
-        stats = await self._sessions.stats(channel=query.wanted_channel, owner_id=owner_of(req, query))
+        stats = await self._sessions.stats(channel=query.wanted_channel, owner_id=requested_owner(req, query))
         resp.content_type = "application/json"
         resp.data = stats.model_dump_json().encode()
 
 
-def owner_of(req: Request, query: OwnerQuery) -> str | None:
-    """Whose sessions are read: those asked for, else those of the token's owner."""
+def requested_owner(req: Request, query: OwnerQuery) -> str | None:
+    """Return the owner whose sessions are read: the query's, or else the token's; None for all owners.
+
+    Raises:
+        Problem: 403 `not_your_owner`.
+    """
     if query.owner_id is not None:
         req.context.principal.must_own(query.owner_id)
     owner: str | None = query.owner_id or req.context.principal.owner
     return owner
 
 
-async def _shown(row: SessionRow, pictures: PictureLinks) -> Session:
+async def _with_fresh_link(row: SessionRow, pictures: PictureLinks) -> Session:
     picture = StoredPicture(path=row.picture_path, url=row.generated_image_url)
     return row.shown(await pictures.sign(Product.TRYON, picture))
 
 
-def _purchase(asked: GenerationRequest, request_id: str) -> OrderRequest:
+def _order_request(request: GenerationRequest, request_id: str) -> OrderRequest:
     session_id = str(uuid.uuid4())
     task = TryOnTask(
         task_id=str(uuid.uuid4()),
-        channel=asked.channel,
-        user_id=asked.user_id,
-        store_id=asked.store_id,
+        channel=request.channel,
+        user_id=request.user_id,
+        store_id=request.store_id,
         session_id=session_id,
-        image_urls=asked.image_urls,
-        prompt=asked.prompt,
+        image_urls=request.image_urls,
+        prompt=request.prompt,
         request_id=request_id,
         created_at=datetime.now(UTC),
     )
-    shopper = asked.channel == "b2c"
-    accessories = [item.model_dump() for item in asked.accessories] or None
+    is_b2c = request.channel == "b2c"
+    accessories = [item.model_dump() for item in request.accessories] or None
     columns = {
-        "model_image_url": asked.model_image_url,
-        "outfit_image_url": asked.outfit_image_url,
-        "prompt_system": asked.prompt,
+        "model_image_url": request.model_image_url,
+        "outfit_image_url": request.outfit_image_url,
+        "prompt_system": request.prompt,
         "credits_used": PRICE_CREDITS,
-    } | ({"accessories": accessories} if shopper else {"shopper_email": asked.shopper_email, "request_id": request_id})
+    } | ({"accessories": accessories} if is_b2c else {"shopper_email": request.shopper_email, "request_id": request_id})
     return OrderRequest(
         product=Product.TRYON,
-        channel=asked.channel,
-        owner_id=asked.owner_id,
-        user_id=asked.user_id,
+        channel=request.channel,
+        owner_id=request.owner_id,
+        user_id=request.user_id,
         session_id=session_id,
         task=task,
         session={name: value for name, value in columns.items() if value is not None},
         price=PRICE_CREDITS,
         answer={"session_id": session_id, "task_id": task.task_id},
-        fingerprint_of=asked,
+        fingerprint_of=request,
     )

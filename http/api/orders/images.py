@@ -23,7 +23,7 @@ CHANNEL = "workspace"
 
 
 class Images:
-    """The collection."""
+    """The collection of batches."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
@@ -37,50 +37,50 @@ class Images:
     }
 
     def __init__(self, orders: OrderService, price: int) -> None:
-        """Order through `orders`; one batch costs `price` credits."""
-        self._producing, self._price = orders, price
+        """Order through `orders`, for `price` credits per batch."""
+        self._orders, self._price = orders, price
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Order a batch."""
-        asked = await body.read(req, ImagesRequest)
-        req.context.principal.must_own(asked.workspace_id)
+        request = await body.read(req, ImagesRequest)
+        req.context.principal.must_own(request.workspace_id)
         if self._price:
-            # The workspace owns the pictures, but the user pays.
-            req.context.principal.must_own(asked.user_id)
-        purchase = _purchase(asked, req.context.request_id, self._price)
-        await self._producing.answer(req, resp, purchase, self.operations["POST"])
+            # The workspace owns the pictures; the user pays.
+            req.context.principal.must_own(request.user_id)
+        order_request = _order_request(request, req.context.request_id, self._price)
+        await self._orders.place(req, resp, order_request, self.operations["POST"])
 
 
-def _purchase(asked: ImagesRequest, request_id: str, price: int) -> OrderRequest:
+def _order_request(request: ImagesRequest, request_id: str, price: int) -> OrderRequest:
     job_id = str(uuid.uuid4())
     task = ImagesTask(
         task_id=str(uuid.uuid4()),
         job_id=job_id,
-        workspace_id=asked.workspace_id,
-        user_id=asked.user_id,
-        prompt=asked.prompt,
-        style_id=asked.style_id,
-        count=asked.count,
-        reference_image_url=asked.reference_image_url,
+        workspace_id=request.workspace_id,
+        user_id=request.user_id,
+        prompt=request.prompt,
+        style_id=request.style_id,
+        count=request.count,
+        reference_image_url=request.reference_image_url,
         request_id=request_id,
         created_at=datetime.now(UTC),
     )
     columns = {
-        "user_id": asked.user_id,
-        "product_id": asked.product_id,
+        "user_id": request.user_id,
+        "product_id": request.product_id,
         "task_id": task.task_id,
-        "style_id": asked.style_id.value,
+        "style_id": request.style_id.value,
         "progress": 0,
     }
     return OrderRequest(
         product=Product.IMAGES,
         channel=CHANNEL,
-        owner_id=asked.workspace_id,
-        user_id=asked.user_id,
+        owner_id=request.workspace_id,
+        user_id=request.user_id,
         session_id=job_id,
         task=task,
         session={name: value for name, value in columns.items() if value is not None},
         price=price,
-        answer={"job_id": job_id, "task_id": task.task_id, "count": asked.count},
-        fingerprint_of=asked,
+        answer={"job_id": job_id, "task_id": task.task_id, "count": request.count},
+        fingerprint_of=request,
     )

@@ -20,7 +20,7 @@ from schemas.tasks import AvatarTask
 
 
 class Photos:
-    """The collection; photos end up in the chat."""
+    """The collection of photos, which are delivered into a chat."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "POST": Operation(
@@ -34,37 +34,37 @@ class Photos:
     }
 
     def __init__(self, orders: OrderService, price: int) -> None:
-        """Order through `orders`; one photo costs `price` credits."""
-        self._producing, self._price = orders, price
+        """Order through `orders`, for `price` credits per photo."""
+        self._orders, self._price = orders, price
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Order a photo."""
-        asked = await body.read(req, PhotoRequest)
-        req.context.principal.must_own(asked.user_id)
-        purchase = _purchase(asked, req.context.request_id, self._price)
-        await self._producing.answer(req, resp, purchase, self.operations["POST"])
+        request = await body.read(req, PhotoRequest)
+        req.context.principal.must_own(request.user_id)
+        order_request = _order_request(request, req.context.request_id, self._price)
+        await self._orders.place(req, resp, order_request, self.operations["POST"])
 
 
-def _purchase(asked: PhotoRequest, request_id: str, price: int) -> OrderRequest:
+def _order_request(request: PhotoRequest, request_id: str, price: int) -> OrderRequest:
     task = AvatarTask(
         job_id=str(uuid.uuid4()),
-        user_id=asked.user_id,
-        scene_description=asked.scene_description,
-        channel=asked.channel,
-        avatar=asked.avatar,
+        user_id=request.user_id,
+        scene_description=request.scene_description,
+        channel=request.channel,
+        avatar=request.avatar,
         request_id=request_id,
         created_at=datetime.now(UTC),
     )
     return OrderRequest(
         product=Product.AVATAR,
-        channel=asked.channel,
-        owner_id=asked.user_id,
-        user_id=asked.user_id,
+        channel=request.channel,
+        owner_id=request.user_id,
+        user_id=request.user_id,
         session_id=task.job_id,
         task=task,
         session={},
         price=price,
         answer={"job_id": task.job_id, "task_id": task.job_id},
-        fingerprint_of=asked,
+        fingerprint_of=request,
         keep_payload=True,
     )

@@ -1,4 +1,4 @@
-"""Takes an order: charges it, creates its session, remembers the answer, and pushes its task."""
+"""Places an order: charges it, creates its session, stores the answer and pushes its task."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from providers.served import ServedProducts
 from schemas.common import Product
 from schemas.tasks import AnyTask
 
-#: The errors that every orders call answers beside the common ones.
+#: Statuses of errors of every order, besides the common ones.
 PROBLEMS = (402, 413, 422, 503)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-#: When to ask again for a product that is off, seconds: a setting has to be changed first.
+#: Retry-After for a product that is switched off, in seconds: an operator has to change a setting.
 RETRY_OFF_S = 60
-#: How long the question whether a product is switched off may delay an order, seconds.
+#: Deadline of the check whether a product is switched off, in seconds.
 SERVED_DEADLINE_S = 0.25
-#: What the failed session says.
+#: Error message of the failed session.
 QUEUE_UNAVAILABLE = "Redis queue unavailable"
 
 log = structlog.get_logger(__name__)
@@ -41,18 +41,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What a caller asks for.
+    """An order before it is placed.
 
     Attributes:
-        channel: The session's, as in `darkroom_session_tables`.
-        owner_id: Whose session it is.
-        user_id: Who pays, where that is not the owner.
-        task: What is pushed.
-        session: Columns of the session's row, in the columns' own words.
+        channel: Channel of the session, as in `darkroom_session_tables`.
+        owner_id: Owner of the session.
+        user_id: The user who pays, if it is not the owner.
+        task: The task to push.
+        session: Columns of the session row.
         price: Credits.
-        answer: What the caller is told, but for the links.
-        fingerprint_of: The body; a repeated call must have the same.
-        keep_payload: Whether the product has no session of its own.
+        answer: Body of the response, without links.
+        fingerprint_of: Body of the request; a repeated call must have an equal one.
+        keep_payload: Whether to store the payload, for a product without a session table.
     """
 
     product: Product
@@ -69,14 +69,14 @@ class OrderRequest:
 
     @property
     def payer_id(self) -> str:
-        """Who pays: a shop for its shoppers, else the user."""
+        """Return the id of the payer: the store for `b2b`, else the user."""
         return self.owner_id if self.channel == "b2b" else self.user_id or self.owner_id
 
 
 class OrderService:
-    """What the orders resources share."""
+    """Places orders for the resources of all products."""
 
-    def __init__(  # noqa: PLR0913  what an order needs
+    def __init__(  # noqa: PLR0913  the services that an order needs
         self,
         sessions: Orders,
         producer: AsyncProducer,
@@ -86,20 +86,33 @@ class OrderService:
         addresses: Addresses,
         metrics: Metrics,
     ) -> None:
-        """Create sessions in `sessions`, push through `producer`; links start with one of `addresses`."""
-        self._sessions, self._producer, self._served = sessions, producer, served
-        self._tickets, self._addresses, self._metrics = event_urls, addresses, metrics
+        """Place orders.
 
-    async def answer(self, req: Request, resp: Response, purchase: OrderRequest, operation: Operation) -> None:
-        """Take the order and answer 202, or raise the `Problem`."""
+        Args:
+            sessions: Charges orders and creates their sessions.
+            producer: Pushes tasks.
+            served: Tells which products the running workers make.
+            event_urls: Signs the links to events.
+            addresses: Chooses the base URL of links.
+            metrics: Counts the charges.
+        """
+        self._sessions, self._producer, self._served = sessions, producer, served
+        self._event_urls, self._addresses, self._metrics = event_urls, addresses, metrics
+
+    async def place(self, req: Request, resp: Response, order_request: OrderRequest, operation: Operation) -> None:
+        """Place the order and answer 202.
+
+        Raises:
+            Problem: 402, 422 or 503; what was charged is refunded.
+        """
         principal: Principal = req.context.principal
-        await self._refuse_what_is_off(purchase.product)
-        order = _order(req, principal, purchase)
-        # A caller that hangs up must not stop this between the charge and the push.
-        answer, replayed = await asyncio.shield(asyncio.ensure_future(self._take(order, purchase)))
+        await self._refuse_if_switched_off(order_request.product)
+        order = _order(req, principal, order_request)
+        # A client that disconnects must not cancel this between the charge and the push.
+        answer, replayed = await asyncio.shield(asyncio.ensure_future(self._charge_and_push(order, order_request)))
         answer |= self._links(req, answer["task_id"])
         model = operation.answers[202]
-        assert isinstance(model, type)  # noqa: S101  each of these calls answers with a model
+        assert isinstance(model, type)  # noqa: S101  the 202 of every order has a model
         resp.status = 202
         resp.content_type = "application/json"
         resp.data = model.model_validate(answer).model_dump_json().encode()
@@ -107,33 +120,33 @@ class OrderService:
         if replayed:
             resp.set_header("Idempotency-Replayed", "true")
 
-    async def _refuse_what_is_off(self, product: Product) -> None:
+    async def _refuse_if_switched_off(self, product: Product) -> None:
         try:
             async with asyncio.timeout(SERVED_DEADLINE_S):
                 served = await self._served.is_served(product)
         except (redis.exceptions.RedisError, TimeoutError):
-            return  # the push will find out, and give the credit back
+            return  # the push will fail as well, and refund the charge
         if not served:
             raise _product_off(product, "no running worker makes this product")
 
     def _links(self, req: Request, task_id: str) -> dict[str, str]:
         base = self._addresses.base(req)
-        return {"status_url": f"{base}/tasks/{task_id}", "events_url": base + self._tickets.events_path(task_id)}
+        return {"status_url": f"{base}/tasks/{task_id}", "events_url": base + self._event_urls.events_path(task_id)}
 
-    async def _take(self, order: Order, purchase: OrderRequest) -> tuple[dict[str, Any], bool]:
-        ordered = await self._sessions.place_order(order, purchase.session, purchase.price)
-        if ordered.outcome is Outcome.CREATED:
-            if purchase.price:
-                await self._metrics.incr("darkroom_credits_total", {"kind": "charge"}, purchase.price)
-            await self._push(purchase.product, purchase.task, order.answer)
+    async def _charge_and_push(self, order: Order, order_request: OrderRequest) -> tuple[dict[str, Any], bool]:
+        result = await self._sessions.place_order(order, order_request.session, order_request.price)
+        if result.outcome is Outcome.CREATED:
+            if order_request.price:
+                await self._metrics.incr("darkroom_credits_total", {"kind": "charge"}, order_request.price)
+            await self._push(order_request.product, order_request.task, order.answer)
             return order.answer, False
-        if ordered.outcome is Outcome.REPLAYED and ordered.answer is not None:
-            if not ordered.arrived:
-                # The first call may have been answered 503 before the database got to charge it.
-                task = _as_first_ordered(purchase.task, ordered.answer)
-                await self._push(purchase.product, task, ordered.answer)
-            return ordered.answer, True
-        raise _refusal(ordered, purchase)
+        if result.outcome is Outcome.REPLAYED and result.answer is not None:
+            if not result.arrived:
+                # The first call may have been answered 503 before the database charged it.
+                task = _with_first_ids(order_request.task, result.answer)
+                await self._push(order_request.product, task, result.answer)
+            return result.answer, True
+        raise _refusal(result, order_request)
 
     async def _push(self, product: Product, task: AnyTask, answer: dict[str, Any]) -> None:
         try:
@@ -152,37 +165,37 @@ class OrderService:
                 ) from error
 
 
-def _as_first_ordered(task: AnyTask, answer: dict[str, Any]) -> AnyTask:
-    """Return the task of a repeated call, whose body is the same, with the ids that the first call was given."""
+def _with_first_ids(task: AnyTask, answer: dict[str, Any]) -> AnyTask:
+    """Return the task of a repeated call with the ids of the first call's answer."""
     return task.model_copy(update={name: answer[name] for name in type(task).model_fields if name in answer})
 
 
-def _order(req: Request, principal: Principal, purchase: OrderRequest) -> Order:
-    text = f"{purchase.product}\n{purchase.fingerprint_of.model_dump_json()}"
+def _order(req: Request, principal: Principal, order_request: OrderRequest) -> Order:
+    text = f"{order_request.product}\n{order_request.fingerprint_of.model_dump_json()}"
     return Order(
-        task_id=purchase.task.task_id,
+        task_id=order_request.task.task_id,
         client=principal.name,
-        idempotency_key=_key(req),
+        idempotency_key=_idempotency_key(req),
         fingerprint=hashlib.sha256(text.encode()).hexdigest(),
-        product=purchase.product,
-        channel=purchase.channel,
-        session_id=purchase.session_id,
-        owner_id=purchase.owner_id,
-        user_id=purchase.user_id,
+        product=order_request.product,
+        channel=order_request.channel,
+        session_id=order_request.session_id,
+        owner_id=order_request.owner_id,
+        user_id=order_request.user_id,
         request_id=req.context.request_id,
-        payload=purchase.task.model_dump(mode="json", exclude_none=True) if purchase.keep_payload else None,
-        # Links expire and are signed anew for each answer.
-        answer=purchase.answer | {"credits_used": purchase.price, "request_id": req.context.request_id},
+        payload=order_request.task.model_dump(mode="json", exclude_none=True) if order_request.keep_payload else None,
+        # Links expire, so each response gets new ones.
+        answer=order_request.answer | {"credits_used": order_request.price, "request_id": req.context.request_id},
     )
 
 
-def _refusal(result: OrderResult, purchase: OrderRequest) -> Problem:
+def _refusal(result: OrderResult, order_request: OrderRequest) -> Problem:
     if result.outcome is Outcome.NO_CREDITS:
-        price, balance = purchase.price, result.balance
-        detail = f"Not enough credits: this costs {price}. {_remedy(result, purchase)}"
+        price, balance = order_request.price, result.balance
+        detail = f"Not enough credits: this costs {price}. {_remedy(result, order_request)}"
         return Problem(HTTPStatus.PAYMENT_REQUIRED, "no_credits", detail, balance=balance, price=price)
     if result.outcome is Outcome.PRODUCT_OFF:
-        return _product_off(purchase.product, "the database has no tables of this product")
+        return _product_off(order_request.product, "the database has no tables of this product")
     if result.outcome is Outcome.UNKNOWN_ID:
         detail = "An id in this request does not exist."
         return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown_id", detail)
@@ -190,13 +203,13 @@ def _refusal(result: OrderResult, purchase: OrderRequest) -> Problem:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
 
 
-def _remedy(result: OrderResult, purchase: OrderRequest) -> str:
+def _remedy(result: OrderResult, order_request: OrderRequest) -> str:
     if result.payer == "shopper":
-        if "shopper_email" not in purchase.session:
+        if "shopper_email" not in order_request.session:
             return "This store's shoppers pay; name the shopper in `shopper_email`."
         return f"The shopper's balance is {result.balance}; the store sells credits to its shoppers."
     store = " --store" if result.payer == "store" else ""
-    command = f"python manage.py credits add {purchase.payer_id} {purchase.price}{store}"
+    command = f"python manage.py credits add {order_request.payer_id} {order_request.price}{store}"
     return f"The balance is {result.balance}; operators add credits with `{command}`."
 
 
@@ -210,7 +223,7 @@ def _product_off(product: Product, reason: str) -> Problem:
     )
 
 
-def _key(req: Request) -> str | None:
+def _idempotency_key(req: Request) -> str | None:
     key = req.get_header("Idempotency-Key")
     if key is not None and not _KEY.fullmatch(key):
         detail = "An Idempotency-Key has 1 to 255 visible ASCII characters."

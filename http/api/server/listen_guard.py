@@ -1,4 +1,4 @@
-"""Where the service may listen: without tokens, on this machine only."""
+"""Refuses addresses that other machines can reach while no token is configured."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Iterable
 
 
 class BindingError(Exception):
-    """The service would be open to everybody; the message is a sentence that says what to set."""
+    """Other machines could call without a token; the message says what to set."""
 
 
 def check(addresses: Iterable[tuple[str, int] | str], *, guarded: bool) -> None:
-    """Return if the service may listen on these addresses (host and port, or the path of a unix socket).
+    """Return if the service may listen on `addresses`.
 
     Args:
-        addresses: Where it would listen.
+        addresses: Host and port, or the path of a unix socket.
         guarded: Whether calls need a token.
 
     Raises:
-        BindingError: It would be reached from other machines, by everybody.
+        BindingError: Calls need no token and an address is not a loopback address.
     """
     exposed = [address[0] for address in addresses if not isinstance(address, str) and not _loopback(address[0])]
     if exposed and not guarded:
@@ -33,5 +33,5 @@ def _loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:  # a name may lead anywhere
+    except ValueError:  # a name can resolve to any address
         return False

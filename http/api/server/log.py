@@ -1,4 +1,4 @@
-"""gunicorn's own messages, sent where the application's logs go."""
+"""Sends gunicorn's messages to the application's log."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it ships
 
 
 class StructuredLogger(Logger):  # type: ignore[misc]  # the same
-    """Hands messages to the root logger, and leaves the access log to the application."""
+    """Passes messages to the root logger; the application writes the access log."""
 
     def setup(self, cfg: Any) -> None:
-        """Follow `cfg`; called again when it is reloaded."""
+        """Configure the logger; gunicorn calls this again on a reload."""
         self.cfg = cfg
         self.loglevel = self.LOG_LEVELS[cfg.loglevel.lower()]
         self.error_log.setLevel(self.loglevel)

@@ -1,8 +1,8 @@
-"""What gunicorn's asgi worker leaves to us, put around its connections.
+"""Connection limits and shutdown for gunicorn's asgi worker.
 
-Measured with gunicorn 27: a connection that sends nothing, half a request's head or half a body stays open for good;
-`worker_connections` is not enforced; a client that stops reading is waited for for good; and the application learns
-nothing of SIGTERM.
+Measured with gunicorn 27: a connection that sends nothing, half a request's head or half a body is never closed;
+`worker_connections` is not enforced; a client that stops reading blocks its response for ever; and the application is
+not notified of SIGTERM.
 """
 
 from __future__ import annotations
@@ -17,110 +17,116 @@ from gunicorn.workers import gasgi  # type: ignore[import-untyped]  # the same
 
 from api.middleware.request_logging import RequestLogging
 
-#: A request's head must be complete within this of the connection, its body within this of its head, seconds.
+#: Deadlines in seconds: of a request's head from the connection on, of its body from its head on.
 HEAD_S = 10.0
 BODY_S = 30.0
-#: A client that takes nothing of what waits for it for longer is cut, seconds.
+#: Seconds after which a client that does not read is disconnected.
 STALL_S = 15.0
-#: How often a worker that is asked to stop notices, seconds.
+#: Interval in seconds at which the shutdown flag is read.
 WATCH_S = 0.1
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 log = structlog.get_logger(__name__)
 
 
 class BoundedProtocol(ASGIProtocol):  # type: ignore[misc]  # the same
-    """A connection with deadlines."""
+    """A connection with deadlines.
+
+    Attributes:
+        open: The open connections of this process.
+    """
 
     open: ClassVar[set[BoundedProtocol]] = set()
 
     def __init__(self, worker: Any) -> None:
-        """A connection of `worker`."""
+        """Create a connection of `worker`."""
         super().__init__(worker)
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Refuse it where there are too many, else begin to wait for a request."""
-        full = self.worker.nr_conns >= self.worker.worker_connections
+        """Refuse the connection if there are too many; otherwise start the deadline of the first request."""
+        too_many = self.worker.nr_conns >= self.worker.worker_connections
         super().connection_made(transport)
-        if full:
-            transport.write(_FULL)
+        if too_many:
+            transport.write(_REFUSAL)
             transport.close()
             return
         self.open.add(self)
-        _notice_vanished(transport)
-        self._within(HEAD_S)
+        _detect_lost_client(transport)
+        self._set_deadline(HEAD_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Cancel the deadlines."""
         self.open.discard(self)
-        self._within(None)
+        self._set_deadline(None)
         self.resume_writing()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """Give a client that does not read some time."""
+        """Start the deadline of a client that does not read."""
         super().pause_writing()
         if self._stalled is None:
-            self._stalled = self.worker.loop.call_later(STALL_S, self._cut, "client_does_not_read")
+            self._stalled = self.worker.loop.call_later(STALL_S, self._abort, "client_does_not_read")
 
     def resume_writing(self) -> None:
-        """It read."""
+        """Cancel that deadline."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
 
     def close_idle(self) -> None:
-        """Close it if it waits for a request that has not begun."""
+        """Close the connection if no request has begun."""
         if self._awaiting_request and not self._finishing_calls:
             self._close_transport()
             self._request_ready.set()
 
     def _on_headers_complete(self) -> bool:
-        self._within(BODY_S)
+        self._set_deadline(BODY_S)
         complete: bool = super()._on_headers_complete()
         return complete
 
     def _on_message_complete(self) -> None:
-        self._within(None)
+        self._set_deadline(None)
         super()._on_message_complete()
 
-    def _within(self, seconds: float | None) -> None:
+    def _set_deadline(self, seconds: float | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
-        self._deadline = None if seconds is None else self.worker.loop.call_later(seconds, self._cut, "client_too_slow")
+        self._deadline = (
+            None if seconds is None else self.worker.loop.call_later(seconds, self._abort, "client_too_slow")
+        )
 
-    def _cut(self, reason: str) -> None:
+    def _abort(self, reason: str) -> None:
         log.info("connection_cut", reason=reason)
         self.transport.abort()
 
 
 def install(worker: Any, app: RequestLogging) -> None:
-    """Bound the connections of `worker`, and tell `app` when it is asked to stop."""
+    """Limit the connections of `worker`, and drain `app` at shutdown."""
     gasgi.ASGIProtocol = BoundedProtocol
     app.draining = lambda: not worker.alive
-    # Held by the worker: a loop alone keeps no task.
-    worker.watch = worker.loop.create_task(_watch(worker, app))
+    # The worker holds the task: the event loop keeps a weak reference only.
+    worker.watch = worker.loop.create_task(_drain_at_shutdown(worker, app))
 
 
-async def _watch(worker: Any, app: RequestLogging) -> None:
-    while worker.alive:  # noqa: ASYNC110  gunicorn sets a flag and tells nobody
+async def _drain_at_shutdown(worker: Any, app: RequestLogging) -> None:
+    while worker.alive:  # noqa: ASYNC110  gunicorn sets a flag and no event
         await asyncio.sleep(WATCH_S)
-    # The worker itself notices within a second, and would take new connections until then.
+    # The worker reads the flag once a second and would accept connections until then.
     for listener in worker.servers:
         listener.close()
     app.drain()
-    # A connection that waits for its client's next request would hold the exit up until its own timeout.
+    # An idle keep-alive connection would delay the exit until its timeout.
     while True:
         for connection in list(BoundedProtocol.open):
             connection.close_idle()
         await asyncio.sleep(WATCH_S)
 
 
-def _notice_vanished(transport: asyncio.Transport) -> None:
-    # A client whose machine is gone says nothing: what it does not acknowledge, and silence after a probe, end it.
+def _detect_lost_client(transport: asyncio.Transport) -> None:
+    # A client whose machine is lost sends nothing: unacknowledged data or unanswered probes end the connection.
     connection = transport.get_extra_info("socket")
     if connection is not None and connection.family in {socket.AF_INET, socket.AF_INET6}:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -1,7 +1,7 @@
-"""One Redis subscription per process, fanned out to everybody who listens here.
+"""One Redis subscription per process, distributed to the event streams of this process.
 
-Besides the channels of tasks the subscription holds `darkroom:http`, on which nothing is published: a connection
-without any channel is no subscription.
+The subscription always includes `darkroom:http`, on which nothing is published: a connection without any channel is
+not in subscribed mode.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from schemas.errors import Unavailable
 from schemas.progress import Progress, channel
 
 _IDLE = "darkroom:http"
-#: Seconds without a word from Redis before it is asked whether it is there, and again before it is given up.
+#: Seconds of silence before Redis is pinged, and again before the connection is replaced.
 SILENCE_S = 5.0
-#: Seconds until a new listener's subscription must be confirmed.
+#: Deadline in seconds for Redis to confirm a subscription.
 CONFIRM_S = 5.0
-#: Seconds between two looks at the listeners.
+#: Interval in seconds of pings and reconciliation.
 TICK_S = 1.0
-#: A stream is never silent for longer, seconds.
+#: Maximum silence of a stream, in seconds.
 PING_S = 14.0
-#: How often the database is asked for ends whose event was lost, seconds.
+#: Interval in seconds at which the database is read for terminal events that were lost.
 RECONCILE_S = 15.0
 RECONNECT_S = 0.2
 
@@ -47,10 +47,10 @@ class HubUnavailable(Unavailable):
 
 
 class Hub:
-    """Everybody who listens in this process.
+    """The event streams of this process and their subscription.
 
     Attributes:
-        draining: Whether this process is about to end.
+        draining: Whether this process is shutting down.
     """
 
     def __init__(
@@ -59,10 +59,10 @@ class Hub:
         task_states: Callable[[list[str]], Awaitable[dict[str, Progress]]],
         metrics: Metrics,
     ) -> None:
-        """Subscribe through `client`; `task_states` reads the states of tasks whose events may have been missed."""
+        """Subscribe through `client`; `task_states` returns the states of tasks whose events may have been missed."""
         self._client, self._states, self._metrics = client, task_states, metrics
         self._listeners: dict[str, set[Subscription]] = defaultdict(set)
-        # None once it is confirmed: a future each would be kept for as long as somebody listens.
+        # None once confirmed, so that no future is kept for the lifetime of a stream.
         self._confirmed: dict[str, asyncio.Future[None] | None] = {}
         self._pubsub: PubSub | None = None
         self._sending = asyncio.Lock()
@@ -71,11 +71,11 @@ class Hub:
 
     @property
     def clients(self) -> int:
-        """How many streams are open."""
+        """Return the number of open streams."""
         return sum(map(len, self._listeners.values()))
 
     def start(self) -> None:
-        """Begin; on the loop that serves."""
+        """Start the background tasks on the running event loop."""
         self._spawn(self._keep_running("subscription", self._run))
         self._spawn(self._keep_running("tick", self._tick))
 
@@ -87,13 +87,13 @@ class Hub:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def drain(self) -> None:
-        """End every stream with a hint to come back; who opens one from now on ends it after the first event."""
+        """End every stream with a hint to reconnect; streams opened from now on end after their first event."""
         self.draining = True
-        for subscription in self._all():
+        for subscription in self._subscriptions():
             subscription.finish()
 
     async def join(self, task_id: str) -> Subscription:
-        """Listen to a task. What is published from now on is not missed.
+        """Subscribe to a task. Events published after this returns are delivered.
 
         Raises:
             HubUnavailable: Redis did not confirm in time.
@@ -118,7 +118,7 @@ class Hub:
         if name not in self._confirmed:
             self._confirmed[name] = asyncio.get_running_loop().create_future()
             async with self._sending:
-                if self._pubsub is not None:  # else the connection that is being made subscribes to everything
+                if self._pubsub is not None:  # otherwise the next connection subscribes to all channels
                     await self._pubsub.subscribe(name)
         if (confirmed := self._confirmed.get(name)) is not None:
             await asyncio.shield(confirmed)
@@ -137,7 +137,9 @@ class Hub:
             if task_id not in self._listeners and channel(task_id) in self._confirmed:
                 del self._confirmed[channel(task_id)]
                 if self._pubsub is not None:
-                    with contextlib.suppress(redis.exceptions.RedisError, OSError):  # a lost connection forgot it too
+                    with contextlib.suppress(
+                        redis.exceptions.RedisError, OSError
+                    ):  # a lost connection has no subscriptions
                         await self._pubsub.unsubscribe(channel(task_id))
 
     async def _run(self) -> None:
@@ -159,16 +161,16 @@ class Hub:
             self._pubsub = pubsub
         if tasks:
             self._spawn(self._catch_up_when_confirmed(tasks))
-        asked = False
+        pinged = False
         while True:
             message = await pubsub.get_message(timeout=SILENCE_S)
             if message is not None:
-                self._deliver(message)
-                asked = False
-            elif asked:
+                self._handle(message)
+                pinged = False
+            elif pinged:
                 raise TimeoutError
             else:
-                asked = True
+                pinged = True
                 async with self._sending:
                     await pubsub.ping()
 
@@ -181,9 +183,9 @@ class Hub:
         # Only what was published before the subscription counts is in the task_states that are read after it.
         confirmed = [self._confirmed.get(name) for name in map(channel, task_ids)]
         await asyncio.gather(*(future for future in confirmed if future is not None))
-        await self._catch_up(task_ids, only_ends=False)
+        await self._catch_up(task_ids, only_terminal=False)
 
-    def _deliver(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if message["type"] == "subscribe":
             name = message["channel"].decode()
             if (confirmed := self._confirmed.get(name)) is not None and not confirmed.done():
@@ -201,9 +203,9 @@ class Hub:
     def _offer(self, task_id: str, event: Progress) -> None:
         listeners = self._listeners.get(task_id)
         if listeners:
-            written = frame(event)
+            encoded = frame(event)
             for subscription in listeners:
-                subscription.offer(written)
+                subscription.offer(encoded)
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
@@ -211,25 +213,25 @@ class Hub:
         while True:
             await asyncio.sleep(TICK_S)
             await self._metrics.gauge("darkroom_sse_clients", {}, self.clients)
-            quiet = loop.time() - PING_S
-            for subscription in self._all():
-                if subscription.sent_at < quiet:
+            ping_before = loop.time() - PING_S
+            for subscription in self._subscriptions():
+                if subscription.sent_at < ping_before:
                     subscription.ping()
             if loop.time() - reconciled > RECONCILE_S and self._listeners:
                 reconciled = loop.time()
-                await self._catch_up(list(self._listeners), only_ends=True)
+                await self._catch_up(list(self._listeners), only_terminal=True)
 
-    async def _catch_up(self, task_ids: list[str], *, only_ends: bool) -> None:
+    async def _catch_up(self, task_ids: list[str], *, only_terminal: bool) -> None:
         try:
             task_states = await self._states(task_ids)
         except Unavailable as error:
             log.warning("progress_not_caught_up", error=str(error))
             return
         for task_id, event in task_states.items():
-            if event.status.terminal or not only_ends:
+            if event.status.terminal or not only_terminal:
                 self._offer(task_id, event)
 
-    def _all(self) -> list[Subscription]:
+    def _subscriptions(self) -> list[Subscription]:
         return [subscription for listeners in self._listeners.values() for subscription in listeners]
 
     async def _keep_running(self, name: str, main: Callable[[], Awaitable[None]]) -> None:

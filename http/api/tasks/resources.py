@@ -1,4 +1,4 @@
-"""`/tasks/{task_id}` and its events."""
+"""`/tasks/{task_id}` and `/tasks/{task_id}/events`."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ EVENT_STREAM = "text/event-stream"
 
 
 class Task:
-    """The latest state."""
+    """The latest state of a task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation("The latest state of a task.", {200: TaskState}, scope=Scope.READ, problems=(404, 503))
     }
 
     def __init__(self, task_states: TaskStates, event_urls: EventUrls, addresses: Addresses) -> None:
-        """Read from `task_states`; links start with one of `addresses`."""
-        self._states, self._tickets, self._addresses = task_states, event_urls, addresses
+        """Read from `task_states`; sign links with `event_urls`, based on `addresses`."""
+        self._states, self._event_urls, self._addresses = task_states, event_urls, addresses
 
     async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
-        """The state, if the caller may see it."""
+        """Return the state, if the caller may see it."""
         state = await _state(self._states, req, task_id)
-        events_url = self._addresses.base(req) + self._tickets.events_path(task_id)
+        events_url = self._addresses.base(req) + self._event_urls.events_path(task_id)
         answer = TaskState(**state.model_dump(), state=job_state(state), events_url=events_url)
         resp.content_type = "application/json"
         resp.data = answer.model_dump_json(exclude_none=True).encode()
 
 
 class TaskEvents:
-    """The task_states as they come."""
+    """The progress of a task as server-sent events."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
-            "A task's progress as server-sent events until it ends; 204 for a `Last-Event-ID` that was the end.",
+            "A task's progress as server-sent events until it ends; 204 if `Last-Event-ID` is the terminal event.",
             {200: Media(EVENT_STREAM), 204: None},
             scope=Scope.READ,
             problems=(404, 503),
@@ -55,11 +55,11 @@ class TaskEvents:
     }
 
     def __init__(self, hub: Hub, task_states: TaskStates) -> None:
-        """Listen at `hub`, and read what was before from `task_states`."""
+        """Subscribe at `hub`; read the state before the subscription from `task_states`."""
         self._hub, self._states = hub, task_states
 
     async def on_get(self, req: Request, resp: Response, task_id: str) -> None:
-        """Subscribe, then read the present state, then stream: so nothing falls between."""
+        """Subscribe, then read the current state, then stream: no event is missed."""
         subscription = await self._hub.join(task_id)
         try:
             state = await _state(self._states, req, task_id)

@@ -1,4 +1,4 @@
-"""One listener's events, waiting to be sent."""
+"""The queue of one event stream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 from api.tasks.sse import PING, RETRY, EventPosition, Frame
 
-#: A listener that is slower than its task misses what lies between; never the end. Events.
+#: Maximum number of queued events. A slow client misses intermediate events, never the terminal one.
 MAX_WAITING = 16
 
 
@@ -16,18 +16,18 @@ class Subscription:
     """An asynchronous iterator over the bytes of one stream.
 
     Attributes:
-        task_id: Whose events.
-        sent_at: When something was handed out last, seconds of the loop's clock.
+        task_id: The task that is followed.
+        sent_at: Time of the last bytes, in seconds of the event loop's clock.
     """
 
     __slots__ = ("_ended", "_leave", "_loop", "_seen", "_waiter", "_waiting", "sent_at", "task_id")
 
     def __init__(self, task_id: str, leave: Callable[[Subscription], None]) -> None:
-        """Listen to `task_id`; `leave` is called once, when the stream is closed."""
+        """Follow `task_id`; closing the stream calls `leave`."""
         self.task_id = task_id
         self._leave = leave
         self._loop = asyncio.get_running_loop()
-        # The answer's head waits for its first bytes. A list: an empty deque takes ten times its memory.
+        # The response head is sent with the first bytes. A list: an empty deque takes ten times its memory.
         self._waiting: list[bytes] = [RETRY]
         self._waiter: asyncio.Future[None] | None = None
         self._seen: EventPosition | None = None
@@ -35,31 +35,31 @@ class Subscription:
         self.sent_at = self._loop.time()
 
     def offer(self, frame: Frame) -> None:
-        """Hand an event on, unless it was seen or the stream ended."""
+        """Queue an event, unless it is superfluous or the stream has ended."""
         if self._ended or (self._seen is not None and not frame.terminal and frame.repeats(self._seen)):
             return
         if len(self._waiting) >= MAX_WAITING:
             del self._waiting[0]
-        self._seen, self._ended = frame.place, frame.terminal
-        self._put(frame.data)
+        self._seen, self._ended = frame.position, frame.terminal
+        self._queue(frame.data)
 
     def ping(self) -> None:
-        """Send a comment, so that both sides notice if the other is gone."""
+        """Queue a comment, so that both sides detect a lost connection."""
         if not self._waiting:
-            self._put(PING)
+            self._queue(PING)
 
     def finish(self) -> None:
-        """End the stream; the listener is asked to come back."""
+        """End the stream with a hint to reconnect."""
         if not self._ended:
             self._ended = True
-            self._put(RETRY)
+            self._queue(RETRY)
 
     def __aiter__(self) -> Self:
-        """Iterate over itself."""
+        """Return the subscription itself."""
         return self
 
     async def __anext__(self) -> bytes:
-        """The next bytes to send."""
+        """Wait for events and return their bytes."""
         while not self._waiting:
             if self._ended:
                 raise StopAsyncIteration
@@ -71,11 +71,11 @@ class Subscription:
         return data
 
     async def close(self) -> None:
-        """Stop listening."""
+        """End the stream and leave the hub."""
         self._ended = True
         self._leave(self)
 
-    def _put(self, data: bytes) -> None:
+    def _queue(self, data: bytes) -> None:
         self._waiting.append(data)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)

@@ -1,4 +1,4 @@
-"""The latest state of a task: what was published last, unless the database knows how it ended."""
+"""The latest state of a task: the last published event, or the outcome in the database."""
 
 from __future__ import annotations
 
@@ -26,46 +26,50 @@ _JOB_STATES = {
 
 
 class TaskStates:
-    """Reads task_states of tasks from the database and from Redis; either may be away."""
+    """Reads the states of tasks from the database and from Redis; either may be unavailable."""
 
     def __init__(self, sessions: Orders, client: redis.asyncio.Redis, pictures: PictureLinks) -> None:
-        """Read from `sessions` and `client`, which belong to the caller; links to `pictures` are signed anew."""
+        """Read from `sessions` and `client`, which the caller closes; sign links with `pictures`."""
         self._sessions, self._client, self._pictures = sessions, client, pictures
 
     async def of(self, task_id: str, owner: str | None) -> Progress | None:
-        """The state of one task, if `owner` (None: anybody) may see it. Raises as `many`."""
+        """Return the state of one task, or None; see `many`."""
         return (await self.many([task_id], owner)).get(task_id)
 
     async def many(self, task_ids: list[str], owner: str | None = None) -> dict[str, Progress]:
-        """The task_states of those tasks that `owner` may see and that are known.
+        """Return the states of tasks by id, without unknown tasks.
+
+        Args:
+            task_ids: The tasks.
+            owner: The only owner whose tasks are returned; None for all owners.
 
         Raises:
-            Unavailable: What is needed for the answer can't be reached.
+            Unavailable: The database, or the Redis that is needed in its place, can't be reached.
         """
-        facts, events = await asyncio.gather(
+        summaries, events = await asyncio.gather(
             self._sessions.tasks(task_ids), self._events(task_ids), return_exceptions=True
         )
-        if isinstance(facts, BaseException):
-            # Without an event nobody can tell an unknown task from one that only the database knows.
-            told = owner is None and not isinstance(events, BaseException) and events
-            if not told or not isinstance(facts, Unavailable):
-                raise facts
-            return told
+        if isinstance(summaries, BaseException):
+            # Without an event an unknown task can't be told from one that only the database knows.
+            published = owner is None and not isinstance(events, BaseException) and events
+            if not published or not isinstance(summaries, Unavailable):
+                raise summaries
+            return published
         if isinstance(events, BaseException):
             if not isinstance(events, Unavailable):
                 raise events
             events = {}
-        # A task without a row was refused before anybody knew its owner: its events are for those who may see all.
-        found = {} if owner is not None else {name: event for name, event in events.items() if name not in facts}
-        for task_id, fact in facts.items():
-            if owner in {None, fact.owner_id, fact.user_id}:
-                found[task_id] = await self._with_fresh_links(fact, merge(fact, events.get(task_id)))
+        # A task without a row was refused before its owner was known: only callers that see all owners get its events.
+        found = {} if owner is not None else {name: event for name, event in events.items() if name not in summaries}
+        for task_id, summary in summaries.items():
+            if owner in {None, summary.owner_id, summary.user_id}:
+                found[task_id] = await self._with_fresh_links(summary, merge(summary, events.get(task_id)))
         return found
 
-    async def _with_fresh_links(self, facts: TaskSummary, state: Progress) -> Progress:
-        if facts.product is None or state.status is not Status.COMPLETED or not facts.pictures:
+    async def _with_fresh_links(self, summary: TaskSummary, state: Progress) -> Progress:
+        if summary.product is None or state.status is not Status.COMPLETED or not summary.pictures:
             return state
-        urls = await self._pictures.sign_all(facts.product, facts.pictures)
+        urls = await self._pictures.sign_all(summary.product, summary.pictures)
         return state.model_copy(update={"result_urls": urls})
 
     async def _events(self, task_ids: list[str]) -> dict[str, Progress]:
@@ -79,16 +83,21 @@ class TaskStates:
         return _parsed(dict(zip(task_ids, texts, strict=True)))
 
 
-def merge(facts: TaskSummary, event: Progress | None) -> Progress:
+def merge(summary: TaskSummary, event: Progress | None) -> Progress:
     """The state that both tell of. The database is right about the end, progress is right about the way there."""
-    if event is not None and event.run >= facts.run and (event.status.terminal or not facts.state.terminal):
+    if event is not None and event.run >= summary.run and (event.status.terminal or not summary.state.terminal):
         return event
-    common = {"task_id": facts.task_id, "session_id": facts.session_id, "run": facts.run, "attempt": facts.token}
-    at = facts.finished_at.timestamp() if facts.finished_at else 0.0
-    if facts.state is JobState.COMPLETED:
+    common = {
+        "task_id": summary.task_id,
+        "session_id": summary.session_id,
+        "run": summary.run,
+        "attempt": summary.token,
+    }
+    at = summary.finished_at.timestamp() if summary.finished_at else 0.0
+    if summary.state is JobState.COMPLETED:
         return Progress(status=Status.COMPLETED, progress=100, message="Completed", at=at, **common)
-    if facts.state.terminal:
-        failure = facts.failure or {}
+    if summary.state.terminal:
+        failure = summary.failure or {}
         message, code = failure.get("message") or "Cancelled", failure.get("code")
         return Progress(status=Status.FAILED, progress=0, message=message, code=code, at=at, **common)
     return Progress(status=Status.PENDING, progress=0, message="Queued", **common)
