@@ -11,7 +11,8 @@ sys.path[:0] = [str(_ROOT / "http"), str(_ROOT)]
 
 from api.dependencies import make_tokens, service_urls  # noqa: E402
 from api.middleware.access import TokensError  # noqa: E402
-from api.server import listen_guard, protocol  # noqa: E402
+from api.server import listen_guard  # noqa: E402
+from api.server.protocol import install  # noqa: E402  not as a module: gunicorn has a setting `protocol`
 from providers import logs  # noqa: E402
 from providers.local_services import NotRunningError  # noqa: E402
 from settings import SettingsError, load  # noqa: E402
@@ -67,4 +68,4 @@ def on_starting(arbiter: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Limit the worker's connections and notify the application of shutdown."""
-    protocol.install(worker, worker.asgi)
+    install(worker, worker.asgi)

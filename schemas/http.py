@@ -1,4 +1,4 @@
-"""HTTP bodies: what is asked and what is answered. The size recommendation's are in `schemas.sizing`."""
+"""Models of HTTP requests and responses. Those of the size recommendation are in `schemas.sizing`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SessionStatus = Literal["queued", "processing", "completed", "failed"]
 
 
 def _no_nul(value: Any) -> Any:
-    # PostgreSQL can't keep it in any text.
+    # PostgreSQL can't store it in text.
     if "\0" in str(value):
         raise ValueError("must not contain the character NUL")
     return value
@@ -30,17 +30,17 @@ Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_ -]{1,64}$")]
 
 
 def _owned(channel: str, owner: str) -> JsonDict:
-    """What `_one_owner` checks, for the description."""
+    """Return the JSON Schema of what `_one_owner` checks."""
     other = "store_id" if owner == "user_id" else "user_id"
     properties: JsonDict = {"channel": {"const": channel}, owner: {"type": "string"}, other: {"type": "null"}}
     return {"properties": properties, "required": [owner]}
 
 
 class Accessory(Payload):
-    """One more thing to wear."""
+    """An accessory to wear."""
 
-    type: Word = Field(description="What it is, such as shoes or bag")
-    url: Link = Field(description="Address of a photo of it")
+    type: Word = Field(description="Kind of accessory, such as shoes or bag")
+    url: Link = Field(description="URL of a photo of it")
 
 
 class GenerationRequest(Payload):
@@ -48,18 +48,20 @@ class GenerationRequest(Payload):
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [_owned("b2c", "user_id"), _owned("b2b", "store_id")]})
 
-    channel: Literal["b2c", "b2b"] = Field(description="b2c: a shopper pays; b2b: a shop pays")
-    user_id: Id | None = Field(None, description="The shopper, for b2c")
-    store_id: Id | None = Field(None, description="The shop, for b2b")
-    model_image_url: Link = Field(description="Address of a photo of the person")
-    outfit_image_url: Link | None = Field(None, description="Address of a photo of the outfit")
+    channel: Literal["b2c", "b2b"] = Field(description="b2c: the user pays; b2b: the store or its shopper pays")
+    user_id: Id | None = Field(None, description="User who orders and pays, for b2c")
+    store_id: Id | None = Field(None, description="Store, for b2b")
+    model_image_url: Link = Field(description="URL of a photo of the person")
+    outfit_image_url: Link | None = Field(None, description="URL of a photo of the outfit")
     accessories: tuple[Accessory, ...] = Field((), max_length=MAX_INPUTS - 2)
-    prompt: Sentence = Field("", description="What to draw; the product's default if empty")
-    shopper_email: Email | None = Field(None, description="The shop's customer, for b2b")
+    prompt: Sentence = Field("", description="Prompt; the product's default if empty")
+    shopper_email: Email | None = Field(
+        None, description="Customer of the store, for b2b; pays where the store resells credits"
+    )
 
     @field_validator("accessories", mode="before")
     @classmethod
-    def _absent(cls, value: Any) -> Any:
+    def _default_for_null(cls, value: Any) -> Any:
         return () if value is None else value
 
     @model_validator(mode="after")
@@ -71,12 +73,12 @@ class GenerationRequest(Payload):
 
     @property
     def owner_id(self) -> str:
-        """Who pays: the shopper or the shop."""
+        """Return the id of the user or the store."""
         return self.user_id or self.store_id or ""
 
     @property
     def image_urls(self) -> tuple[str, ...]:
-        """The person, the outfit, the accessories."""
+        """Return the URLs of the person, the outfit and the accessories, in this order."""
         outfit = () if self.outfit_image_url is None else (self.outfit_image_url,)
         return (self.model_image_url, *outfit, *(item.url for item in self.accessories))
 
@@ -86,17 +88,17 @@ class PhotoRequest(Payload):
 
     user_id: Id
     scene_description: Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_no_nul)]
-    channel: AvatarChannel = Field(AvatarChannel.WEB, description="Where the photo is delivered")
+    channel: AvatarChannel = Field(AvatarChannel.WEB, description="Channel of the delivery")
     avatar: AvatarFields
 
     @field_validator("channel", mode="before")
     @classmethod
-    def _absent(cls, value: Any) -> Any:
+    def _default_for_null(cls, value: Any) -> Any:
         return AvatarChannel.WEB if value is None else value
 
     @field_validator("avatar")
     @classmethod
-    def _storable(cls, value: AvatarFields) -> AvatarFields:
+    def _without_nul(cls, value: AvatarFields) -> AvatarFields:
         for text in value.model_dump().values():
             _no_nul(text)
         return value
@@ -106,7 +108,7 @@ class ImagesRequest(Payload):
     """1 to 10 product pictures in a chosen style."""
 
     workspace_id: Id
-    user_id: Id = Field(description="Who pays, where a price is set")
+    user_id: Id = Field(description="User who pays, if IMAGES_PRICE_CREDITS is set")
     product_id: Id | None = None
     prompt: Annotated[str, Field(min_length=1, max_length=8_000), AfterValidator(_no_nul)]
     style_id: Style
@@ -115,17 +117,17 @@ class ImagesRequest(Payload):
 
     @field_validator("count", mode="before")
     @classmethod
-    def _absent(cls, value: Any) -> Any:
+    def _default_for_null(cls, value: Any) -> Any:
         return 4 if value is None else value
 
 
 class Links(Frozen):
-    """Where to follow a task.
+    """Links to a task.
 
     Attributes:
-        status_url: Its latest state; needs a token.
-        events_url: Its progress as server-sent events; signed, so that a browser's EventSource can open it without a
-            token, for an hour.
+        status_url: URL of its latest state; needs a token.
+        events_url: Signed URL of its progress as server-sent events; valid for an hour without a token, for a
+            browser's EventSource.
     """
 
     status_url: str
@@ -174,11 +176,13 @@ class Session(BaseModel):
     store_id: str | None = None
     status: SessionStatus
     error_message: str | None = None
-    generated_image_url: str | None = Field(None, description="A link for a few hours; ask again for a fresh one")
-    state: JobState = Field(description="As on the command line; tells `cancelled` from `failed`")
-    code: str | None = Field(None, description="Why it failed, for programs; `cancelled` if it was cancelled")
-    credits_used: int | None = Field(None, description="What was charged")
-    refunded: int = Field(0, description="Credits of that which were given back")
+    generated_image_url: str | None = Field(
+        None, description="Link that expires after hours; read the session again for a new one"
+    )
+    state: JobState = Field(description="State of the job; distinguishes `cancelled` from `failed`")
+    code: str | None = Field(None, description="Error code of a failed session; `cancelled` if it was cancelled")
+    credits_used: int | None = Field(None, description="Credits charged")
+    refunded: int = Field(0, description="Credits refunded")
     input_tokens: int | None = None
     output_tokens: int | None = None
     processing_time_ms: int | None = None
@@ -188,7 +192,7 @@ class Session(BaseModel):
 
 
 class SessionPage(Frozen):
-    """Sessions, newest first. Pass `next_cursor` as `cursor` for those that follow; null on the last page."""
+    """Sessions, newest first. `next_cursor` is the `cursor` of the next page; null on the last page."""
 
     items: tuple[Session, ...]
     limit: int
@@ -196,7 +200,7 @@ class SessionPage(Frozen):
 
 
 class Stats(Frozen):
-    """How many sessions there are; `active` ones are queued or processing."""
+    """Counts of sessions; `active` sessions are queued or processing."""
 
     total: int
     completed: int
@@ -205,18 +209,20 @@ class Stats(Frozen):
 
 
 class TaskState(Progress):
-    """The latest state of a task, as the last event of its progress said it."""
+    """The latest state of a task, with the fields of a progress event."""
 
-    state: JobState = Field(description="As on the command line; tells `cancelled` from `failed`")
-    events_url: str | None = Field(None, description="Its progress as server-sent events; signed, for an hour")
+    state: JobState = Field(description="State of the job; distinguishes `cancelled` from `failed`")
+    events_url: str | None = Field(
+        None, description="Signed URL of its progress as server-sent events, valid for an hour"
+    )
 
 
 class OwnerQuery(Payload):
-    """Whose sessions: a shopper's, a shop's, or everybody's where the token may."""
+    """Owner of the requested sessions; without one, all owners that the token may see."""
 
-    channel: Literal["b2c", "b2b"] | None = Field(None, description="Only this channel")
-    user_id: Id | None = Field(None, description="Only this shopper's")
-    store_id: Id | None = Field(None, description="Only this shop's")
+    channel: Literal["b2c", "b2b"] | None = Field(None, description="Sessions of this channel only")
+    user_id: Id | None = Field(None, description="Sessions of this user only")
+    store_id: Id | None = Field(None, description="Sessions of this store only")
 
     @model_validator(mode="after")
     def _one_owner(self) -> Self:
@@ -228,27 +234,27 @@ class OwnerQuery(Payload):
 
     @property
     def wanted_channel(self) -> str | None:
-        """The channel asked for, by name or by the kind of owner."""
+        """Return the requested channel, named or implied by the kind of owner; None for both."""
         return self.channel or ("b2c" if self.user_id else "b2b" if self.store_id else None)
 
     @property
     def owner_id(self) -> str | None:
-        """The owner asked for."""
+        """Return the requested owner; None for all."""
         return self.user_id or self.store_id
 
 
 class PageQuery(OwnerQuery):
-    """Which page of whose sessions."""
+    """Filter and position of a page of sessions."""
 
-    status: SessionStatus | None = Field(None, description="Only sessions of this status")
-    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = Field(20, description="Sessions on a page")
+    status: SessionStatus | None = Field(None, description="Sessions with this status only")
+    limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = Field(20, description="Maximum number of sessions")
     cursor: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,512}$")] | None = Field(
-        None, description="`next_cursor` of the page before"
+        None, description="`next_cursor` of the previous page"
     )
 
 
 class Health(Frozen):
-    """How the service and what it depends on are; latencies in milliseconds, null where there was no answer."""
+    """Health of the service and its dependencies; latencies in milliseconds, null without an answer."""
 
     status: Literal["ok", "degraded"]
     size_rec_model_loaded: bool
@@ -267,7 +273,7 @@ class Alive(Frozen):
 
 
 class Fault(Frozen):
-    """One thing that is wrong with a request; `pointer` says where (RFC 6901, or `?name` for the query)."""
+    """One fault of a request; `pointer` is its position (RFC 6901, or `?name` for the query)."""
 
     pointer: str
     detail: str
@@ -275,7 +281,7 @@ class Fault(Frozen):
 
 
 class ProblemBody(BaseModel):
-    """An error as RFC 9457 describes it; `detail` is the sentence for a person."""
+    """An error (RFC 9457); `detail` is a sentence for people, `code` is for programs."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class LocalStorage:
-    """Keeps each object as the file `{root}/{bucket}/{path}`; the file's suffix says what it is."""
+    """Stores each object as the file `{root}/{bucket}/{path}`; its suffix tells the media type."""
 
     def __init__(self, root: Path, signing_key: bytes, base_url: str) -> None:
-        """Use `root`; links start with `base_url` and are signed with `signing_key`."""
+        """Store under `root`; links start with `base_url` and are signed with `signing_key`."""
         self._root = root
         self._links = LinkSigner(signing_key, LinkKind.FILE)
         self._base_url = base_url.rstrip("/")
@@ -34,7 +34,7 @@ class LocalStorage:
         path: str,
         data: bytes,
         *,
-        content_type: str = "image/jpeg",  # noqa: ARG002 - part of the Protocol; here the suffix says it
+        content_type: str = "image/jpeg",  # noqa: ARG002 - part of the Protocol; the suffix tells it
     ) -> None:
         """See `Storage.put`."""
         await asyncio.to_thread(_write, self._file(bucket, path), data)
@@ -75,7 +75,7 @@ class LocalStorage:
 
 def _write(file: Path, data: bytes) -> None:
     try:
-        # The session is told that the picture exists: it must still be there after a power cut.
+        # Durable: the session will say that the picture exists, also after a power failure.
         write_atomically(file, data, durable=True)
     except OSError as error:
         raise _unavailable(error) from error

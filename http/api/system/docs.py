@@ -1,4 +1,4 @@
-"""`/docs`: the description as a page that needs nothing from outside."""
+"""`/docs`: the API description as a self-contained page."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 
 
 class Docs:
-    """The page."""
+    """The API description as a page."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
-        "GET": Operation("The description as a page.", {200: Media("text/html")}, scope=Scope.READ)
+        "GET": Operation("The API description as a page.", {200: Media("text/html")}, scope=Scope.READ)
     }
 
     def __init__(self) -> None:
-        """An empty one, until `describe` is called."""
+        """Create an empty page; `describe` fills it."""
         self._page = b""
         self._policy = ""
 
     def describe(self, document: dict[str, Any]) -> None:
-        """Show this OpenAPI document."""
+        """Render an OpenAPI document."""
         page = _PAGE.substitute(
             description=escape(document["info"]["description"]),
             calls="\n".join(
@@ -47,7 +47,7 @@ class Docs:
         self._page = page.encode()
 
     async def on_get(self, _: Request, resp: Response) -> None:
-        """The page."""
+        """Return the page."""
         resp.content_type = "text/html; charset=utf-8"
         resp.set_header("Content-Security-Policy", self._policy)
         resp.data = self._page
@@ -59,11 +59,11 @@ def _call(path: str, method: str, call: dict[str, Any]) -> str:
         f"<h4>{escape(title)}</h4><pre>{escape(json.dumps(example['value'], indent=2, ensure_ascii=False))}</pre>"
         for title, example in content.get("examples", {}).items()
     )
-    takes = f"<p>Takes {_link(content['schema'])}</p>" if content else ""
+    body = f"<p>Body: {_link(content['schema'])}</p>" if content else ""
     return (
         f'<section id="{escape(call["operationId"])}"><h3><b>{method.upper()}</b> <code>{escape(path)}</code></h3>'
         f"<p>{escape(call['summary'])} {escape(call.get('description', '')).replace('`', '')}</p>"
-        f"{_parameters(call['parameters'])}{takes}{examples}{_answers(call['responses'])}</section>"
+        f"{_parameters(call['parameters'])}{body}{examples}{_answers(call['responses'])}</section>"
     )
 
 
@@ -72,7 +72,7 @@ def _parameters(parameters: list[dict[str, Any]]) -> str:
         f"<tr><td><code>{escape(item['name'])}</code><td>{escape(item['in'])}<td>{escape(item.get('description', ''))}"
         for item in parameters
     )
-    return f"<table><tr><th>Parameter<th>In<th>What{rows}</table>" if rows else ""
+    return f"<table><tr><th>Parameter<th>In<th>Description{rows}</table>" if rows else ""
 
 
 def _answers(responses: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""`/files/…`: the local storage's signed links, and nothing else."""
+"""`/files/…`: pictures in the local storage, by signed link only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".we
 
 
 class Files:
-    """Finished pictures."""
+    """Finished pictures in the local storage."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
@@ -31,11 +31,11 @@ class Files:
     }
 
     def __init__(self, storage: LocalStorage) -> None:
-        """Serve from `storage`."""
+        """Serve pictures of `storage`."""
         self._storage = storage
 
     async def on_get(self, req: Request, resp: Response, bucket: str, path: str) -> None:
-        """The picture, if the link was signed by us and has not expired."""
+        """Return the picture, if the link is signed and still valid."""
         expires, signature = req.get_param("expires") or "", req.get_param("signature") or ""
         try:
             file = self._storage.open_signed(bucket, path, expires, signature, time.time())

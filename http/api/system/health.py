@@ -1,4 +1,4 @@
-"""`/health`, `/health/live`, `/health/ready`: open to everybody, and never slow."""
+"""`/health`, `/health/live` and `/health/ready`: they need no token and answer within `DEADLINE_S` seconds."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from schemas import keys
 from schemas.errors import DarkroomError
 from schemas.http import Alive, Health
 
-#: What has not answered within this is not connected, seconds.
+#: Deadline of each check, in seconds.
 DEADLINE_S = 1.5
-#: A worker silent for longer is gone, seconds.
+#: Age of a heartbeat at which a worker counts as lost, in seconds.
 WORKER_SILENCE_S = 30.0
 
 
 class Checks:
-    """Asks everything that the service depends on, side by side."""
+    """Checks Redis, the database and the workers concurrently."""
 
     def __init__(self, sessions: Orders, client: redis.asyncio.Redis, size_model_loaded: Callable[[], bool]) -> None:
-        """Ask the database through `sessions`, Redis through `client`."""
+        """Check the database through `sessions` and Redis through `client`."""
         self._sessions, self._client, self._size_model_loaded = sessions, client, size_model_loaded
 
     async def _workers(self) -> int:
@@ -36,15 +36,15 @@ class Checks:
         return int(await self._client.zcount(keys.HEARTBEATS, since, "+inf"))
 
     async def run(self) -> Health:
-        """How everything is, after at most `DEADLINE_S` seconds."""
+        """Return the results after at most `DEADLINE_S` seconds."""
         redis_ms, database_ms, workers = await asyncio.gather(
             _timed(self._client.ping()),
             _timed(self._sessions.ping()),
-            _answer(self._workers()),
+            _with_deadline(self._workers()),
         )
-        everything = redis_ms is not None and database_ms is not None and bool(workers)
+        all_connected = redis_ms is not None and database_ms is not None and bool(workers)
         return Health(
-            status="ok" if everything else "degraded",
+            status="ok" if all_connected else "degraded",
             size_rec_model_loaded=self._size_model_loaded(),
             redis_connected=redis_ms is not None,
             workers_connected=bool(workers),
@@ -56,51 +56,51 @@ class Checks:
 
 
 class HealthResource:
-    """How everything is, for people and monitors; always 200."""
+    """The health of the service and its dependencies; always 200."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
-        "GET": Operation("How the service and what it depends on are.", {200: Health})
+        "GET": Operation("Health of the service and its dependencies.", {200: Health})
     }
 
     def __init__(self, checks: Checks) -> None:
-        """Ask `checks`."""
+        """Run `checks`."""
         self._checks = checks
 
     async def on_get(self, _: Request, resp: Response) -> None:
-        """The checks' results."""
+        """Return the results."""
         _write(resp, await self._checks.run())
 
 
 class Live:
-    """Whether the process answers."""
+    """Liveness of the process."""
 
     operations: ClassVar[Mapping[str, Operation]] = {"GET": Operation("The process answers.", {200: Alive})}
 
     async def on_get(self, _: Request, resp: Response) -> None:
-        """Yes."""
+        """Return 200."""
         _write(resp, Alive())
 
 
 class Ready:
-    """Whether orders can be taken: 503 while Redis or the database is away, or this process is about to end."""
+    """Readiness for orders: 503 while Redis or the database is unavailable, or this process is shutting down."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
-        "GET": Operation("Orders can be taken; 503 with the same body if not.", {200: Health, 503: Health})
+        "GET": Operation("Readiness for orders; 503 with the same body if not ready.", {200: Health, 503: Health})
     }
 
     def __init__(self, checks: Checks, draining: Callable[[], bool]) -> None:
-        """Ask `checks`, and `draining` whether this process is about to end."""
+        """Run `checks`; `draining` returns whether this process is shutting down."""
         self._checks, self._draining = checks, draining
 
     async def on_get(self, _: Request, resp: Response) -> None:
-        """The checks' results."""
+        """Return the results."""
         health = await self._checks.run()
         ready = health.redis_connected and health.database_connected and not self._draining()
         _write(resp, health)
         resp.status = 200 if ready else 503
 
 
-async def _answer(call: Awaitable[Any]) -> Any:
+async def _with_deadline(call: Awaitable[Any]) -> Any:
     try:
         async with asyncio.timeout(DEADLINE_S):
             return await call
@@ -115,7 +115,7 @@ async def _timed(call: Awaitable[Any]) -> float | None:
         await call
         return True
 
-    if not await _answer(succeed()):
+    if not await _with_deadline(succeed()):
         return None
     return round((time.monotonic() - started) * 1000, 1)
 

@@ -1,4 +1,4 @@
-"""`/metrics`: Prometheus text of all processes together."""
+"""`/metrics`: metrics of all processes as Prometheus text."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsResource:
-    """Counters from Redis; queue depths and jobs as they are now."""
+    """Counters of all processes from Redis, and current depths of lists, queues and tables."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation(
-            "Counters, durations and depths of all processes.",
+            "Metrics of all processes as Prometheus text.",
             {200: Media("text/plain")},
             scope=Scope.OPERATE,
             problems=(503,),
@@ -38,14 +38,14 @@ class MetricsResource:
     }
 
     def __init__(self, metrics: Metrics, records: Records, client: redis.asyncio.Redis) -> None:
-        """Render `metrics` with what `records` and the lists at `client` say."""
+        """Render `metrics`, counts of jobs from `records` and depths of lists from `client`."""
         self._metrics, self._records, self._client = metrics, records, client
 
     async def on_get(self, _: Request, resp: Response) -> None:
-        """The text."""
+        """Return the text."""
         try:
             depths, counts, models, workers = await asyncio.gather(
-                self._depths(),
+                self._list_depths(),
                 self._records.job_counts(),
                 model_watch.answers(self._client),
                 ServedProducts(self._client).workers(),
@@ -56,7 +56,7 @@ class MetricsResource:
             raise Unavailable(f"reading metrics: {type(error).__name__}", code="metrics_unavailable") from error
         resp.content_type = CONTENT_TYPE
 
-    async def _depths(self) -> dict[str, tuple[str, Mapping[str, float]]]:
+    async def _list_depths(self) -> dict[str, tuple[str, Mapping[str, float]]]:
         pipeline = self._client.pipeline(transaction=False)
         for name in (*TASK_LISTS.values(), *(f"{keys.BROKER_NAMESPACE}:{stage}" for stage in StageName)):
             pipeline.llen(name)
@@ -65,11 +65,11 @@ class MetricsResource:
         found = dict(zip(names, depths, strict=True))
         return {
             "darkroom_list_depth": (
-                "Tasks that producers pushed and nobody has taken yet, by product.",
+                "Tasks in the producers' lists, by product.",
                 {name: found[name] for name in names[: len(Product)]},
             ),
             "darkroom_queue_depth": (
-                "Messages that wait for a worker, by stage.",
+                "Messages in the queue, by stage.",
                 {name: found[name] for name in names[len(Product) :]},
             ),
         }
@@ -78,7 +78,7 @@ class MetricsResource:
 def _products(workers: Mapping[Product, int]) -> dict[str, tuple[str, Mapping[str, float]]]:
     return {
         "darkroom_product_workers": (
-            "Running workers that can make a product; 0: it is off.",
+            "Running workers that make a product; 0: the product is switched off.",
             {f"product={product}": float(workers.get(product, 0)) for product in Product},
         ),
     }
@@ -91,7 +91,7 @@ def _jobs(counts: Mapping[str, float]) -> dict[str, tuple[str, Mapping[str, floa
             {f"state={state}": counts.get(state, 0.0) for state in JobState},
         ),
         "darkroom_oldest_waiting_seconds": (
-            "How long the oldest waiting task has waited.",
+            "Age of the oldest waiting job in seconds.",
             {"": counts.get("oldest_waiting_s", 0.0)},
         ),
     }
@@ -100,8 +100,11 @@ def _jobs(counts: Mapping[str, float]) -> dict[str, tuple[str, Mapping[str, floa
 def _models(answers: Mapping[str, model_watch.Answer]) -> dict[str, tuple[str, Mapping[str, float]]]:
     offered, days = model_watch.gauges(answers, today())
     return {
-        "darkroom_model_offered": ("Whether the provider offers the model in use: 1 or 0.", _labelled(offered)),
-        "darkroom_model_days_left": ("Days until the model in use ends, where that is announced.", _labelled(days)),
+        "darkroom_model_offered": ("1 if the provider offers the model in use, else 0.", _labelled(offered)),
+        "darkroom_model_days_left": (
+            "Days until the provider shuts down the model in use, if that is announced.",
+            _labelled(days),
+        ),
     }
 
 

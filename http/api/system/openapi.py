@@ -1,4 +1,4 @@
-"""`/openapi.json`: OpenAPI 3.1, made from the same models and operations that serve the calls."""
+"""`/openapi.json`: OpenAPI 3.1, generated from the models and operations that serve the calls."""
 
 from __future__ import annotations
 
@@ -18,39 +18,44 @@ from schemas.http import ProblemBody
 
 _REF = "#/components/schemas/{model}"
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
-#: Whatever a call takes, it may be malformed, or met by a fault of ours.
+#: Errors of every call: a malformed request, an internal error.
 _ALWAYS = (400, 500)
 _WITH_SCOPE = (401, 403, 429)
 _RETRY = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}}
-_REQUEST_ID = {"X-Request-ID": {"description": "The call's id, given or made", "schema": {"type": "string"}}}
-_SIGNED = (("expires", "When the link ends, seconds since the epoch"), ("signature", "Signs the task and the time"))
+_REQUEST_ID = {
+    "X-Request-ID": {"description": "Id of the request, taken over or generated", "schema": {"type": "string"}}
+}
+_SIGNED = (
+    ("expires", "Expiry of the link, in seconds since the epoch"),
+    ("signature", "Signature of the task and the expiry"),
+)
 
 
 class OpenApi:
-    """The description."""
+    """The API description."""
 
     operations: ClassVar[Mapping[str, Operation]] = {
-        "GET": Operation("This description.", {200: Media("application/json")}, scope=Scope.READ)
+        "GET": Operation("The API description as OpenAPI 3.1.", {200: Media("application/json")}, scope=Scope.READ)
     }
 
     def __init__(self) -> None:
-        """An empty one, until `describe` is called."""
+        """Create an empty document; `describe` fills it."""
         self.document: dict[str, Any] = {}
         self._bytes = b""
 
     def describe(self, routes: Iterable[tuple[str, Described]], *, server: str) -> None:
-        """Describe these routes, reached at `server`."""
+        """Describe `routes` at the base URL `server`."""
         self.document = document(routes, server)
         self._bytes = orjson.dumps(self.document)
 
     async def on_get(self, _: Request, resp: Response) -> None:
-        """The document."""
+        """Return the document."""
         resp.content_type = "application/json"
         resp.data = self._bytes
 
 
 def document(routes: Iterable[tuple[str, Described]], server: str) -> dict[str, Any]:
-    """The OpenAPI document of these routes."""
+    """Return the OpenAPI document of `routes`."""
     calls = [(path, method, operation) for path, it in routes for method, operation in it.operations.items()]
     models = {ProblemBody} | {model for _, _, operation in calls for model in _models(operation)}
     ordered = sorted(models, key=lambda model: model.__name__)
@@ -63,7 +68,7 @@ def document(routes: Iterable[tuple[str, Described]], server: str) -> dict[str, 
         "info": {
             "title": "Darkroom",
             "version": "1",
-            "description": "Orders pictures and follows them: every task ends completed, or failed and refunded once.",
+            "description": "Orders pictures, reports progress. Every task ends completed, or failed and refunded once.",
         },
         "servers": [{"url": server}],
         "paths": paths,
@@ -89,7 +94,7 @@ def _call(path: str, method: str, operation: Operation) -> dict[str, Any]:
         "security": [{"token": []}] if operation.scope else [],
     }
     if operation.scope:
-        call["description"] = f"Needs a token with the scope `{operation.scope}`, once tokens are configured."
+        call["description"] = f"Needs a token with the scope `{operation.scope}` if tokens are configured."
     if operation.signed:
         call["security"].append({})
     if operation.body:
@@ -101,14 +106,14 @@ def _call(path: str, method: str, operation: Operation) -> dict[str, Any]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    responses: dict[str, Any] = {}
     for status, answer in operation.answers.items():
-        found[str(status)] = {"description": HTTPStatus(status).phrase, "headers": _REQUEST_ID} | _content(answer)
+        responses[str(status)] = {"description": HTTPStatus(status).phrase, "headers": _REQUEST_ID} | _content(answer)
     for status in (*_ALWAYS, *(_WITH_SCOPE if operation.scope else ()), *operation.problems):
         problem = {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _ref(ProblemBody)}}}
         headers = _REQUEST_ID | (_RETRY if status in {429, 503} else {})
-        found.setdefault(str(status), problem | {"headers": headers})
-    return dict(sorted(found.items()))
+        responses.setdefault(str(status), problem | {"headers": headers})
+    return dict(sorted(responses.items()))
 
 
 def _content(answer: type[BaseModel] | Media | None) -> dict[str, Any]:
@@ -140,7 +145,7 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    # A parameter is absent or has a value; it can't be null.
+    # A parameter is absent or has a value; null can't be sent.
     choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
     return (
         choices[0] if choices else {key: value for key, value in schema.items() if key not in {"title", "description"}}
@@ -148,10 +153,10 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _header_parameters(operation: Operation) -> list[dict[str, Any]]:
-    if 202 not in operation.answers:  # noqa: PLR2004  accepted: these are the calls that can be repeated
+    if 202 not in operation.answers:  # noqa: PLR2004  orders, which can be repeated
         return []
     schema = {"type": "string", "pattern": "^[!-~]{1,255}$"}
-    text = "Makes the call repeatable: the same key and body get the first answer, for a day"
+    text = "Makes the call repeatable: for a day, the same key and body get the first answer"
     return [{"name": "Idempotency-Key", "in": "header", "description": text, "schema": schema}]
 
 

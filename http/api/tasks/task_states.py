@@ -80,11 +80,11 @@ class TaskStates:
             texts: list[bytes | None] = await pipeline.execute()
         except redis.exceptions.RedisError as error:
             raise Unavailable(f"reading progress: {type(error).__name__}", code="progress_unavailable") from error
-        return _parsed(dict(zip(task_ids, texts, strict=True)))
+        return _parse_events(dict(zip(task_ids, texts, strict=True)))
 
 
 def merge(summary: TaskSummary, event: Progress | None) -> Progress:
-    """The state that both tell of. The database is right about the end, progress is right about the way there."""
+    """Return the state: the outcome from the database, or the progress before it from the event."""
     if event is not None and event.run >= summary.run and (event.status.terminal or not summary.state.terminal):
         return event
     common = {
@@ -104,18 +104,18 @@ def merge(summary: TaskSummary, event: Progress | None) -> Progress:
 
 
 def job_state(progress: Progress) -> JobState:
-    """Return the word that the command line has for a state."""
+    """Return the state in the terms of the command line."""
     if progress.cancelled:
         return JobState.CANCELLED
     return _JOB_STATES[progress.status]
 
 
-def _parsed(texts: Mapping[str, bytes | None]) -> dict[str, Progress]:
+def _parse_events(texts: Mapping[str, bytes | None]) -> dict[str, Progress]:
     events = {}
     for task_id, text in texts.items():
         if text is not None:
             try:
                 events[task_id] = Progress.model_validate_json(text)
-            except ValidationError:  # a newer worker's; the database still knows the end
+            except ValidationError:  # published by a newer worker; the database has the outcome
                 continue
     return events
