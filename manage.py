@@ -1,6 +1,6 @@
 """Darkroom's command line. `python manage.py --help` lists the commands."""
 
-# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+# ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
 
 from importlib.util import find_spec
@@ -48,12 +48,12 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Take the options that come before a command."""
+    """Parse the options that come before a command."""
 
 
 @command(app, "up")
 def up(*, as_json: Json = False) -> None:
-    """Run everything on this machine until Ctrl-C."""
+    """Run workers, scheduler and HTTP service on this machine until Ctrl-C."""
     from commands.local.up import up as run
 
     _run(run, as_json=as_json)
@@ -65,13 +65,15 @@ def enqueue(  # noqa: PLR0913  the parts of a task
         list[str], typer.Argument(metavar="PICTURE", help="Person, outfit, accessories: files or http addresses.")
     ],
     *,
-    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What is asked for; empty for the default.")] = "",
-    user: Annotated[str | None, typer.Option(metavar="ID", help="The shopper that owns it.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="ID", help="The shop that owns it.")] = None,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Prompt; empty for the product's default.")] = "",
+    user: Annotated[str | None, typer.Option(metavar="ID", help="Owner of the task: a shopper.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Owner of the task: a shop.")] = None,
     session: Annotated[
-        str | None, typer.Option(metavar="ID", help="An existing session; a new one costs nothing.")
+        str | None, typer.Option(metavar="ID", help="An existing session; by default a new one, free of charge.")
     ] = None,
-    wait: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="How long to follow it, at least 1.")] = 360.0,
+    wait: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long to wait for the result, at least 1.")
+    ] = 360.0,
     as_json: Json = False,
 ) -> None:
     """Push one try-on task and follow it to its end."""
@@ -93,15 +95,15 @@ def enqueue(  # noqa: PLR0913  the parts of a task
 
 @command(app, "status", "status --state failed --limit 5", "status 5f0c3a52-8a0e-4f60-9d3e-6f1f2a7f0b11")
 def status(
-    task: Annotated[
-        str | None, typer.Argument(metavar="ID", help="One task, session or dead letter's task, in full.")
+    task: Annotated[str | None, typer.Argument(metavar="ID", help="Id of a task or session; shows it in full.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only jobs that are waiting, running, completed, failed or cancelled.")
     ] = None,
-    state: Annotated[str | None, typer.Option(help="waiting, running, completed, failed or cancelled.")] = None,
     limit: Limit = 20,
     *,
     as_json: Json = False,
 ) -> None:
-    """Show how many jobs there are and the newest, or one task."""
+    """Show the number of jobs in each state and the newest jobs, or one task."""
     from commands.status import chosen_state, status_of
     from commands.status import status as run
 
@@ -113,7 +115,7 @@ def status(
 
 @command(app, "sweep --dry-run", "sweep --older-than 3600")
 def sweep(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,  # noqa: FBT002  how Typer makes a flag
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")] = False,  # noqa: FBT002  how Typer makes a flag
     older_than: Annotated[
         float | None,
         typer.Option(min=0, metavar="SECONDS", help="Age at which a session is stuck (default: STUCK_AFTER_S)."),
@@ -121,7 +123,7 @@ def sweep(
     *,
     as_json: Json = False,
 ) -> None:
-    """Watch the database for LEASE_S, then recover what is stuck, or end and refund it."""
+    """Recover stuck jobs, or end and refund them, after watching for LEASE_S."""
     from commands import sweep as module
 
     run = module.dry_run if dry_run else module.sweep
@@ -130,12 +132,12 @@ def sweep(
 
 @command(app, "cancel 77b2c1de-3f4a-4d0c-8a55-0d3c6f1e9b20", "cancel order-7 --product images")
 def cancel(
-    session: Annotated[str, typer.Argument(help="Id of the session to end.")],
+    session: Annotated[str, typer.Argument(help="Id of the session.")],
     *,
-    product: Annotated[str | None, typer.Option(help="Whose session, where several have one of this id.")] = None,
+    product: Annotated[str | None, typer.Option(help="Product, if sessions of several products have this id.")] = None,
     as_json: Json = False,
 ) -> None:
-    """End a session that is queued or running, and refund it."""
+    """Cancel a queued or running session and refund it."""
     from commands.cancel import cancel as run
 
     _await(lambda settings: run(settings, session, product), as_json=as_json)
@@ -144,11 +146,11 @@ def cancel(
 @command(app, "migrate", "migrate --print > darkroom.sql")
 def migrate(
     *,
-    print_only: Annotated[bool, typer.Option("--print", help="Print the SQL instead.")] = False,
-    buckets: Annotated[bool, typer.Option("--buckets", help="Make Supabase's private buckets instead.")] = False,
+    print_only: Annotated[bool, typer.Option("--print", help="Print the SQL; change nothing.")] = False,
+    buckets: Annotated[bool, typer.Option("--buckets", help="Create the private Supabase buckets only.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the database up to date; only adds."""
+    """Apply missing migrations; they only add to the database."""
     from commands import migrate as run
 
     if print_only:
@@ -160,10 +162,10 @@ def migrate(
 @command(app, "check", "check --all", "check --json")
 def check(
     *,
-    every_setting: Annotated[bool, typer.Option("--all", help="Show the settings with default values too.")] = False,
+    every_setting: Annotated[bool, typer.Option("--all", help="List settings that have default values too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Try every setting and connection; name all faults."""
+    """Validate settings and connections; report every problem."""
     from commands.check import check as run
 
     _run(lambda settings: run(settings, every_setting=every_setting), as_json=as_json)
@@ -185,26 +187,28 @@ def settings(
 
 @command(app, "schema > schemas.json")
 def schema(*, as_json: Json = False) -> None:
-    """Print the JSON Schemas of every payload."""
+    """Print the JSON Schemas of all payloads."""
     from commands.schema import schema as run
 
     _run(lambda _settings: run(), as_json=as_json)
 
 
 @command(app, "estimate-body me.jpg --height 172 --weight 68", name="estimate-body")
-def estimate_body(  # noqa: PLR0913  what the person says
-    photo: Annotated[Path, typer.Argument(help="Shows the whole person from the front.")],
+def estimate_body(  # noqa: PLR0913  the facts about a person
+    photo: Annotated[Path, typer.Argument(help="Photo file: the whole person, from the front.")],
     *,
-    height: Annotated[float, typer.Option(help="Stature, 140 to 210 cm.")],
-    weight: Annotated[float | None, typer.Option(help="35 to 180 kg; narrows the answer most.")] = None,
-    build: Annotated[int | None, typer.Option(help="1 (slimmest fifth) to 5, in place of a weight.")] = None,
+    height: Annotated[float, typer.Option(help="Height in cm, 140 to 210.")],
+    weight: Annotated[float | None, typer.Option(help="Weight in kg, 35 to 180; improves the result most.")] = None,
+    build: Annotated[int | None, typer.Option(help="1 (slimmest fifth) to 5, instead of a weight.")] = None,
     sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
-    age: Annotated[int | None, typer.Option(help="Years; matters to the waist alone.")] = None,
-    chart: Annotated[str | None, typer.Option(help="men, women, unisex or a shop's own.")] = None,
-    fit: Annotated[str | None, typer.Option(help="How clothes should sit.")] = None,
+    age: Annotated[int | None, typer.Option(help="Age in years; affects the waist only.")] = None,
+    chart: Annotated[
+        str | None, typer.Option(help="Size chart: men, women, unisex, or the name of a shop's own.")
+    ] = None,
+    fit: Annotated[str | None, typer.Option(help="Preferred fit of the clothes.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Recommend a size from a photo, on this machine."""
+    """Recommend a clothing size from a photo, on this machine."""
     from commands.estimate_body import estimate_body as run
 
     facts = {"height_cm": height, "weight_kg": weight, "build": build, "sex": sex, "age": age}
@@ -213,7 +217,7 @@ def estimate_body(  # noqa: PLR0913  what the person says
 
 @command(app, "pose-model", name="pose-model")
 def pose_model(*, as_json: Json = False) -> None:
-    """Put the pose model into DATA_DIR, for the size recommendation."""
+    """Install the pose model of the size recommendation in DATA_DIR."""
     from commands.outcome import CommandOutcome
     from commands.pose_model import pose_model as run
 

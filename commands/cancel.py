@@ -1,4 +1,4 @@
-"""`manage.py cancel`: ends a session that is queued or running, and refunds it."""
+"""`manage.py cancel`: cancel a queued or running session and refund it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 async def cancel(settings: Settings, session_id: str, product: str | None = None) -> CommandOutcome:
-    """Cancel a session of `product`, or of the only product that has one of this id.
+    """Cancel the session of `product`, or of the only product with a session of this id.
 
     Raises:
-        CommandError: There is no such session, it has ended already, or several products have one of this id.
+        CommandError: The session does not exist, has ended, or several products have a session of this id.
     """
-    chosen = _product(product)
+    chosen = _parse_product(product)
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
             live = await found.orders.live_products(session_id)
@@ -31,7 +31,7 @@ async def cancel(settings: Settings, session_id: str, product: str | None = None
                     f"Several products have a session {session_id}: choose one with --product ({names})."
                 )
             if not live or chosen not in {None, *live}:
-                raise CommandError(_why_not(session_id, chosen, await found.jobs_of_session(session_id)))
+                raise CommandError(_refusal(session_id, chosen, await found.jobs_of_session(session_id)))
             settled = await cancel_session(
                 chosen or live[0],
                 session_id,
@@ -41,23 +41,23 @@ async def cancel(settings: Settings, session_id: str, product: str | None = None
                 lease_s=settings.lease_s,
             )
             if not settled.moved:
-                raise CommandError(_why_not(session_id, chosen, await found.jobs_of_session(session_id)))
+                raise CommandError(_refusal(session_id, chosen, await found.jobs_of_session(session_id)))
     return CommandOutcome(
         {"cancelled": 1, "refunded": settled.refunded},
-        f"Cancelled session {session_id}; {settled.refunded} credits went back.",
+        f"Cancelled session {session_id}; {settled.refunded} credits refunded.",
     )
 
 
-def _product(word: str | None) -> Product | None:
+def _parse_product(word: str | None) -> Product | None:
     if word is None:
         return None
     if word not in set(Product):
-        raise CommandError(f"A product is {', '.join(Product)}; never {word}.")
+        raise CommandError(f"Unknown product '{word}'; choose one of {', '.join(Product)}.")
     return Product(word)
 
 
-def _why_not(session_id: str, product: Product | None, rows: list[JobRow]) -> str:
+def _refusal(session_id: str, product: Product | None, rows: list[JobRow]) -> str:
     ended = [row for row in rows if product in {None, row.product} and row.state.terminal]
     if ended:
         return f"Session {session_id} has ended already ({ended[0].state.value})."
-    return f"No queued or running session {session_id} {f'of {product} ' if product else ''}is known."
+    return f"There is no queued or running session {session_id}{f' of {product}' if product else ''}."

@@ -1,4 +1,4 @@
-"""`manage.py check`: the verdict, what is wrong, what was tried, and what is set."""
+"""`manage.py check`: validate settings and connections and report every problem, worst first."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ BY_WEIGHT = (Level.FAULT, Level.WARNING, Level.OK)
 
 
 def check(settings: Settings, *, every_setting: bool = False) -> CommandOutcome:
-    """Try everything; exit code 1 with every fault named.
+    """Run all checks and report every fault; not ok if there is one.
 
     Args:
-        settings: What to check.
-        every_setting: Show the settings that have their defaults too.
+        settings: Settings to check.
+        every_setting: List the settings with default values too.
     """
     rows = _rows(settings)
     read: list[EnvironmentSettings] = [settings, *check_settings.provider_settings()]
@@ -76,14 +76,14 @@ def _rows(settings: Settings) -> list[CheckRow]:
 def _models(settings: Settings, names: Iterable[str]) -> list[CheckRow]:
     if settings.ai_mock_mode:
         return []
-    from commands.check_models import check_models  # noqa: PLC0415  loads the providers' SDKs, for their users only
+    from commands.check_models import check_models  # noqa: PLC0415  loads the providers' SDKs, which mock mode does not need
 
     found = asyncio.run(check_models(settings, names))
     return [CheckRow(f"model of {name}", item.level, item.sentence) for name, item in found.items()]
 
 
 def _database_rows(settings: Settings) -> list[CheckRow]:
-    from commands.check_supabase import check_database  # noqa: PLC0415  takes half a second, for its users only
+    from commands.check_supabase import check_database  # noqa: PLC0415  takes half a second
 
     url = check_running.database_url(settings)
     if url is None:
@@ -95,7 +95,7 @@ def _database_rows(settings: Settings) -> list[CheckRow]:
 def _supabase(settings: Settings) -> list[CheckRow]:
     if settings.supabase_url is None or settings.supabase_service_role_key is None:
         return []
-    from commands.check_supabase import check_supabase  # noqa: PLC0415  takes half a second, for its users only
+    from commands.check_supabase import check_supabase  # noqa: PLC0415  takes half a second
 
     found = asyncio.run(
         check_supabase(
@@ -120,7 +120,7 @@ def _verdict(faults: int, warnings: int) -> str:
         return f"[bold red]{_count(faults, 'fault')}[/]{more}."
     if warnings:
         return f"[bold yellow]No fault, {_count(warnings, 'warning')}.[/]"
-    return "[bold green]All is well.[/]"
+    return "[bold green]No problems found.[/]"
 
 
 def _count(number: int, word: str) -> str:
@@ -153,8 +153,8 @@ def _settings(read: Iterable[EnvironmentSettings], *, every_setting: bool) -> li
         value, is_set = _shown(values[name][0]), values[name][1]
         style = "" if is_set else "dim"
         table.add_row(name, escape("" if value is None else str(value)), style=style)
-    heading = "[bold]Settings[/]" if every_setting else "[bold]Settings that are set[/] (--all shows every one)"
-    return [heading, table if names else "none: all have their defaults"]
+    heading = "[bold]Settings[/]" if every_setting else "[bold]Settings in use[/] (--all lists every setting)"
+    return [heading, table if names else "none: all settings have default values"]
 
 
 def _shown(value: Any) -> Any:

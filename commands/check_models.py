@@ -1,4 +1,4 @@
-"""Whether the providers still offer the models in use: a row of `manage.py check` per provider."""
+"""Check whether the providers still offer the configured models, for `manage.py check`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def check_models(settings: Settings, providers: Iterable[str]) -> dict[str, Finding]:
-    """Ask each of these providers about its model; those whose API does not tell are left out."""
+    """Return a finding per provider; providers whose API does not report models are left out."""
     found = {name: await _check(settings, name) for name in sorted(set(providers))}
     return {name: item for name, item in found.items() if item}
 

@@ -1,4 +1,4 @@
-"""One row of `manage.py check`."""
+"""Rows of `manage.py check`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """What was tried, how bad what was found is, and the finding as a sentence."""
+    """Name of a check, severity of its finding, and the finding as a sentence."""
 
     name: str
     level: Level
@@ -25,22 +25,22 @@ class CheckRow:
 
 
 def ok(name: str, detail: str) -> CheckRow:
-    """Return a row that needs nothing."""
+    """Return a row for a check that passed."""
     return CheckRow(name, Level.OK, detail)
 
 
 def warning(name: str, detail: str) -> CheckRow:
-    """Return a row of something that should be looked at."""
+    """Return a row for a possible problem."""
     return CheckRow(name, Level.WARNING, detail)
 
 
 def fault(name: str, detail: str) -> CheckRow:
-    """Return a row of something that must be mended."""
+    """Return a row for a problem that must be fixed."""
     return CheckRow(name, Level.FAULT, detail)
 
 
 def tried(name: str, probe: Callable[[], CheckRow]) -> CheckRow:
-    """Return the row of `probe`, or a fault with the error that it raised."""
+    """Call `probe` and return its row, or a fault with the error that it raised."""
     try:
         return probe()
     except (redis.RedisError, psycopg.Error, OSError, ValueError, DarkroomError) as error:

@@ -1,4 +1,4 @@
-"""The rows of `manage.py check` about servers and programs that should run."""
+"""Check Redis, the database, workers, scheduler and HTTP service, for `manage.py check`."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from settings import Settings
 
 NOT_RUNNING = "not set, and no `manage.py up` is running in {folder}: set {name}, or start `python manage.py up`"
-#: Parts of the schema that are named where several are missing.
+#: Maximum number of missing migrations that are named.
 NAMED = 3
-#: A sweep comes every minute; one that is older than this was missed, seconds.
+#: Age of the last sweep that means one was missed, seconds; a sweep runs every minute.
 SWEEP_MISSED_S = 180.0
 
 
 def rows(settings: Settings, wanted: Collection[Product]) -> list[CheckRow]:
-    """Try Redis and the database, and look for workers of the `wanted` products, scheduler and HTTP service."""
+    """Check Redis and the database, then workers of the `wanted` products, scheduler and HTTP service."""
     redis_url = _redis_url(settings)
     found = [
         tried("redis", lambda: _redis(settings, redis_url)),
@@ -91,13 +91,17 @@ async def _workers(redis_url: str, wanted: Collection[Product]) -> CheckRow:
     finally:
         await client.aclose(close_connection_pool=True)
     if not running:
-        return warning("workers", "none is running: start `dramatiq actors` (or `python manage.py up`)")
+        return warning("workers", "no worker is running: start `dramatiq actors` (or `python manage.py up`)")
     if served is None:
-        return warning("workers", f"{running} running, but none of them takes the queue `generate`")
+        return warning("workers", f"{running} running, but none of them consumes the queue `generate`")
     made = ", ".join(f"{product} by {number}" for product, number in served.items() if number)
     said = f"{running} running; {made or 'no product'} can be made"
     off = [product for product in wanted if not served[product]]
-    return warning("workers", f"{said}; no running worker makes {', '.join(off)}") if off else ok("workers", said)
+    return (
+        warning("workers", f"{said}; no running worker has a provider for {', '.join(off)}")
+        if off
+        else ok("workers", said)
+    )
 
 
 def _scheduler(redis_url: str) -> CheckRow:
@@ -105,7 +109,7 @@ def _scheduler(redis_url: str) -> CheckRow:
         at = client.get(keys.LAST_SWEEP)
     start = "is `periodiq actors` running?"
     if at is None:
-        return warning("scheduler", f"no sweep has been made yet: {start}")
+        return warning("scheduler", f"no sweep has run yet: {start}")
     age_s = max(0.0, time.time() - float(at) / 1000)
     if age_s > SWEEP_MISSED_S:
         return warning("scheduler", f"the last sweep was {age_s / 60:.0f} minutes ago: {start}")
@@ -114,11 +118,11 @@ def _scheduler(redis_url: str) -> CheckRow:
 
 def _http(settings: Settings) -> CheckRow:
     if settings.port == 0:
-        return warning("http", "PORT is 0: only the service itself knows where it listens")
+        return warning("http", "PORT is 0: the service chooses its port, so it can't be checked")
     address = http_service.local_url(settings)
     health = http_service.health(settings)
     if health is None:
-        return warning("http", f"nothing answers at {address} as Darkroom does")
+        return warning("http", f"no Darkroom service answers at {address}")
     if health.status != "ok":
-        return warning("http", f"answers at {address}, but is {health.status}: {address}/health says what it misses")
+        return warning("http", f"answers at {address}, but is {health.status}: see {address}/health")
     return ok("http", f"answers at {address}")

@@ -1,4 +1,4 @@
-"""The rows of `manage.py check` about what is set and what lies on this machine."""
+"""Check settings and files of this machine, for `manage.py check`."""
 
 from __future__ import annotations
 
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 
 
 def env_file(settings: Settings) -> CheckRow:
-    """Whether `.env` has settings that do not exist: they are ignored, so a misspelt one does nothing."""
+    """Check `.env` for unknown settings, which are ignored, so that a misspelt one has no effect."""
     path = type(settings).model_config.get("env_file")
     if not isinstance(path, Path | str) or not Path(path).is_file():
-        return ok(".env", "there is none; environment and defaults apply")
+        return ok(".env", "no file; environment and defaults apply")
     known = set(every_setting())
     unknown = [name for name in dotenv_values(path, interpolate=False) if name.upper() not in known]
     near = {name: difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8) for name in unknown}
     misspelt = [f"{name} (did you mean {match[0]}?)" for name, match in near.items() if match]
     if misspelt:
-        return fault(".env", f"no such setting: {', '.join(misspelt)}")
+        return fault(".env", f"unknown settings: {', '.join(misspelt)}")
     if unknown:
-        return warning(".env", f"no setting of Darkroom, ignored: {', '.join(unknown)}")
-    return ok(".env", f"{path}: every name in it is a setting")
+        return warning(".env", f"unknown settings, ignored: {', '.join(unknown)}")
+    return ok(".env", f"{path}: all settings are known")
 
 
 def data_folder(settings: Settings) -> CheckRow:
-    """Whether files can be written in DATA_DIR, or in the folder that it would be made in."""
+    """Check whether DATA_DIR, or the folder it would be created in, is writable."""
     return _writable("data folder", settings.data_dir)
 
 
 def storage(settings: Settings) -> CheckRow:
-    """Where finished pictures go; the buckets of Supabase have rows of their own."""
+    """Check the storage of finished pictures; Supabase buckets have rows of their own."""
     if settings.supabase_url:
         return ok("storage", "Supabase")
     return _writable("storage", settings.data_dir / "storage")
@@ -67,7 +67,7 @@ def _writable(name: str, folder: Path) -> CheckRow:
 
 
 def http_access(settings: Settings) -> CheckRow:
-    """Whether the HTTP service would agree to listen where it is told to."""
+    """Check whether the HTTP service would listen on HOST and PORT."""
     if reason := http_service.access_fault(settings):
         return fault("http access", reason)
     tokens = "with tokens" if settings.api_token or settings.api_tokens else "open to this machine only"
@@ -75,7 +75,7 @@ def http_access(settings: Settings) -> CheckRow:
 
 
 def limits(settings: Settings) -> CheckRow:
-    """Whether the providers' limits and budgets can be read."""
+    """Check whether the providers' limits and budgets can be parsed."""
     found = parsed_limits(
         rpm=settings.provider_rpm, concurrency=settings.provider_concurrency, daily_usd=settings.provider_daily_usd
     )
@@ -83,7 +83,7 @@ def limits(settings: Settings) -> CheckRow:
 
 
 def pose_model(settings: Settings) -> CheckRow:
-    """Whether the size recommendation has its model."""
+    """Check whether the pose model of the size recommendation is installed."""
     path = model_path(settings.data_dir)
     if not path.is_file():
         said = (
@@ -95,7 +95,7 @@ def pose_model(settings: Settings) -> CheckRow:
 
 
 def providers(settings: Settings) -> ProviderSet:
-    """Make the providers once, to see what can be made."""
+    """Create the configured providers."""
     made = make_providers(settings)
     asyncio.run(made.aclose())
     return made
@@ -112,7 +112,7 @@ def provider_settings() -> list[ProviderSettings]:
 
 
 def product(settings: Settings, made: ProviderSet, product: Product) -> CheckRow:
-    """Whether the product has a provider, and which listed ones are passed over."""
+    """Check whether the product has a provider, and which listed providers are skipped."""
     if reason := made.reason_off(product):
         return fault(product, reason) if made.listed[product] else ok(product, reason)
     passed_over = made.passed_over(product)
@@ -121,6 +121,6 @@ def product(settings: Settings, made: ProviderSet, product: Product) -> CheckRow
         return fault(product, "; ".join(passed_over.values()))
     if passed_over:
         used = ", ".join(name for name in names if name not in passed_over)
-        return warning(product, f"made by {used}; passed over: {'; '.join(passed_over.values())}")
-    mock = "; AI_MOCK_MODE is on: nothing is paid for" if settings.ai_mock_mode else ""
+        return warning(product, f"made by {used}; skipped: {'; '.join(passed_over.values())}")
+    mock = "; AI_MOCK_MODE is on: no provider is called" if settings.ai_mock_mode else ""
     return ok(product, f"made by {', '.join(names)}{mock}")

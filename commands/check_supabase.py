@@ -1,4 +1,4 @@
-"""Whether Supabase is set up: the rows that `manage.py check` prints."""
+"""Check the set-up of Supabase and of the database, for `manage.py check`."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _MIGRATE = "run `python manage.py migrate`"
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFinding:
-    """One line of the table: what was checked, whether it is right, and what was found or what to do.
+    """One finding: what was checked, whether it passed, and what was found or what to do.
 
     Attributes:
-        risk: Whether operators should know about it although nothing is wrong.
+        risk: Whether it is a risk to know about although the check passed.
     """
 
     name: str
@@ -42,7 +42,7 @@ async def check_supabase(  # noqa: PLR0913  one for each thing that is checked
     records: bool = True,
     timeout_s: float,
 ) -> list[DatabaseFinding]:
-    """Try URL, key, functions, tables and columns, rights and buckets.
+    """Check URL, key, functions, tables and columns, rights and buckets.
 
     Args:
         url: SUPABASE_URL.
@@ -53,7 +53,7 @@ async def check_supabase(  # noqa: PLR0913  one for each thing that is checked
         timeout_s: Seconds for each call.
 
     Raises:
-        Invalid: `url` is no address.
+        Invalid: `url` is not a valid address.
     """
     rpc = SupabaseRpc(url, key, max_connections=1, timeout_s=timeout_s)
     storage = SupabaseStorage(url, key, max_connections=1, timeout_s=timeout_s)
@@ -68,7 +68,7 @@ async def check_database(dsn: str, *, products: Collection[Product] | None, time
     """Check functions, tables, columns and rights of a database that has all migrations.
 
     Raises:
-        DarkroomError: It can't be reached, or refuses.
+        DarkroomError: The database can't be reached or refuses the call.
     """
     rpc = PostgresRpc(dsn, max_connections=1, timeout_s=timeout_s)
     functions = _functions()
@@ -111,13 +111,13 @@ def _refused_rows(error: DatabaseRefused) -> list[DatabaseFinding]:
             DatabaseFinding("supabase key", ok=True, detail="accepted"),
             DatabaseFinding("supabase functions", ok=False, detail=str(error)),
         ]
-    return [DatabaseFinding("supabase url", ok=False, detail=f"answers, but not as Supabase does: {error}")]
+    return [DatabaseFinding("supabase url", ok=False, detail=f"answers, but is not Supabase: {error}")]
 
 
 def _found_rows(found: dict[str, Any], functions: int) -> list[DatabaseFinding]:
     is_service_role = found["role"] == "service_role"
     return [
-        DatabaseFinding("supabase key", is_service_role, f"stands for {found['role']}"),
+        DatabaseFinding("supabase key", is_service_role, f"has the role {found['role']}"),
         *_table_rows(found, functions, "supabase"),
     ]
 
@@ -131,30 +131,28 @@ def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Data
         _row(
             f"{prefix} credit functions",
             found["missing_credit_functions"],
-            "take the arguments that are given",
-            "missing, or with other arguments",
+            "accept our arguments",
+            "missing, or with other parameters",
         ),
         _row(f"{prefix} tables", found["missing_columns"], "all columns found", f"missing; {_MIGRATE}"),
         _row(
             f"{prefix} required columns",
             found["unfilled_columns"],
-            "all get a value",
+            "all are filled",
             "not null without a default, and Darkroom has no value for it: give it a default or allow null",
         ),
         _row(
             f"{prefix} allowed values",
             found["refused_values"],
-            "all that are written",
+            "all accepted",
             "refused by a CHECK constraint or enum: allow the value",
         ),
-        _row(
-            f"{prefix} rights", closed, "closed to the public key", f"open to everybody with the public key; {_MIGRATE}"
-        ),
-        # Applications call these with a user's own token: to revoke the right would break them.
+        _row(f"{prefix} rights", closed, "closed to the public key", f"open to anyone with the public key; {_MIGRATE}"),
+        # Not a fault: applications call these with a user's own token, and revoking the right would break them.
         DatabaseFinding(
             f"{prefix} credit rights",
             ok=True,
-            detail=f"risk: everybody with the public key can call {', '.join(open_credits)}"
+            detail=f"risk: anyone with the public key can call {', '.join(open_credits)}"
             if open_credits
             else "closed to the public key",
             risk=bool(open_credits),
@@ -182,7 +180,7 @@ async def _bucket_row(storage: SupabaseStorage, wanted: Iterable[str]) -> Databa
     return _row(
         "supabase buckets",
         [name for name in wanted if name not in found],
-        "there, and private",
+        "exist and are private",
         "missing; run `python manage.py migrate --buckets`",
     )
 

@@ -1,4 +1,4 @@
-"""What commands talk to: the configured services, or those of a running `manage.py up`."""
+"""Connections of commands to the configured services, or to those of a running `manage.py up`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddresses:
-    """Where the services are; never printed.
+    """Addresses of Redis and PostgreSQL, with passwords; never printed.
 
     Attributes:
-        database_url: None where Supabase keeps the records.
+        database_url: None if Supabase keeps the records.
     """
 
     redis_url: str
@@ -35,10 +35,10 @@ class ServiceAddresses:
 
 
 def addresses(settings: Settings) -> ServiceAddresses:
-    """Where the services are.
+    """Return the addresses of Redis and PostgreSQL.
 
     Raises:
-        NotRunningError: Something is neither configured nor running.
+        NotRunningError: A service is neither configured nor running.
     """
     redis_url, database_url = resolve(
         settings.data_dir,
@@ -50,7 +50,7 @@ def addresses(settings: Settings) -> ServiceAddresses:
 
 
 def database_url(settings: Settings) -> str | None:
-    """Return the address of PostgreSQL, for commands that need no Redis; None where Supabase keeps the records.
+    """Return the address of PostgreSQL, for commands without Redis; None if Supabase keeps the records.
 
     Raises:
         NotRunningError: It is neither configured nor running.
@@ -64,7 +64,7 @@ def database_url(settings: Settings) -> str | None:
 
 @asynccontextmanager
 async def records(settings: Settings) -> AsyncIterator[Records]:
-    """The records, for one command.
+    """Open the records for one command.
 
     Raises:
         NotRunningError: As for `addresses`.
@@ -91,7 +91,7 @@ async def records(settings: Settings) -> AsyncIterator[Records]:
 
 @asynccontextmanager
 async def redis_client(settings: Settings) -> AsyncIterator[redis.asyncio.Redis]:
-    """A Redis client, for one command.
+    """Open a Redis client for one command.
 
     Raises:
         NotRunningError: As for `addresses`.
@@ -108,7 +108,7 @@ async def redis_client(settings: Settings) -> AsyncIterator[redis.asyncio.Redis]
 
 @contextmanager
 def queue(settings: Settings) -> Iterator[Broker]:
-    """The workers' broker, for enqueueing only.
+    """Open the workers' broker, for enqueueing only.
 
     Raises:
         NotRunningError: As for `addresses`.

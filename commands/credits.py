@@ -1,4 +1,4 @@
-"""`manage.py credits`: an owner's balance in the database's own tables."""
+"""`manage.py credits`: show and change balances in the application's own tables."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ REFUSALS = {
 
 
 async def credits_show(settings: Settings, owner_id: str, *, store: bool) -> CommandOutcome:
-    """Show an owner's balance.
+    """Show the balance of an owner.
 
     Raises:
-        CommandError: The owner never had credits.
+        CommandError: The owner has no balance.
     """
     kind = _kind(store=store)
     async with records(settings) as found:
@@ -36,10 +36,10 @@ async def credits_show(settings: Settings, owner_id: str, *, store: bool) -> Com
 
 
 async def credits_add(settings: Settings, owner_id: str, amount: int, *, reason: str, store: bool) -> CommandOutcome:
-    """Add credits to an owner's balance, with a row in the database's own ledger.
+    """Add credits to the balance of an owner, with a row in the application's own ledger.
 
     Raises:
-        CommandError: The owner does not exist, or the ledger takes no such row.
+        CommandError: The owner does not exist, or the ledger refuses the row.
     """
     kind = _kind(store=store)
     async with records(settings) as found:

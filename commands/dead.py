@@ -1,4 +1,4 @@
-"""`manage.py dead`: payloads that could not be used, to be looked at, pushed again or dropped."""
+"""`manage.py dead`: list, show, replay and drop dead letters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REOPENING_REFUSALS = {
 
 
 async def dead_list(settings: Settings, *, limit: int) -> CommandOutcome:
-    """The newest dead letters."""
+    """List the newest dead letters."""
     async with records(settings) as found:
         letters = await found.dead_letters(limit=limit)
     shown = [described(item) for item in letters]
@@ -37,7 +37,7 @@ async def dead_list(settings: Settings, *, limit: int) -> CommandOutcome:
 
 
 async def dead_show(settings: Settings, letter_id: int) -> CommandOutcome:
-    """One dead letter with its payload as it came."""
+    """Show one dead letter with its original payload."""
     async with records(settings) as found:
         letter = await _letter(found, letter_id)
     data = described(letter) | letter.model_dump(mode="json", include={"payload", "encoding", "complete"})
@@ -47,13 +47,13 @@ async def dead_show(settings: Settings, letter_id: int) -> CommandOutcome:
 async def dead_replay(settings: Settings, what: str) -> CommandOutcome:
     """Push a dead letter (by its number) again, or run a failed task (by its id) again.
 
-    What was refunded is charged again. A dead letter of a refused refund is refunded instead.
+    A refunded charge is made again. For a dead letter of a refused refund, retry the refund instead.
 
     Raises:
-        CommandError: There is nothing of that name, or it can't run again.
+        CommandError: Neither exists, or it can't run again.
     """
     if what.isdecimal():
-        return await _push_again(settings, int(what))
+        return await _replay_letter(settings, int(what))
     async with records(settings) as found:
         if await found.job(what) is None:
             raise CommandError(f"There is no task {what}.")
@@ -68,10 +68,10 @@ async def dead_drop(settings: Settings, letter_id: int) -> CommandOutcome:
     async with records(settings) as found:
         if not await found.drop_dead_letter(letter_id):
             raise CommandError(f"There is no dead letter {letter_id}.")
-    return CommandOutcome({"dropped": letter_id}, f"Dead letter {letter_id} is gone.")
+    return CommandOutcome({"dropped": letter_id}, f"Dead letter {letter_id} was dropped.")
 
 
-async def _push_again(settings: Settings, letter_id: int) -> CommandOutcome:
+async def _replay_letter(settings: Settings, letter_id: int) -> CommandOutcome:
     async with records(settings) as found, redis_client(settings) as client:
         item = await _letter(found, letter_id)
         if item.list == REFUNDS:
@@ -82,7 +82,7 @@ async def _push_again(settings: Settings, letter_id: int) -> CommandOutcome:
         reopening = await found.reopen_letter(letter_id)
         if reopening in REOPENING_REFUSALS:
             raise CommandError(REOPENING_REFUSALS[reopening].format(letter_id))
-        # Pushed before it is dropped: cut in between, it is there twice, and the second is recognised.
+        # Push before dropping: a crash in between leaves a duplicate, which ingest recognises.
         await client.lpush(item.list, payload)
         await found.drop_dead_letter(letter_id)
     return CommandOutcome(
@@ -105,7 +105,7 @@ async def _letter(found: Any, letter_id: int) -> DeadLetter:
 
 
 def _lines(letters: list[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line of at most 80 columns for each letter, and further ones for its ids and its reason."""
+    """Yield a line of at most 80 columns for each letter, then lines with its ids and reason."""
     for data in letters:
         product = data.get("product") or data["list"]
         yield f"{data['id']:<5} {data['code']:18} {product:8} {data['created_at'][:16].replace('T', ' ')}"

@@ -1,4 +1,4 @@
-"""How dead letters are shown: their ids, the reason, and what to do about them."""
+"""Describe dead letters: ids, reason and remedy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OTHER = "Remove the cause that the reason names, then run `manage.py dead repla
 
 
 def described(letter: DeadLetter) -> dict[str, Any]:
-    """Return a dead letter without its payload, with its product and what to do about it."""
+    """Return a dead letter without its payload, with its product and remedy."""
     fields = {"id", "list", "code", "reason", "task_id", "session_id", "complete", "created_at"}
     data = letter.model_dump(mode="json", include=fields, exclude_none=True)
     product = letter.product.value if letter.product else _PRODUCTS.get(letter.list)
@@ -39,7 +39,7 @@ def described(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _owner_option(letter: DeadLetter, product: str | None) -> str:
-    """Return the owner option of `session new`, with the payload's owner where it can be read."""
+    """Return the owner option of `session new`, with the owner of the payload if it can be parsed."""
     names = ["workspace_id"] if product == Product.IMAGES else ["user_id", "store_id"]
     try:
         payload = json.loads(letter.payload)

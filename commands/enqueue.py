@@ -1,4 +1,4 @@
-"""`manage.py enqueue`: one try-on task from files or addresses, followed to its end."""
+"""`manage.py enqueue`: push one try-on task with files or URLs and follow its progress."""
 
 from __future__ import annotations
 
@@ -49,16 +49,18 @@ def enqueue(  # noqa: PLR0913  the parts of a task
     session_id: str | None,
     deadline_s: float,
 ) -> CommandOutcome:
-    """Push a task and follow it; the first picture is the person, the second the outfit, the rest accessories.
+    """Push a task and follow it until it ends.
 
-    Without a `session_id` a session that costs nothing is created for it.
+    Pictures: the person, then the outfit, then accessories. Without a `session_id`, create a session free of charge.
 
     Raises:
-        CommandError: A picture can't be used, or nothing ended the task within `deadline_s` seconds.
+        CommandError: A picture is not usable, or the task did not end within `deadline_s` seconds.
         UnreachableError: A server does not answer.
     """
     with ExitStack() as stack:
-        task = _task(_links(settings, pictures, stack), prompt, user_id, store_id, session_id or str(uuid.uuid4()))
+        task = _make_task(
+            _picture_urls(settings, pictures, stack), prompt, user_id, store_id, session_id or str(uuid.uuid4())
+        )
         redis_url = addresses(settings).redis_url
         asyncio.run(reach_redis(redis_url))
         if session_id is None:
@@ -71,7 +73,7 @@ def enqueue(  # noqa: PLR0913  the parts of a task
         bars = stack.enter_context(ProgressBars([("try-on", "pushed")], Console(stderr=True)))
         Producer(client).push(Product.TRYON, task)
         _follow(subscription, bars, deadline_s)
-        row = asyncio.run(_row(settings, task.task_id))
+        row = asyncio.run(_read_job(settings, task.task_id))
     return _outcome(task, row)
 
 
@@ -86,12 +88,12 @@ def _follow(subscription: PubSub, bars: ProgressBars, deadline_s: float) -> None
                 return
 
 
-def _links(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> list[str]:
+def _picture_urls(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> list[str]:
     files = [picture for picture in pictures if not picture.lower().startswith(("http://", "https://"))]
     if not files:
         return list(pictures)
-    served = attach(settings.data_dir) is not None
-    networks = fetch_networks(settings) if served else settings.fetch_allowed_networks
+    up_is_running = attach(settings.data_dir) is not None
+    networks = fetch_networks(settings) if up_is_running else settings.fetch_allowed_networks
     if not any(LOOPBACK in ip_network(network) for network in networks):
         raise CommandError(
             "Files are served to the workers from this machine, which they refuse unless FETCH_ALLOWED_NETWORKS has "
@@ -103,7 +105,7 @@ def _links(settings: Settings, pictures: Sequence[str], stack: ExitStack) -> lis
     return [host.share(Path(picture)) if picture in files else picture for picture in pictures]
 
 
-def _task(urls: list[str], prompt: str, user_id: str | None, store_id: str | None, session_id: str) -> TryOnTask:
+def _make_task(urls: list[str], prompt: str, user_id: str | None, store_id: str | None, session_id: str) -> TryOnTask:
     if user_id is None and store_id is None:
         user_id = str(uuid.uuid4())
     fields = {
@@ -120,10 +122,10 @@ def _task(urls: list[str], prompt: str, user_id: str | None, store_id: str | Non
         return TryOnTask.model_validate(fields)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'task'}: {item['msg']}" for item in error.errors())
-        raise CommandError(f"That is no task: {faults}") from None
+        raise CommandError(f"Invalid task: {faults}") from None
 
 
-async def _row(settings: Settings, task_id: str) -> JobRow | None:
+async def _read_job(settings: Settings, task_id: str) -> JobRow | None:
     async with records(settings) as found:
         return await found.job(task_id)
 
@@ -140,9 +142,9 @@ def _outcome(task: TryOnTask, row: JobRow | None) -> CommandOutcome:
         "urls": [picture["url"] for picture in pictures],
         "message": message,
     }
-    said = "\n".join(data["urls"]) if pictures else _ending(row.state.value, message)
-    return CommandOutcome(data, said, ok=bool(pictures))
+    text = "\n".join(data["urls"]) if pictures else _describe_end(row.state.value, message)
+    return CommandOutcome(data, text, ok=bool(pictures))
 
 
-def _ending(state: str, message: str) -> str:
+def _describe_end(state: str, message: str) -> str:
     return f"{state}: {message}" if message.lower() != state else f"{state}."

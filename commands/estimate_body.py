@@ -1,4 +1,4 @@
-"""Recommends a size from a photo on this machine: the same answer as `POST /estimate-body`."""
+"""`manage.py estimate-body`: recommend a size from a photo, with the same answer as `POST /estimate-body`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _BAR_CHARS = 30
 
 
 def estimate_body(settings: Settings, photo: Path, **fields: Any) -> CommandOutcome:
-    """The recommendation for the person on `photo`, or the error as HTTP would answer it.
+    """Return the recommendation for the person in `photo`, or the problem object that HTTP would answer.
 
     Args:
-        settings: Where the pose model and the shop's charts are; the model is put in place if it is missing.
+        settings: Location of the pose model and the shop's charts; a missing model is installed.
         photo: A JPEG, PNG or WebP file.
-        fields: Those of `EstimateRequest`, but for `image_url`; None means not given.
+        fields: Fields of `EstimateRequest` except `image_url`; None means not given.
     """
     try:
         asked = EstimateRequest.model_validate({key: value for key, value in fields.items() if value is not None})

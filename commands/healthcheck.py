@@ -1,6 +1,6 @@
-"""`python -m commands.healthcheck http|worker|scheduler`: what a container's HEALTHCHECK runs; exit code 1 if unwell.
+"""`python -m commands.healthcheck http|worker|scheduler`: HEALTHCHECK of a container; exit code 1 if unhealthy.
 
-Everything it imports for one role is imported for that role only: it runs every few seconds.
+Imports are made per role: the check runs every few seconds.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     import redis
 
-#: A worker's consumers write a heartbeat every two seconds; silent for longer it is stuck, seconds.
+#: Age of a worker's newest broker heartbeat that means it is stuck, seconds; one is written every 2 s.
 SILENCE_S = 30.0
-#: Seconds; shorter than the health checks' own deadline.
+#: Timeout of one request, seconds; shorter than the timeout of HEALTHCHECK.
 HTTP_TIMEOUT_S = 4.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the role that `arguments` name, print what was found; the exit code."""
+    """Check the role named by `arguments`, print the result and return the exit code."""
     checks = {"http": _http, "worker": _worker, "scheduler": _scheduler}
     if len(arguments) != 1 or arguments[0] not in checks:
-        print(f"Which role? {', '.join(checks)}")  # noqa: T201  what the command is for
+        print(f"usage: python -m commands.healthcheck {'|'.join(checks)}")  # noqa: T201  what the command is for
         return 2
     fault = checks[arguments[0]]()
     print(fault or "healthy")  # noqa: T201  the same
@@ -35,7 +35,7 @@ def _http() -> str | None:
     import urllib.request  # noqa: PLC0415  see the module's docstring
     from urllib.error import URLError  # noqa: PLC0415  the same
 
-    # The settings are not read for this: it is what a probe from outside would ask.
+    # Settings are not loaded: this is the request of an external probe.
     address = f"http://127.0.0.1:{os.environ.get('PORT') or 8000}/health/ready"
     try:
         with urllib.request.urlopen(address, timeout=HTTP_TIMEOUT_S) as answer:
@@ -46,14 +46,14 @@ def _http() -> str | None:
 
 
 def _worker() -> str | None:
-    return _with_redis(_silent)
+    return _with_redis(_heartbeat_fault)
 
 
 def _scheduler() -> str | None:
     return _with_redis(lambda client: None if client.ping() else "Redis does not answer")
 
 
-def _silent(client: redis.Redis) -> str | None:
+def _heartbeat_fault(client: redis.Redis) -> str | None:
     from providers.process import container_name  # noqa: PLC0415  see the module's docstring
     from schemas import keys  # noqa: PLC0415  the same
 
@@ -63,7 +63,7 @@ def _silent(client: redis.Redis) -> str | None:
     own = f"{container_name()}/".encode()
     if any(worker.startswith(own) for worker in alive):
         return None
-    return f"no worker of this container took messages within {SILENCE_S:.0f} s"
+    return f"no worker of this container wrote a heartbeat within {SILENCE_S:.0f} s"
 
 
 def _with_redis(check: Callable[[redis.Redis], str | None]) -> str | None:
@@ -78,7 +78,7 @@ def _with_redis(check: Callable[[redis.Redis], str | None]) -> str | None:
         with sync_client(addresses(load()).redis_url, max_connections=1, socket_timeout_s=HTTP_TIMEOUT_S) as client:
             return check(client)
     except (RedisError, NotRunningError, SettingsError) as error:
-        return f"Redis can't be asked: {type(error).__name__}"
+        return f"Redis can't be reached: {type(error).__name__}"
 
 
 if __name__ == "__main__":

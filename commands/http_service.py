@@ -1,4 +1,4 @@
-"""What keeps the HTTP service from starting, and whether it answers."""
+"""Check whether the HTTP service can start, and whether it answers."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ TIMEOUT_S = 2.0
 
 
 def access_fault(settings: Settings) -> str | None:
-    """Return why the service would refuse to listen: tokens that can't be read, or none on an open address."""
+    """Return why the service would refuse to listen: invalid tokens, or none on a public address."""
     if str(ROOT / "http") not in sys.path:
         sys.path.append(str(ROOT / "http"))  # as gunicorn's configuration does
     from api.dependencies import make_tokens  # noqa: PLC0415  the same
     from api.middleware.access import TokensError  # noqa: PLC0415  the same
-    from api.server import listen_guard as binding  # noqa: PLC0415  found by the line above
+    from api.server import listen_guard as binding  # noqa: PLC0415  importable after the line above
 
     try:
         binding.check([(settings.host, settings.port)], guarded=bool(make_tokens(settings)))
@@ -43,7 +43,7 @@ def port_fault(settings: Settings) -> str | None:
         reason = error.strerror or str(error)
         return (
             f"The HTTP service can't listen on {settings.host} port {settings.port} ({reason}): "
-            "stop what uses it, or set HOST and PORT."
+            "stop the program that uses it, or set HOST and PORT."
         )
 
 
@@ -54,7 +54,7 @@ def local_url(settings: Settings) -> str:
 
 
 def health(settings: Settings) -> Health | None:
-    """Return what a running service says of itself; None if none answers as Darkroom does."""
+    """Return the health of a running service; None if no Darkroom service answers."""
     try:
         with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client:
             return Health.model_validate_json(client.get(f"{local_url(settings)}/health").content)

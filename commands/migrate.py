@@ -1,4 +1,4 @@
-"""`manage.py migrate`: applies the SQL of `schemas`, and makes Supabase's buckets."""
+"""`manage.py migrate`: apply the SQL of `schemas`, and create the Supabase buckets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALL_BUCKETS = tuple(sorted({spec.bucket for spec in PRODUCTS.values()}))
 
 
 def migrate(settings: Settings) -> CommandOutcome:
-    """Apply what is missing.
+    """Apply missing migrations.
 
     Raises:
         CommandError: The database is reached through Supabase's API only, which can't change tables.
@@ -31,27 +31,29 @@ def migrate(settings: Settings) -> CommandOutcome:
     address = database_url(settings)
     if address is None:
         raise CommandError(
-            "Supabase's API can't create tables: set DATABASE_URL to the project's PostgreSQL address, or run what "
-            "`python manage.py migrate --print` prints in its SQL editor."
+            "Supabase's API can't create tables: set DATABASE_URL to the project's PostgreSQL address, or run the "
+            "output of `python manage.py migrate --print` in its SQL editor."
         )
     asyncio.run(reach_database(address))
     applied = apply(address, settings.products)
-    said = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
-    return CommandOutcome({"applied": applied}, said)
+    text = "\n".join(f"applied {name}" for name in applied) or "Nothing to apply: the database is up to date."
+    return CommandOutcome({"applied": applied}, text)
 
 
 def buckets(settings: Settings) -> CommandOutcome:
-    """Make the private buckets that the products store to, where they are missing.
+    """Create missing private buckets of the products.
 
     Raises:
         CommandError: Supabase is not set.
-        DarkroomError: It can't be reached, or refuses.
+        DarkroomError: Supabase can't be reached or refuses the call.
     """
     if settings.supabase_url is None or settings.supabase_service_role_key is None:
-        raise CommandError("Pictures lie in a folder here: set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY for buckets.")
+        raise CommandError(
+            "Pictures are stored in a folder: set SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY to use buckets."
+        )
     key = settings.supabase_service_role_key.get_secret_value()
     made = asyncio.run(make_buckets(settings.supabase_url, key, buckets_of(settings)))
-    return CommandOutcome({"buckets": made}, "\n".join(f"made {name}" for name in made) or "All buckets are there.")
+    return CommandOutcome({"buckets": made}, "\n".join(f"created {name}" for name in made) or "All buckets exist.")
 
 
 def buckets_of(settings: Settings) -> list[str]:
@@ -62,7 +64,7 @@ def buckets_of(settings: Settings) -> list[str]:
 
 async def make_buckets(url: str, key: str, names: Sequence[str] = ALL_BUCKETS) -> list[str]:
     """Create the buckets among `names` that do not exist; return their names."""
-    from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second, for its users only
+    from providers.storage.supabase import SupabaseStorage  # noqa: PLC0415  takes half a second
 
     storage = SupabaseStorage(url, key)
     try:
@@ -72,6 +74,6 @@ async def make_buckets(url: str, key: str, names: Sequence[str] = ALL_BUCKETS) -
 
 
 def print_script(settings: Settings) -> CommandOutcome:
-    """All migrations as one text, for a database's own SQL editor."""
+    """Return all migrations as one script, for an SQL editor."""
     sql = script(settings.products)
     return CommandOutcome({"sql": sql}, sql)

@@ -1,4 +1,4 @@
-"""`manage.py session new`: the session row that a producer creates before it pushes a task."""
+"""`manage.py session new`: create the session row that a task needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from settings import Settings
 
-#: Product and channel of a session by the payload's name for its owner.
+#: Product and channel of a session, by the owner's field in the payload.
 OWNERS = {
     "user_id": (Product.TRYON, "b2c"),
     "store_id": (Product.TRYON, "b2b"),
@@ -26,13 +26,13 @@ OWNERS = {
 REFUSALS = {
     NewSession.EXISTS: "There is a session {session_id} already.",
     NewSession.UNKNOWN_ID: "This database has no {owner_name} {owner_id}, or its ids are UUIDs.",
-    NewSession.INCOMPLETE: "This database wants more columns in a session: create it as its producer does.",
+    NewSession.INCOMPLETE: "This database requires more columns of a session: create it as its producer does.",
     NewSession.NO_TABLE: "This database has no sessions of that product: run `python manage.py migrate`.",
 }
 
 
 async def new_session(settings: Settings, owner_name: str, owner_id: str, *, session_id: str | None) -> CommandOutcome:
-    """Create a session; the ids are printed as shell assignments, `name=value`.
+    """Create a session and print the ids as shell assignments, `name=value`.
 
     Args:
         settings: The settings.
@@ -41,22 +41,22 @@ async def new_session(settings: Settings, owner_name: str, owner_id: str, *, ses
         session_id: The session's id, a new one if None.
 
     Raises:
-        CommandError: An id can't be used, or the database refuses the session.
+        CommandError: An id is invalid, or the database refuses the session.
     """
     task_id, session_id = str(uuid.uuid4()), session_id or str(uuid.uuid4())
-    _check(owner_name, owner_id)
-    _check("session_id", session_id)
+    _check_id(owner_name, owner_id)
+    _check_id("session_id", session_id)
     await create_session(settings, owner_name, owner_id, session_id)
     session_name = "job_id" if owner_name == "workspace_id" else "session_id"
     data = {"task_id": task_id, session_name: session_id, owner_name: owner_id}
-    # Only letters, digits, - and _: the lines need no quotes in a shell.
+    # Ids hold only letters, digits, - and _: no shell quoting needed.
     return CommandOutcome(data, "\n".join(f"{name}={value}" for name, value in data.items()))
 
 
 async def create_session(  # noqa: PLR0913, PLR0917  the columns of the row
     settings: Settings, owner_name: str, owner_id: str, session_id: str, urls: Sequence[str] = (), prompt: str = ""
 ) -> None:
-    """Create a queued session that cost nothing.
+    """Create a queued session free of charge.
 
     Raises:
         CommandError: The database refuses it.
@@ -78,7 +78,7 @@ def _columns(product: Product, urls: Sequence[str], prompt: str) -> dict[str, An
     return {"model_image_url": person, "outfit_image_url": outfit, "prompt_system": prompt, "credits_used": 0}
 
 
-def _check(name: str, value: str) -> None:
+def _check_id(name: str, value: str) -> None:
     try:
         TypeAdapter(Id).validate_python(value)
     except ValidationError:

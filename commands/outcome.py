@@ -1,4 +1,4 @@
-"""What a command did: for a person, and as one JSON object."""
+"""Outcome of a command, as text and as one JSON object."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class CommandError(Exception):
-    """A command can't do what it was asked; the message is a sentence for the user."""
+    """A command failed; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """What a command did.
+    """Outcome of a command.
 
     Attributes:
         data: The object that `--json` prints.
-        view: What a person sees. A string is printed as it is, never wrapped, coloured or read as markup: it may be
-            redirected into a file. Anything else is laid out by Rich for the width of the terminal.
-        ok: Whether all is as it should be; false is exit code 1.
+        view: Output without `--json`. A string is printed unchanged, without wrapping, colour or markup, so that it
+            can be redirected into a file. Other objects are rendered by Rich for the width of the terminal.
+        ok: Whether the exit code is 0; 1 otherwise.
     """
 
     data: dict[str, Any]
@@ -34,39 +34,39 @@ class CommandOutcome:
 
 
 def json_text(data: Any) -> str:
-    """Return `data` as indented JSON for a person or a pipe."""
+    """Return `data` as indented JSON."""
     return json.dumps(data, indent=2, ensure_ascii=False, default=str)
 
 
 def report(command: Callable[[], CommandOutcome], *, as_json: bool) -> int:
-    """Run `command` and print what it did; the exit code.
+    """Run `command`, print its outcome and return the exit code.
 
     With `as_json` the last line of standard output is exactly one JSON object, on failure too.
     """
     try:
         outcome = command()
-    except _expected() as error:
-        return _refuse(str(error), as_json=as_json)
+    except _expected_errors() as error:
+        return _print_error(str(error), as_json=as_json)
     if as_json:
-        print(json.dumps(outcome.data, default=str), flush=True)  # noqa: T201  what the command is for
+        print(json.dumps(outcome.data, default=str), flush=True)  # noqa: T201  output of the command
     elif isinstance(outcome.view, str):
-        print(outcome.view, flush=True)  # noqa: T201  what the command is for
+        print(outcome.view, flush=True)  # noqa: T201  output of the command
     else:
-        from rich.console import Console  # noqa: PLC0415  a tenth of a second that --json does without
+        from rich.console import Console  # noqa: PLC0415  takes a tenth of a second
 
         Console().print(outcome.view, crop=False)
     return 0 if outcome.ok else 1
 
 
-def _refuse(sentence: str, *, as_json: bool) -> int:
-    print(sentence, file=sys.stderr)  # noqa: T201  what the command is for
+def _print_error(sentence: str, *, as_json: bool) -> int:
+    print(sentence, file=sys.stderr)  # noqa: T201  output of the command
     if as_json:
         print(json.dumps({"error": sentence}), flush=True)  # noqa: T201  the same
     return 1
 
 
-def _expected() -> tuple[type[Exception], ...]:
-    # Imported here so that `--help` stays quick; by now the command has loaded most of it.
+def _expected_errors() -> tuple[type[Exception], ...]:
+    # Imported here to keep `--help` fast; the command has loaded most of it already.
     from commands.local.process import StartError  # noqa: PLC0415
     from providers.local_services import NotRunningError  # noqa: PLC0415
     from schemas.errors import DarkroomError  # noqa: PLC0415

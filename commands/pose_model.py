@@ -1,4 +1,4 @@
-"""Puts the pose model into `DATA_DIR`: from `POSE_MODEL_PATH`, from `POSE_MODEL_URL`, or assembled."""
+"""Install the pose model in `DATA_DIR` from `POSE_MODEL_PATH`, `POSE_MODEL_URL` or the MediaPipe wheel."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from schemas.errors import Invalid, Unavailable
 if TYPE_CHECKING:
     from settings import Settings
 
-#: The bundle has 9 MB.
+#: Limit of a download; the bundle has 9 MB.
 MAX_BYTES = 100_000_000
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 
 def pose_model(settings: Settings) -> Path:
-    """Put the bundle at `DATA_DIR/models/pose_landmarker_full.task`, unless that very one is there; returns the path.
+    """Install the bundle at `DATA_DIR/models/pose_landmarker_full.task` if needed and return its path.
 
     Raises:
-        Invalid: The named bundle can't be used or has an unexpected checksum.
-        Unavailable: It can't be downloaded.
+        Invalid: The configured bundle is unusable or has an unexpected checksum.
+        Unavailable: The download failed.
     """
     target = model_path(settings.data_dir)
     expected = _expected_sha256(settings)
@@ -49,7 +49,7 @@ def _expected_sha256(settings: Settings) -> str:
     if settings.pose_model_path:
         return hashlib.sha256(_read(settings.pose_model_path)).hexdigest()
     if settings.pose_model_url:
-        raise Invalid("POSE_MODEL_URL needs POSE_MODEL_SHA256, the checksum of what is there", code="settings")
+        raise Invalid("POSE_MODEL_URL needs POSE_MODEL_SHA256, the checksum of the file", code="settings")
     return BUNDLE_SHA256
 
 
@@ -76,8 +76,8 @@ def _download(url: str) -> bytes:
             for chunk in response.iter_bytes():
                 data += chunk
                 if len(data) > MAX_BYTES:
-                    raise Invalid("What POSE_MODEL_URL names is too large", code="pose_model_unusable")
-    # The error's own text holds the address.
+                    raise Invalid("The file at POSE_MODEL_URL is too large", code="pose_model_unusable")
+    # The text of the error contains the address, which may be secret.
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(f"POSE_MODEL_URL: {type(error).__name__}", code="pose_model_download") from None
     return bytes(data)

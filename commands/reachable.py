@@ -1,4 +1,4 @@
-"""Whether the servers that a command needs answer: found out before it begins, and said in one sentence."""
+"""Check before a command starts that the servers it needs answer, and report failures in one sentence."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
-#: How long a server may take to accept a connection, seconds.
+#: Timeout of a connection attempt, seconds.
 TIMEOUT_S = 1.5
 
 
 class UnreachableError(Unavailable):
-    """A server that a command needs does not answer; the message names it and its address, never a password."""
+    """A server does not answer; the message names it and its address without a password."""
 
     def __init__(self, server: str, address: str, reason: str) -> None:
         super().__init__(f"{server} at {address} can't be reached: {reason}.", code="server_unreachable")
 
 
 async def reach_database(url: str) -> None:
-    """Return when PostgreSQL accepts a connection.
+    """Wait until PostgreSQL accepts a connection.
 
     Raises:
         UnreachableError: It did not within `TIMEOUT_S`.
@@ -46,7 +46,7 @@ async def reach_database(url: str) -> None:
 
 
 async def reach_redis(url: str) -> None:
-    """Return when Redis answers.
+    """Wait until Redis answers.
 
     Raises:
         UnreachableError: It did not within `TIMEOUT_S`.
@@ -59,11 +59,11 @@ async def reach_redis(url: str) -> None:
 
 
 async def reach_supabase(records: Records, url: str) -> None:
-    """Return when Supabase answers.
+    """Wait until Supabase answers.
 
     Raises:
         UnreachableError: It did not within `TIMEOUT_S`.
-        DatabaseRefused: It answers, but refuses the key, or lacks our functions.
+        DatabaseRefused: It refuses the key or lacks our functions.
     """
     address = urlsplit(url).netloc.rpartition("@")[2]
     try:
@@ -73,18 +73,18 @@ async def reach_supabase(records: Records, url: str) -> None:
 
 
 def database_address(url: str) -> str:
-    """Where a PostgreSQL is: host, port and database."""
+    """Return host, port and database of a PostgreSQL address, without the password."""
     try:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:  # its message may repeat the address, password included
-        raise UnreachableError("PostgreSQL", "DATABASE_URL", "the setting is no PostgreSQL address") from None
+        raise UnreachableError("PostgreSQL", "DATABASE_URL", "the setting is not a PostgreSQL address") from None
     host, port = parts.get("host") or parts.get("hostaddr") or "localhost", parts.get("port") or 5432
     database = parts.get("dbname") or parts.get("user") or ""
     return f"{host} (database {database})" if str(host).startswith("/") else f"{host}:{port}/{database}"
 
 
 def redis_address(url: str) -> str:
-    """Where a Redis is: host and port, the socket, or the sentinels and their master."""
+    """Return host and port, socket path, or sentinels and service name of a Redis address, without the password."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
         return parts.path
@@ -102,14 +102,14 @@ async def _within(server: str, address: str, answer: Awaitable[T]) -> T:
 
 
 def _reason(error: BaseException) -> str:
-    """Why a connection failed, in the words of the server or of the system."""
+    """Return the reason of a failed connection from the server or the operating system."""
     if isinstance(error, psycopg.Error):
         # `connection failed: connection to server at "…", port … failed: FATAL:  database "x" does not exist`
         return str(error).partition("\n")[0].rpartition(": ")[2].strip(" .").rpartition("] ")[2]
     if isinstance(error, redis.exceptions.AuthenticationError):
         return "it does not accept the password"
     if isinstance(error, OSError) and (number := error.errno or _ERRNO.search(str(error))):
-        # asyncio words its own messages; several addresses of a host fail as one error without a number.
+        # asyncio replaces the message; a host with several addresses fails with one error without a number.
         code = number if isinstance(number, int) else int(number[1])
         return os.strerror(code) if code > 0 else str(error.strerror)
     if cause := error.__cause__ or error.__context__:

@@ -1,4 +1,4 @@
-"""`manage.py schema`: JSON Schemas of every payload, for producers and subscribers in other languages."""
+"""`manage.py schema`: print JSON Schemas of all payloads, for producers and subscribers in other languages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.tasks import TASK_LISTS, TASK_TYPES
 
 
 def schema() -> CommandOutcome:
-    """The task payloads by the list they are pushed to, and the progress event."""
+    """Return the schemas of the task payloads, by Redis list, and of the progress event."""
     data = {
         **{TASK_LISTS[product]: kind.model_json_schema() for product, kind in TASK_TYPES.items()},
         "task_updates:{task_id}": Progress.model_json_schema(mode="serialization"),

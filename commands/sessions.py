@@ -1,4 +1,4 @@
-"""Try-on sessions as a producer writes them before it pushes a task."""
+"""Insert try-on sessions as producers do before they push a task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-#: Each channel's table and the column that names the owner.
+#: Table and owner column of each channel.
 TABLES = {"b2c": ("generation_sessions", "user_id"), "b2b": ("store_generation_sessions", "store_id")}
 INSERT = sql.SQL(
     "INSERT INTO {} (id, {}, status, model_image_url, outfit_image_url, prompt_system, credits_used)"
@@ -29,7 +29,7 @@ def write_session(  # noqa: PLR0913  the columns of the row
     prompt: str,
     credits_used: int,
 ) -> None:
-    """Write a queued session; the owner was charged `credits_used` for it."""
+    """Insert a queued session for which the owner was charged `credits_used`."""
     table, owner = TABLES[channel]
     outfit = urls[1] if len(urls) > 1 else None
     database.execute(

@@ -1,4 +1,4 @@
-"""`manage.py status`: how many jobs there are, the newest of them, or one in full."""
+"""`manage.py status`: show the number of jobs, the newest jobs, or one task in full."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from settings import Settings
 
 COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "running": "cyan", "waiting": "dim"}
-#: Columns that a job's second line is indented by.
+#: Indentation of the second line of a job, columns.
 INDENT = 11
 
 
 async def status_of(settings: Settings, identifier: str) -> CommandOutcome:
-    """Show one task by its id or its session's: its row, its latest progress event, its dead letters.
+    """Show the row, latest progress event and dead letters of a task, found by its id or its session's.
 
-    Without Redis, `progress_error` says so in place of the progress event.
+    If Redis is unreachable, `progress_error` replaces the progress event.
 
     Raises:
-        CommandError: Neither a job nor a dead letter names it.
+        CommandError: There is no job and no dead letter with this id.
     """
     async with records(settings) as found:
         row = await _job(found, identifier)
@@ -46,7 +46,7 @@ async def status_of(settings: Settings, identifier: str) -> CommandOutcome:
         async with redis_client(settings) as client:
             latest = await ProgressLog(client, ttl_s=settings.progress_ttl_s).latest(row.task_id)
     except UnreachableError as error:
-        # The row is the truth; progress only adds to it.
+        # The row is complete without progress.
         data |= {"progress": None, "progress_error": str(error)}
     else:
         event = latest.model_dump(mode="json", exclude={"result_urls"}, exclude_none=True) if latest else None
@@ -57,10 +57,10 @@ async def status_of(settings: Settings, identifier: str) -> CommandOutcome:
 
 
 def chosen_state(word: str | None) -> JobState | None:
-    """Return the state called `word`.
+    """Parse the name of a state.
 
     Raises:
-        CommandError: There is no such state.
+        CommandError: The state is unknown.
     """
     if word is None:
         return None
@@ -70,7 +70,7 @@ def chosen_state(word: str | None) -> JobState | None:
 
 
 async def status(settings: Settings, *, state: JobState | None, limit: int) -> CommandOutcome:
-    """Show how many jobs there are in each state, and the newest `limit` of them."""
+    """Show the number of jobs in each state and the newest `limit` jobs."""
     async with records(settings) as found:
         counts = await found.job_counts()
         rows = await found.recent(state=state, limit=limit)
@@ -93,7 +93,7 @@ def _refused_task(identifier: str, letters: Sequence[DeadLetter]) -> CommandOutc
 
 
 def _lines(rows: Sequence[JobRow]) -> Iterator[RenderableType]:
-    """Yield a line of at most 80 columns for each job, and another for its failure."""
+    """Yield a line of at most 80 columns for each job, and a second line for its failure."""
     if rows:
         yield ""
     for row in rows:
@@ -109,7 +109,7 @@ def _lines(rows: Sequence[JobRow]) -> Iterator[RenderableType]:
 def _totals(counts: dict[str, float]) -> str:
     jobs = "  ".join(f"{state.value} {counts.get(state.value, 0):g}" for state in JobState)
     oldest = counts.get("oldest_waiting_s", 0)
-    return jobs + (f"\nThe oldest waits for {oldest:.0f} s." if counts.get("waiting") else "")
+    return jobs + (f"\nThe oldest has waited for {oldest:.0f} s." if counts.get("waiting") else "")
 
 
 def _brief(row: JobRow) -> dict[str, Any]:

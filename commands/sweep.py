@@ -1,4 +1,4 @@
-"""`manage.py sweep`: drives again what can still be done and ends what can't."""
+"""`manage.py sweep`: recover stuck jobs, end and refund the rest."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOutcome:
-    """Sweep once; sessions that no job knows count as stuck after `older_than_s` seconds (`STUCK_AFTER_S`).
+    """Sweep once; sessions without a job are stuck after `older_than_s` seconds (default: `STUCK_AFTER_S`).
 
-    Watches the database for a lease first: after an outage, jobs that are alive look dead until their workers have
-    renewed them.
+    Watch the database for one lease first: after an outage, leases of running jobs are expired until their workers
+    renew them.
     """
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
@@ -43,21 +43,21 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOut
 
 
 async def dry_run(settings: Settings, *, older_than_s: float | None) -> CommandOutcome:
-    """What a sweep would look at; nothing is changed."""
+    """Show what a sweep would do; change nothing."""
     async with records(settings) as found:
         expired = await found.expired_leases()
         orphans = await found.orphans(older_than_s=settings.stuck_after_s if older_than_s is None else older_than_s)
-    table = Table("session", "product", "what a sweep would do", title="dry run", title_justify="left")
+    table = Table("session", "product", "action", title="dry run", title_justify="left")
     for row in expired:
         last = row.recoveries >= settings.max_recoveries
-        table.add_row(row.session_id, row.product.value, "end it, refund" if last else "drive it again")
+        table.add_row(row.session_id, row.product.value, "end and refund" if last else "recover")
     for orphan in orphans:
-        table.add_row(orphan.session_id, orphan.product.value, "end it, refund: no job knows it")
+        table.add_row(orphan.session_id, orphan.product.value, "end and refund: it has no job")
     data = asdict(SweepReport(checked=len(expired) + len(orphans))) | {"dry_run": True}
-    return CommandOutcome(data, table if expired or orphans else "Drop is stuck.")
+    return CommandOutcome(data, table if expired or orphans else "Nothing is stuck.")
 
 
 def _table(tally: SweepReport) -> Table:
-    table = Table(*asdict(tally), title="sweep_finished", title_justify="left")
+    table = Table(*asdict(tally), title="sweep", title_justify="left")
     table.add_row(*(str(count) for count in asdict(tally).values()))
     return table

@@ -1,7 +1,6 @@
-"""`python -m commands.wait [--for NEED]… PROGRAM …`: waits for what the program needs, then becomes it.
+"""`python -m commands.wait [--for NEED]… PROGRAM …`: wait for services, then exec the program.
 
-Containers come up in any order, and a database may take a minute: a program that waits is quieter than one that
-crashes and is started again.
+Containers start in any order and a database may take a minute to start; waiting avoids crash loops.
 """
 
 from __future__ import annotations
@@ -31,23 +30,23 @@ if TYPE_CHECKING:
 
     from settings import Settings
 
-#: Seconds between tries.
+#: Interval of the checks, seconds.
 PAUSE_S = 1.0
-#: Seconds after which it gives up, so that whoever supervises it notices.
+#: Timeout, seconds; the supervisor of the container then restarts it.
 TIMEOUT_S = 300.0
 
 log = structlog.get_logger(__name__)
 
 
 class NotReadyError(Exception):
-    """What is waited for answers, but is not ready; the message says what is missing."""
+    """A service answers but is not ready; the message says what is missing."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Wait, then run the program in this process's place; the exit code if that does not come to pass."""
+    """Wait, then replace this process with the program; return an exit code if that fails."""
     asked = _parse(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):
-        # The first process of a container ignores both unless it says otherwise.
+        # Process 1 of a container ignores both signals unless it handles them.
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         settings = load()
@@ -65,18 +64,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def wait_for(settings: Settings, needs: Sequence[str], *, timeout_s: float, pause_s: float = PAUSE_S) -> None:
-    """Return when all of `needs` are there: `redis`, `database` (it answers), `migrations` (it is up to date).
+    """Wait for all of `needs`: `redis` and `database` answer, `migrations` are applied.
 
     Raises:
-        NotReadyError: One of them was not, for `timeout_s` seconds.
+        NotReadyError: One of them was not ready within `timeout_s` seconds.
     """
     deadline = time.monotonic() + timeout_s
     for need in needs:
-        said = None
+        logged = None
         while reason := _missing(settings, need):
-            if reason != said:
+            if reason != logged:
                 log.info("waiting", need=need, reason=reason)
-                said = reason
+                logged = reason
             if time.monotonic() >= deadline:
                 raise NotReadyError(f"waited {timeout_s:.0f} s for {need}: {reason}")
             time.sleep(pause_s)

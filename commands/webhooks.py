@@ -1,4 +1,4 @@
-"""`manage.py webhook`: where an owner is told of results, and the secret that its receiver checks signatures with."""
+"""`manage.py webhook`: manage the webhook of an owner and the secret that signs its requests."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 async def webhook_set(settings: Settings, owner_id: str, url: str) -> CommandOutcome:
-    """Tell an owner's results to `url`; shows the secret to hand to the receiver.
+    """Send the results of an owner to `url` and show the secret for the receiver.
 
     Raises:
-        CommandError: The address can't be used.
+        CommandError: The address is not allowed.
     """
     try:
         target = parse_target(url, FetchPolicy(), subject="The webhook")
@@ -34,7 +34,7 @@ async def webhook_set(settings: Settings, owner_id: str, url: str) -> CommandOut
 
 
 async def webhook_rotate(settings: Settings, owner_id: str) -> CommandOutcome:
-    """Give an owner a new secret; the old one signs as well for a day.
+    """Create a new secret; requests are signed with both secrets for a day.
 
     Raises:
         CommandError: The owner has no webhook.
@@ -43,19 +43,19 @@ async def webhook_rotate(settings: Settings, owner_id: str) -> CommandOutcome:
 
 
 async def webhook_show(settings: Settings, owner_id: str) -> CommandOutcome:
-    """An owner's webhook, without its secret.
+    """Show the webhook of an owner, without its secret.
 
     Raises:
         CommandError: The owner has no webhook.
     """
     webhook = await _changed(settings, owner_id, None)
-    state = "its receiver said that it is gone: set it again" if webhook.disabled_at else "in use"
+    state = "disabled: the receiver answered 410 Gone; set it again" if webhook.disabled_at else "active"
     data = webhook.model_dump(mode="json")
     return CommandOutcome(data, f"{webhook.url} ({state}), secret number {webhook.version}")
 
 
 async def webhook_drop(settings: Settings, owner_id: str) -> CommandOutcome:
-    """Tell an owner's results to nobody any more."""
+    """Delete the webhook of an owner."""
     async with records(settings) as found:
         await found.outbox.webhook(owner_id, "drop")
     return CommandOutcome({"dropped": owner_id}, f"{owner_id} has no webhook.")
@@ -72,6 +72,6 @@ async def _changed(settings: Settings, owner_id: str, change: Change | None, url
 def _with_secret(settings: Settings, webhook: Webhook, sentence: str) -> CommandOutcome:
     links = signing_key(settings.data_dir, settings.signing_key.get_secret_value() if settings.signing_key else None)
     keys = parse_keys(settings.webhook_keys.get_secret_value() if settings.webhook_keys else None, links)
-    words = secret(keys[0], webhook.owner_id, webhook.version)
-    data = webhook.model_dump(mode="json") | {"secret": words}
-    return CommandOutcome(data, f"{sentence} {webhook.url}\nThe secret, for the receiver only: {words}")
+    secret_text = secret(keys[0], webhook.owner_id, webhook.version)
+    data = webhook.model_dump(mode="json") | {"secret": secret_text}
+    return CommandOutcome(data, f"{sentence} {webhook.url}\nThe secret, for the receiver only: {secret_text}")

@@ -1,6 +1,6 @@
 """The commands `demo`, `chaos` and `bench` of `manage.py`; container images do not contain them."""
 
-# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+# ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from commands.cli.running import Json
 from commands.cli.running import run as run_command
 
 bench_app = group(
-    "Measure this machine; without a name, everything.",
+    "Benchmark this machine; without a subcommand, all parts.",
     "bench --quick",
     "bench --only idle --only ingest",
     "bench inflight --tasks 1000",
@@ -28,12 +28,16 @@ def bench(
     baseline: Annotated[
         Path | None, typer.Option(metavar="FILE", help="JSON of an earlier run to compare with.")
     ] = None,
-    only: Annotated[list[str] | None, typer.Option(metavar="PART", help="One part; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="PART", help="Measure one part only; may be repeated.")
+    ] = None,
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Small: only shows that everything runs.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small sizes: shows that every part runs, figures mean little.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure this machine; without a name, everything."""
+    """Benchmark this machine; without a subcommand, all parts."""
     if context.invoked_subcommand is None:
         from devtools.bench.bench import bench as run
 
@@ -45,7 +49,7 @@ def bench(
 
 @command(bench_app, "bench images", name="images")
 def bench_images(*, as_json: Json = False) -> None:
-    """What making a small JPEG of a picture costs, beside libvips."""
+    """Measure the cost of resizing pictures, compared to libvips."""
     from devtools.bench.bench import images
 
     run_command(lambda _: images(), as_json=as_json)
@@ -53,17 +57,15 @@ def bench_images(*, as_json: Json = False) -> None:
 
 @command(bench_app, "bench inflight", name="inflight")
 def bench_inflight(
-    tasks: Annotated[int, typer.Option(min=1, metavar="N", help="Generations at once, at least 1.")] = 1000,
+    tasks: Annotated[int, typer.Option(min=1, metavar="N", help="Concurrent generations, at least 1.")] = 1000,
     latency: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="What each of them takes, at least 0.1.")
+        float, typer.Option(min=0.1, metavar="SECONDS", help="Latency of the provider, at least 0.1.")
     ] = 60.0,
-    processes: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Worker processes that share them, at least 1.")
-    ] = 1,
+    processes: Annotated[int, typer.Option(min=1, metavar="N", help="Number of worker processes, at least 1.")] = 1,
     *,
     as_json: Json = False,
 ) -> None:
-    """Many generations that wait at once, in one worker process unless told otherwise."""
+    """Measure many concurrent generations, in one worker process by default."""
     from devtools.bench.bench import in_flight
 
     run_command(
@@ -73,7 +75,7 @@ def bench_inflight(
 
 @command(bench_app, "bench http", name="http")
 def bench_http(*, as_json: Json = False) -> None:
-    """Event streams and orders over HTTP."""
+    """Measure event streams and orders over HTTP."""
     from devtools.bench.http import bench_http as run
 
     run_command(run, as_json=as_json)
@@ -81,7 +83,7 @@ def bench_http(*, as_json: Json = False) -> None:
 
 @command(bench_app, "bench sizing", name="sizing")
 def bench_sizing(*, as_json: Json = False) -> None:
-    """Sizes recommended over HTTP, beside the bare detection."""
+    """Measure size recommendations over HTTP, compared to bare detection."""
     from devtools.bench.sizing import bench_sizing as run
 
     run_command(run, as_json=as_json)
@@ -92,15 +94,19 @@ def register(app: typer.Typer) -> None:
 
     @command(app, "demo", "demo --photo me.jpg --outfit shirt.png")
     def demo(
-        photo: Annotated[Path | None, typer.Option(help="Your photo, for every person.")] = None,
-        outfit: Annotated[Path | None, typer.Option(help="Your garment, for every outfit.")] = None,
+        photo: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Your photo, instead of the drawn persons.")
+        ] = None,
+        outfit: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Your garment, instead of the drawn outfits.")
+        ] = None,
         *,
         local_supabase: Annotated[
-            bool, typer.Option("--local-supabase", help="Through a Supabase on this machine.")
+            bool, typer.Option("--local-supabase", help="Use a Supabase emulator for records and storage.")
         ] = False,
         as_json: Json = False,
     ) -> None:
-        """Watch tasks of all three products become pictures; needs and costs nothing."""
+        """Run tasks of all three products with the mock provider, free of charge."""
         from devtools.demo.demo import demo as run
 
         run_command(
@@ -110,13 +116,15 @@ def register(app: typer.Typer) -> None:
     @command(app, "chaos --minutes 5", "chaos --minutes 1 --seed 42 --json")
     def chaos(
         minutes: Annotated[
-            float, typer.Option(min=0.1, metavar="N", help="How long tasks and faults keep coming, at least 0.1.")
+            float, typer.Option(min=0.1, metavar="N", help="Minutes of tasks and faults, at least 0.1.")
         ] = 5.0,
-        seed: Annotated[int | None, typer.Option(metavar="N", help="Repeats a run; any otherwise.")] = None,
+        seed: Annotated[
+            int | None, typer.Option(metavar="N", help="Seed of the random choices, to repeat a run.")
+        ] = None,
         *,
         as_json: Json = False,
     ) -> None:
-        """Break everything while tasks flow, then show that none was lost."""
+        """Inject faults while tasks run, then audit every task and credit."""
         import secrets
 
         from devtools.chaos.chaos import chaos as run

@@ -1,3 +1,3 @@
-"""The commands of `manage.py`, as Typer sees them: names, arguments, help. What they do is in `commands`."""
+"""Command-line definitions of `manage.py` for Typer: names, arguments, help texts. `commands` implements them."""
 
 VERSION = "0.1.0"

@@ -1,6 +1,6 @@
 """`manage.py dead …`."""
 
-# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+# ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
 
 from typing import Annotated
@@ -10,9 +10,9 @@ import typer
 from commands.cli.layout import command, group
 from commands.cli.running import Json, Limit, run_async
 
-app = group("List, show, replay or drop payloads that could not be used.")
+app = group("List, show, replay or drop dead letters: payloads that were refused.")
 
-Letter = Annotated[int, typer.Argument(metavar="NUMBER", help="The number that `dead list` shows.")]
+Letter = Annotated[int, typer.Argument(metavar="NUMBER", help="Number of the dead letter in `dead list`.")]
 
 
 @command(app, "dead list", "dead list --limit 5 --json", name="list")
@@ -25,7 +25,7 @@ def dead_list(limit: Limit = 50, *, as_json: Json = False) -> None:
 
 @command(app, "dead show 7", name="show")
 def dead_show(letter: Letter, *, as_json: Json = False) -> None:
-    """Show one dead letter with its payload, as it came."""
+    """Show one dead letter with its original payload."""
     from commands.dead import dead_show as run
 
     run_async(lambda settings: run(settings, letter), as_json=as_json)
@@ -33,11 +33,13 @@ def dead_show(letter: Letter, *, as_json: Json = False) -> None:
 
 @command(app, "dead replay 7", "dead replay 5f0c3a52-8a0e-4f60-9d3e-6f1f2a7f0b11", name="replay")
 def dead_replay(
-    what: Annotated[str, typer.Argument(metavar="NUMBER|TASK", help="A dead letter, or a task that failed.")],
+    what: Annotated[
+        str, typer.Argument(metavar="NUMBER|TASK", help="Number of a dead letter, or id of a failed task.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Push a dead letter again, or run a failed task again, which is charged again."""
+    """Push a dead letter again, or charge and run a failed task again."""
     from commands.dead import dead_replay as run
 
     run_async(lambda settings: run(settings, what), as_json=as_json)

@@ -1,4 +1,4 @@
-"""Help as plain text with examples, and usage errors as JSON for callers that asked for JSON."""
+"""Plain-text help with examples, and usage errors as JSON with `--json`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help names each argument once, in capitals, without its Python type."""
+    """Command whose help shows each argument once, in capitals, without its Python type."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return what follows the command's name in the usage line."""
+        """Return the words after the command's name in the usage line."""
         arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
         return [
             "[OPTIONS]",
@@ -32,12 +32,12 @@ class PlainCommand(TyperCommand):
         _write(self.get_params(ctx), ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  as Typer calls it
-        """Write the examples as they are: lines to copy are not wrapped."""
+        """Write the examples unwrapped, ready to copy."""
         _write_examples(self.epilog, formatter)
 
 
 class PlainGroup(TyperGroup):
-    """A group of commands; the outermost one reports errors of usage as JSON where `--json` was given."""
+    """Group of commands; the outermost group reports usage errors as JSON with `--json`."""
 
     def main(
         self,
@@ -48,7 +48,7 @@ class PlainGroup(TyperGroup):
         windows_expand_args: bool = True,  # noqa: FBT001, FBT002  the same
         **extra: Any,
     ) -> Any:
-        """Run a command and end the process with its exit code; 2 for an error of usage."""
+        """Run a command and exit with its code; 2 for a usage error."""
         words = list(sys.argv[1:] if args is None else args)
         if not standalone_mode or "--json" not in words:
             return super().main(words, prog_name, complete_var, standalone_mode, windows_expand_args, **extra)
@@ -61,7 +61,7 @@ class PlainGroup(TyperGroup):
         sys.exit(code)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, then the commands with their whole first sentence."""
+        """Write the options, then the commands with the first sentence of their help."""
         _write(self.get_params(ctx), ctx, formatter)
         rows = [
             (name, command.get_short_help_str(200)) for name, command in self.commands.items() if not command.hidden
@@ -75,7 +75,7 @@ class PlainGroup(TyperGroup):
 
 
 def group(sentence: str, *examples: str, **options: Any) -> typer.Typer:
-    """Make a group of commands that `sentence` describes."""
+    """Create a group of commands; `sentence` is its help."""
     return typer.Typer(
         cls=PlainGroup,
         help=sentence,
@@ -88,7 +88,7 @@ def group(sentence: str, *examples: str, **options: Any) -> typer.Typer:
 
 
 def command(app: typer.Typer, *examples: str, name: str | None = None) -> Callable[[F], F]:
-    """Add the decorated function to `app`; its help ends with `examples`, without the program's name."""
+    """Add the decorated function to `app`; `examples` end its help and leave out the program's name."""
     return app.command(name, cls=PlainCommand, epilog="\n".join(examples))
 
 

@@ -1,4 +1,4 @@
-"""Stand-ins for the commands of the repository that container images do not contain."""
+"""Placeholders for the development commands that container images do not contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from commands.outcome import CommandOutcome
 
-#: Accept the arguments of the real command, so that the sentence is the answer and not an error of usage.
+#: Accept the arguments of the real command, so that the sentence is printed instead of a usage error.
 ANY_ARGUMENTS = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _refuse(context: typer.Context) -> None:
-    from commands.outcome import CommandError, report  # noqa: PLC0415  --help answers at once without it
+    from commands.outcome import CommandError, report  # noqa: PLC0415  keeps --help fast
 
     def refuse() -> CommandOutcome:
         raise CommandError(

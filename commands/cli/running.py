@@ -1,6 +1,6 @@
-"""How a command runs: its settings, its log, its result; and the options that many commands share."""
+"""Run commands with settings and logging, and report their outcome; options that commands share."""
 
-# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+# ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from commands.outcome import CommandOutcome
     from settings import Settings
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
-Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="How many at most, 1 to 500.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")]
+Limit = Annotated[int, typer.Option(min=1, max=500, metavar="N", help="Maximum number of rows, 1 to 500.")]
 
 
 def run(command: Callable[[Settings], CommandOutcome], *, as_json: bool) -> None:
@@ -29,7 +29,7 @@ def run(command: Callable[[Settings], CommandOutcome], *, as_json: bool) -> None
 
     def configured() -> CommandOutcome:
         settings = load()
-        # A person reads the outcome; the log of its steps only where it was asked for.
+        # The outcome is printed; log lines below "warning" appear only if LOG_LEVEL is set.
         chosen = settings.log_level if "log_level" in settings.model_fields_set else "warning"
         logs.configure(level=chosen, style=settings.log_format)
         return command(settings)

@@ -1,6 +1,6 @@
 """`manage.py session …`."""
 
-# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+# ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
 
 from typing import Annotated
@@ -10,24 +10,24 @@ import typer
 from commands.cli.layout import command, group
 from commands.cli.running import Json, run_async
 
-app = group("Create the session that a task needs.")
+app = group("Create sessions.")
 
 
 @app.callback()
 def session() -> None:
-    """Keep `new` a subcommand although it is the only one."""
+    """Keep `new` a subcommand: Typer drops the name of an only command."""
 
 
 @command(app, "session new --user anna", "session new --workspace studio-1 --json")
 def new(
     *,
-    user: Annotated[str | None, typer.Option(metavar="ID", help="A shopper, for a try-on.")] = None,
-    store: Annotated[str | None, typer.Option(metavar="ID", help="A shop, for a try-on.")] = None,
-    workspace: Annotated[str | None, typer.Option(metavar="ID", help="A workspace, for product pictures.")] = None,
-    session: Annotated[str | None, typer.Option(metavar="ID", help="The session's id; a new one otherwise.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="ID", help="Owner of a try-on: a shopper.")] = None,
+    store: Annotated[str | None, typer.Option(metavar="ID", help="Owner of a try-on: a shop.")] = None,
+    workspace: Annotated[str | None, typer.Option(metavar="ID", help="Owner of product pictures: a workspace.")] = None,
+    session: Annotated[str | None, typer.Option(metavar="ID", help="Id of the session; random by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Create a queued session that costs nothing, and print the ids for its task."""
+    """Create a queued session free of charge and print the ids for its task."""
     from commands.new_session import new_session
 
     owners = {"user_id": user, "store_id": store, "workspace_id": workspace}

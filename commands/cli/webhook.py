@@ -1,6 +1,6 @@
 """`manage.py webhook …`."""
 
-# ruff: noqa: PLC0415  each command imports only what it needs, so that --help answers at once
+# ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
 
 from typing import Annotated
@@ -10,15 +10,15 @@ import typer
 from commands.cli.layout import command, group
 from commands.cli.running import Json, run_async
 
-app = group("Send an owner's results to a signed webhook.")
+app = group("Manage the webhook that receives the results of an owner.")
 
 Owner = Annotated[str, typer.Argument(help="Id of the shop, shopper or workspace.")]
-Address = Annotated[str, typer.Argument(help="An https address.")]
+Address = Annotated[str, typer.Argument(help="https address of the receiver.")]
 
 
 @command(app, "webhook set shop-1 https://shop.example/darkroom", name="set")
 def webhook_set(owner: Owner, url: Address, *, as_json: Json = False) -> None:
-    """Send an owner's results to an address; shows the secret."""
+    """Set the webhook of an owner and print its secret."""
     from commands.webhooks import webhook_set as run
 
     run_async(lambda settings: run(settings, owner, url), as_json=as_json)
@@ -26,7 +26,7 @@ def webhook_set(owner: Owner, url: Address, *, as_json: Json = False) -> None:
 
 @command(app, "webhook rotate shop-1", name="rotate")
 def webhook_rotate(owner: Owner, *, as_json: Json = False) -> None:
-    """Give an owner a new secret; the old one signs too for a day."""
+    """Create a new secret; the old one stays valid for a day."""
     from commands.webhooks import webhook_rotate as run
 
     run_async(lambda settings: run(settings, owner), as_json=as_json)
@@ -34,7 +34,7 @@ def webhook_rotate(owner: Owner, *, as_json: Json = False) -> None:
 
 @command(app, "webhook show shop-1", name="show")
 def webhook_show(owner: Owner, *, as_json: Json = False) -> None:
-    """Show an owner's webhook, without its secret."""
+    """Show the webhook of an owner, without its secret."""
     from commands.webhooks import webhook_show as run
 
     run_async(lambda settings: run(settings, owner), as_json=as_json)
@@ -42,7 +42,7 @@ def webhook_show(owner: Owner, *, as_json: Json = False) -> None:
 
 @command(app, "webhook drop shop-1", name="drop")
 def webhook_drop(owner: Owner, *, as_json: Json = False) -> None:
-    """Delete an owner's webhook."""
+    """Delete the webhook of an owner."""
     from commands.webhooks import webhook_drop as run
 
     run_async(lambda settings: run(settings, owner), as_json=as_json)

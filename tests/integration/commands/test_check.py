@@ -60,9 +60,9 @@ def test_without_servers_and_a_running_up_it_says_what_to_start(cli: Cli, monkey
 def test_an_unknown_setting_in_the_env_file_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Settings, "model_config", {**Settings.model_config, "env_file": tmp_path / ".env"})
     (tmp_path / ".env").write_text("OPENAI_API_KEEY=x\n")
-    assert ".env: no such setting: OPENAI_API_KEEY (did you mean OPENAI_API_KEY?)" in cli("check")[1]["faults"]
+    assert ".env: unknown settings: OPENAI_API_KEEY (did you mean OPENAI_API_KEY?)" in cli("check")[1]["faults"]
     (tmp_path / ".env").write_text("COMPOSE_PROJECT_NAME=x\n")
-    assert ".env: no setting of Darkroom, ignored: COMPOSE_PROJECT_NAME" in cli("check")[1]["warnings"]
+    assert ".env: unknown settings, ignored: COMPOSE_PROJECT_NAME" in cli("check")[1]["warnings"]
 
 
 def test_programs_that_do_not_run_are_warnings(cli: Cli) -> None:
@@ -86,7 +86,7 @@ def test_running_workers_and_a_fresh_sweep_are_seen(cli: Cli, redis_url: str) ->
     data = cli("check")[1]
     assert data["connections"]["scheduler"].startswith("the last sweep was 0 s ago")
     assert data["connections"]["workers"] == (
-        "1 running; tryon by 1, images by 1 can be made; no running worker makes avatar"
+        "1 running; tryon by 1, images by 1 can be made; no running worker has a provider for avatar"
     )
 
 

@@ -85,9 +85,7 @@ async def test_whatever_is_wrong_is_named(local_supabase: LocalSupabase, altered
     assert faults["supabase functions"].startswith("darkroom_ping: missing")
     assert faults["supabase tables"].startswith("images.width: missing")
     assert faults["supabase rights"].startswith("darkroom_job_counts: open")
-    assert found["supabase credit rights"].detail.startswith(
-        "risk: everybody with the public key can call refund_credits"
-    )
+    assert found["supabase credit rights"].detail.startswith("risk: anyone with the public key can call refund_credits")
     assert "revoke" not in str(found)
     assert faults["supabase required columns"].startswith("images.shelf: not null without a default")
     assert faults["supabase allowed values"].startswith(
@@ -111,7 +109,7 @@ async def test_an_address_where_nobody_is_or_somebody_else_is_is_told() -> None:
     async with Answering(page("404 Not Found", b"<html>", "text/html")) as other:
         found = await rows(other.url, "key")
         address = other.url
-    assert "not as Supabase does" in found["supabase url"].detail
+    assert "is not Supabase" in found["supabase url"].detail
     gone = await rows(address, "key")
     assert [row.ok for row in gone.values()] == [False, False]
 
@@ -129,5 +127,5 @@ def test_the_commands_make_buckets_and_show_the_table(
     assert cli("migrate", "--buckets")[0] == 0
     code, data = cli("check")
     assert (code, data["faults"]) == (0, [])
-    assert data["connections"]["supabase key"] == "stands for service_role"
+    assert data["connections"]["supabase key"] == "has the role service_role"
     assert local_supabase.service_role_key not in str(data)

@@ -44,7 +44,7 @@ def test_a_silent_worker_and_that_of_another_container_are_not(
 ) -> None:
     beat(redis_client, worker, age_s)
     assert main(["worker"]) == 1
-    assert capsys.readouterr().out == "no worker of this container took messages within 30 s\n"
+    assert capsys.readouterr().out == "no worker of this container wrote a heartbeat within 30 s\n"
 
 
 def test_a_scheduler_is_healthy_while_redis_answers(
@@ -54,7 +54,7 @@ def test_a_scheduler_is_healthy_while_redis_answers(
     monkeypatch.setenv("REDIS_URL", "redis://:hidden@127.0.0.1:1/0")
     settings.load.cache_clear()
     assert main(["scheduler"]) == 1
-    assert capsys.readouterr().out == "healthy\nRedis can't be asked: ConnectionError\n"
+    assert capsys.readouterr().out == "healthy\nRedis can't be reached: ConnectionError\n"
 
 
 @pytest.mark.parametrize(("status", "code"), [(HTTPStatus.OK, 0), (HTTPStatus.SERVICE_UNAVAILABLE, 1)])
@@ -81,4 +81,4 @@ def test_the_http_service_is_healthy_when_it_is_ready(
 
 def test_a_role_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cook"]) == 2
-    assert capsys.readouterr().out == "Which role? http, worker, scheduler\n"
+    assert capsys.readouterr().out == "usage: python -m commands.healthcheck http|worker|scheduler\n"

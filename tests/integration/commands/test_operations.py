@@ -49,8 +49,8 @@ def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, t
             ("status", "--state", "odd"),
             "Unknown state 'odd'; choose one of waiting, running, completed, failed, cancelled.",
         ),
-        (("cancel", "nobody"), "No queued or running session nobody is known."),
-        (("cancel", "nobody", "--product", "odd"), "A product is tryon, avatar, images; never odd."),
+        (("cancel", "nobody"), "There is no queued or running session nobody."),
+        (("cancel", "nobody", "--product", "odd"), "Unknown product 'odd'; choose one of tryon, avatar, images."),
         (("dead", "show", "999"), "There is no dead letter 999."),
         (("dead", "drop", "999"), "There is no dead letter 999."),
         (("dead", "replay", "nobody"), "There is no task nobody."),
@@ -95,7 +95,7 @@ def test_a_session_that_is_not_of_the_given_product_is_left_alone(
     cli: Cli, session: dict[str, str], task_id: str
 ) -> None:
     code, data = cli("cancel", session["session_id"], "--product", "images")
-    assert (code, data["error"]) == (1, f"No queued or running session {session['session_id']} of images is known.")
+    assert (code, data["error"]) == (1, f"There is no queued or running session {session['session_id']} of images.")
     assert cli("status", task_id)[1]["state"] == "waiting"
 
 

@@ -45,7 +45,7 @@ def test_a_port_that_is_taken_ends_it_with_a_sentence(
     assert done.returncode == 1
     assert done.stderr.strip() == (
         f"The HTTP service can't listen on 127.0.0.1 port {taken} (Address already in use): "
-        "stop what uses it, or set HOST and PORT."
+        "stop the program that uses it, or set HOST and PORT."
     )
 
 
