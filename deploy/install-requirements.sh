@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install a requirements file into a virtual environment: exactly its versions, checked by hash, without resolving.
+# Install the exact versions of a requirements file into a virtual environment, checked by hash, without resolving.
 #
 #   deploy/install-requirements.sh .venv/bin/python requirements.txt
 #

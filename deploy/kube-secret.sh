@@ -1,10 +1,10 @@
 #!/bin/sh
-# Puts the Secret that deploy/kube.yaml names into podman's store, from a folder that deploy/make-secrets.sh made:
+# Create the Secret that deploy/kube.yaml names in podman's store, from a folder that deploy/make-secrets.sh created:
 #
 #   REDIS_HOST=127.0.0.1 POSTGRES_HOST=127.0.0.1 deploy/make-secrets.sh ~/darkroom-pod
 #   deploy/kube-secret.sh ~/darkroom-pod [NAME]
 #
-# podman before 4.5 reads a Secret's values from a JSON object and nothing else; later ones take Kubernetes' own form. In
+# podman before 4.5 reads a Secret's values only from a JSON object; later versions accept Kubernetes' own form. In
 # Kubernetes: kubectl create secret generic darkroom --from-file=FOLDER
 set -eu
 folder=${1:?which folder of secrets?}

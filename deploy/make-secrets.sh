@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes one file a secret, named after its setting, where it is missing: what can be made up is, the rest stays blank,
-# which is like not set. Nothing is ever overwritten, and nothing is printed.
+# Create a file for each secret that is missing, named after its setting: passwords and keys are generated, the rest stay
+# blank, which counts as unset. Existing files are never overwritten, and nothing is printed.
 #
-#   deploy/make-secrets.sh [FOLDER]      deploy/secrets unless given
+#   deploy/make-secrets.sh [FOLDER]      default: deploy/secrets
 #
-# REDIS_HOST and POSTGRES_HOST say where the servers are, if not in containers of these names.
+# REDIS_HOST and POSTGRES_HOST are the servers' hosts, by default containers named redis and postgres.
 #
-# The folder is closed to everybody but its owner. The files in it are readable, because a container's user, who is
-# nobody on this machine, reads them through a mount that begins at the file.
+# Only the owner can enter the folder. The files themselves are world-readable, because a container's user, which has no
+# account on this machine, reads them through a mount of the single file.
 set -eu
 folder=${1:-$(dirname "$0")/secrets}
 mkdir -p "$folder"

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Tries the whole deployment for real: builds both images, runs the stack, loses a worker, updates under load, takes it
-# down, and does the same work in a pod. Prints what it measured; ends with 0 only if every task completed.
+# Test the whole deployment: build both images, run the stack, kill a worker, update under load, stop, and repeat the same
+# work in a pod. Print the measurements; exit with 0 only if every task completed.
 #
-#   deploy/smoke.sh [compose] [pod]      both unless named
+#   deploy/smoke.sh [compose] [pod]      default: both
 #
-# It uses what it finds: podman and podman-compose; the base image and the servers' images from a registry, or, where
-# there is none, a Debian of its own from debootstrap (as root). BASE_IMAGE, REDIS_IMAGE and POSTGRES_IMAGE name others;
-# PIP_CERT is for a package index behind a certificate of its own; KEEP=1 leaves the images. Nothing of a Darkroom that
-# runs on this machine is touched: project, pod, volumes, port and secrets are the smoke test's own.
+# Needs podman and podman-compose. The base image and the servers' images come from a registry or, without one, from
+# debootstrap (as root). BASE_IMAGE, REDIS_IMAGE and POSTGRES_IMAGE name other images; PIP_CERT is the certificate of a
+# package index; KEEP=1 keeps the images. A Darkroom that runs on this machine is not touched: project, pod, volumes, port
+# and secrets are separate.
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/darkroom-smoke.XXXXXX")
@@ -53,7 +53,7 @@ prepare() {
   for program in podman podman-compose python3; do
     command -v $program >/dev/null || { echo "deploy/smoke.sh needs $program." >&2; exit 2; }
   done
-  # Without systemd podman needs to be told what manages its containers.
+  # Without systemd, podman needs another cgroup manager.
   if [ -z "${CONTAINERS_CONF:-}" ] && [ ! -d /run/systemd/system ] && command -v runc >/dev/null; then
     cat > "$work/containers.conf" <<'END'
 [containers]
@@ -69,7 +69,7 @@ END
   fi
 }
 
-# The base image: the one that is asked for, the one that the Containerfile names, or one made here.
+# The base image: BASE_IMAGE, the one that the Containerfile names, or one built here.
 find_base() {
   if [ -n "${BASE_IMAGE:-}" ]; then return; fi
   BASE_IMAGE=$(sed -n 's/^ARG BASE_IMAGE=//p' Containerfile)
@@ -152,7 +152,7 @@ drive() { # where workers find the pictures, options
   python3 deploy/smoke/drive.py --url "$PUBLIC_URL" --token-file "$token" --pictures "$at" "$@"
 }
 
-# Every order was charged once, and whatever did not complete was refunded once.
+# Every order was charged once, and every order that did not complete was refunded once.
 books() { # database container
   sql "$1" "select count(*) || ' sessions, ' || count(*) filter (where status = 'completed') || ' completed, balance ' ||
     (select balance from user_credits where user_id = 'smoke') from generation_sessions"
@@ -185,7 +185,7 @@ in_compose() {
   drive http://pictures:8080 > "$work/killed" &
   driver=$!
   sleep 3
-  # As the kernel would: to podman, `podman kill` is a wish that it stay down.
+  # Kill the process as the kernel would: after `podman kill`, podman does not restart the container.
   kill -9 "$(podman inspect --format '{{.State.Pid}}' darkroom-smoke_worker-generate_1)"
   wait $driver || fail "20 tasks with a killed worker: $(cat "$work/killed")"
   say "20 tasks, worker-generate killed after 3 s: $(cat "$work/killed")"
@@ -246,7 +246,7 @@ build worker $small 1
 smaller $small 350
 build full $image 1
 smaller $image 1200
-# The same but for its label, which makes it another image.
+# The same image with another label, and so with another id.
 build full $newer 2
 [ $# -gt 0 ] || set -- compose pod
 for part in "$@"; do "in_$part"; done

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Replaces the running image, service after service, without losing a task; goes back by itself if the new one does not
-# get healthy. The schema comes first and only grows, so the old workers go on over the new schema meanwhile.
+# Replace the running image, one service after another, without losing a task; roll back if the new image does not become
+# healthy. The schema is migrated first and only grows, so that the old workers run with the new schema meanwhile.
 #
 #   deploy/update.sh IMAGE
 #
-# What a stopping worker runs, it finishes or hands back; what waits, waits for the new worker. Calls of the HTTP service
-# are refused for the seconds in which it is replaced. COMPOSE_ARGS is passed on (`-f …` for Supabase); HEALTHY_WITHIN is
-# how many seconds the new one has (180). The image that runs in the end is
-# written to `.env` (ENV_FILE).
+# A worker that stops finishes its running jobs or hands them back; waiting jobs wait for the new worker. The HTTP service
+# is unavailable for the seconds in which it is replaced. COMPOSE_ARGS is passed on (`-f …` for Supabase); HEALTHY_WITHIN is
+# the number of seconds in which the new image must become healthy (180). The image that runs in the end is written to
+# `.env` (ENV_FILE).
 set -eu
 cd "$(dirname "$0")/.."
 image=${1:?which image?}

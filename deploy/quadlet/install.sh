@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the units on a systemd host, as root: secrets into podman's store, settings into /etc/darkroom, units where
-# systemd finds them. Run it again after a change; settings that are there stay as they are.
+# Install the units on a systemd host, as root: secrets into podman's store, settings into /etc/darkroom, units where
+# systemd finds them. Run it again after a change; existing settings are kept.
 #
-#   deploy/quadlet/install.sh [FOLDER OF SECRETS]      deploy/secrets unless given
+#   deploy/quadlet/install.sh [FOLDER OF SECRETS]      default: deploy/secrets
 set -eu
 here=$(dirname "$0")
 secrets=${1:-$here/../secrets}
