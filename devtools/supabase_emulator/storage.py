@@ -79,6 +79,8 @@ class EmulatedStorage:
                 return json_reply(200, [row[0] for row in connection.execute(_BUCKET)])
             case ("POST", "bucket"):
                 return _create_bucket(connection, orjson.loads(request.body))
+            case ("POST", "object", "sign", bucket):
+                return self._sign_many(connection, bucket, orjson.loads(request.body))
             case ("POST", "object", "sign", bucket, *names):
                 return self._sign(connection, f"{bucket}/{'/'.join(names)}", orjson.loads(request.body))
             case ("POST", "object", bucket, *names) if names:
@@ -94,6 +96,20 @@ class EmulatedStorage:
             return storage_errors.object_missing()
         token = sign_link(self._secret, target, int(body["expiresIn"]))
         return json_reply(200, {"signedURL": f"/object/sign/{target}?token={token}"})
+
+    def _sign_many(self, connection: Connection[Any], bucket: str, body: dict[str, Any]) -> Reply:
+        query = "select name from storage.objects where bucket_id = %s and name = any (%s)"
+        stored = {row[0] for row in connection.execute(query, [bucket, body["paths"]])}
+        items: list[dict[str, str | None]] = []
+        for path in body["paths"]:
+            if path in stored:
+                token = sign_link(self._secret, f"{bucket}/{path}", int(body["expiresIn"]))
+                link = f"/object/sign/{bucket}/{path}?token={token}"
+                items.append({"error": None, "path": path, "signedURL": link})
+            else:
+                error = "Either the object does not exist or you do not have access to it"
+                items.append({"error": error, "path": path, "signedURL": None})
+        return json_reply(200, items)
 
     def _upload(self, connection: Connection[Any], request: Request, bucket: str, name: str) -> Reply:
         form = parts(request.headers.get("content-type", ""), request.body)

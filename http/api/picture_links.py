@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import structlog
 
@@ -23,23 +22,17 @@ class PictureLinks:
         """Sign links of `storage`; the caller closes it."""
         self._storage = storage
 
-    async def sign(self, product: Product, picture: StoredPicture) -> str | None:
-        """Return a fresh link to a picture of `product`; None if the picture was deleted.
+    async def sign(self, product: Product, pictures: Sequence[StoredPicture]) -> list[str | None]:
+        """Return a fresh link to each of `pictures`, of one product; None for a picture that was deleted.
 
-        If the storage is unavailable, return the link that was signed when the picture was stored.
+        All links are signed in one call. If the storage is unavailable, return the links that were signed when the
+        pictures were stored.
         """
-        if picture.path is None:
-            return picture.url
         spec = PRODUCTS[product]
+        paths = [picture.path for picture in pictures if picture.path is not None]
         try:
-            return await self._storage.signed_url(spec.bucket, picture.path, lifetime_s=spec.url_lifetime_s)
+            links = await self._storage.signed_urls(spec.bucket, paths, lifetime_s=spec.url_lifetime_s)
         except DarkroomError as error:
-            if error.error_code == "object_missing":
-                return None
             log.warning("picture_link_not_signed", code=error.error_code, error=str(error))
-            return picture.url
-
-    async def sign_all(self, product: Product, pictures: Iterable[StoredPicture]) -> tuple[str, ...]:
-        """Return fresh links to those `pictures` that still exist."""
-        links = await asyncio.gather(*(self.sign(product, picture) for picture in pictures))
-        return tuple(link for link in links if link)
+            return [picture.url for picture in pictures]
+        return [picture.url if picture.path is None else links.get(picture.path) for picture in pictures]

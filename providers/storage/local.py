@@ -16,6 +16,7 @@ from providers.storage.paths import check_path
 from schemas.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -43,8 +44,12 @@ class LocalStorage:
         """See `Storage.signed_url`."""
         if not _is_stored(self._file(bucket, path)):
             raise Invalid("there is no such object", code="object_missing")
-        query = self._links.query(f"{bucket}\n{path}", lifetime_s=lifetime_s)
-        return f"{self._base_url}/files/{bucket}/{path}?{query}"
+        return self._link(bucket, path, lifetime_s)
+
+    async def signed_urls(self, bucket: str, paths: Sequence[str], *, lifetime_s: int) -> dict[str, str]:
+        """See `Storage.signed_urls`."""
+        stored = [path for path in paths if _is_stored(self._file(bucket, path))]
+        return {path: self._link(bucket, path, lifetime_s) for path in stored}
 
     def open_signed(self, bucket: str, path: str, expires: str, signature: str, now: float) -> Path:
         """Return the file that a link leads to.
@@ -67,6 +72,10 @@ class LocalStorage:
 
     async def aclose(self) -> None:
         """A folder holds no connections."""
+
+    def _link(self, bucket: str, path: str, lifetime_s: int) -> str:
+        query = self._links.query(f"{bucket}\n{path}", lifetime_s=lifetime_s)
+        return f"{self._base_url}/files/{bucket}/{path}?{query}"
 
     def _file(self, bucket: str, path: str) -> Path:
         check_path(bucket, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
@@ -60,6 +60,16 @@ class SupabaseStorage:
         if not signed["signedURL"]:
             raise Unavailable("storage signed nothing", code="storage_unavailable")
         return signed["signedURL"]
+
+    async def signed_urls(self, bucket: str, paths: Sequence[str], *, lifetime_s: int) -> dict[str, str]:
+        """See `Storage.signed_urls`; one call, whatever the number of paths."""
+        if not paths:
+            return {}
+        for path in paths:
+            check_path(bucket, path)
+        async with self._deadline(bucket):
+            signed = await self._storage.from_(bucket).create_signed_urls(list(paths), lifetime_s)
+        return {item["path"]: item["signedURL"] for item in signed if item["signedURL"]}
 
     async def buckets(self) -> dict[str, bool]:
         """The buckets there are, and whether they are public.

@@ -38,6 +38,17 @@ class StorageContract:
         with pytest.raises(Invalid):
             await storage.signed_url(BUCKET, "generated/user-1/none.jpg", lifetime_s=60)
 
+    async def test_links_to_several_objects_leave_out_those_that_do_not_exist(
+        self, storage: Storage, download: Download
+    ) -> None:
+        names = [f"generated/user-1/several_{n}.jpg" for n in range(3)]
+        for name in names:
+            await storage.put(BUCKET, name, name.encode())
+        links = await storage.signed_urls(BUCKET, [*names, "generated/user-1/none.jpg"], lifetime_s=60)
+        assert list(links) == names
+        assert [await download(link) for link in links.values()] == [name.encode() for name in names]
+        assert await storage.signed_urls(BUCKET, [], lifetime_s=60) == {}
+
     @pytest.mark.parametrize("path", ["", "../x.jpg", "a/../../x.jpg", "/x.jpg", "a//x.jpg", "a/.x", "a/x.jpg\n"])
     async def test_a_path_that_leaves_its_bucket_is_refused(self, storage: Storage, path: str) -> None:
         with pytest.raises(Invalid):

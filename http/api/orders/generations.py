@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import ClassVar
@@ -73,8 +72,8 @@ class Generations:
         )
         items, more = rows[: query.limit], len(rows) > query.limit
         cursor = cursors.encode(items[-1].at, items[-1].session_id) if more else None
-        sessions = await asyncio.gather(*(_with_fresh_link(row, self._pictures) for row in items))
-        page = SessionPage(items=tuple(sessions), limit=query.limit, next_cursor=cursor)
+        sessions = await _with_fresh_links(items, self._pictures)
+        page = SessionPage(items=sessions, limit=query.limit, next_cursor=cursor)
         resp.content_type = "application/json"
         resp.data = page.model_dump_json().encode()
 
@@ -96,7 +95,7 @@ class Generation:
         if found is None:
             raise Problem(HTTPStatus.NOT_FOUND, "session_unknown", "There is no such session.")
         resp.content_type = "application/json"
-        session = await _with_fresh_link(found, self._pictures)
+        (session,) = await _with_fresh_links([found], self._pictures)
         resp.data = session.model_dump_json().encode()
 
 
@@ -137,9 +136,10 @@ def requested_owner(req: Request, query: OwnerQuery) -> str | None:
     return owner
 
 
-async def _with_fresh_link(row: SessionRow, pictures: PictureLinks) -> Session:
-    picture = StoredPicture(path=row.picture_path, url=row.generated_image_url)
-    return row.shown(await pictures.sign(Product.TRYON, picture))
+async def _with_fresh_links(rows: Sequence[SessionRow], pictures: PictureLinks) -> tuple[Session, ...]:
+    stored = [StoredPicture(path=row.picture_path, url=row.generated_image_url) for row in rows]
+    links = await pictures.sign(Product.TRYON, stored)
+    return tuple(row.shown(link) for row, link in zip(rows, links, strict=True))
 
 
 def _order_request(request: GenerationRequest, request_id: str) -> OrderRequest:

@@ -69,8 +69,8 @@ class TaskStates:
     async def _with_fresh_links(self, summary: TaskSummary, state: Progress) -> Progress:
         if summary.product is None or state.status is not Status.COMPLETED or not summary.pictures:
             return state
-        urls = await self._pictures.sign_all(summary.product, summary.pictures)
-        return state.model_copy(update={"result_urls": urls})
+        links = await self._pictures.sign(summary.product, summary.pictures)
+        return state.model_copy(update={"result_urls": tuple(link for link in links if link)})
 
     async def _events(self, task_ids: list[str]) -> dict[str, Progress]:
         pipeline = self._client.pipeline(transaction=False)

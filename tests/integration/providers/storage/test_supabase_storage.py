@@ -91,6 +91,18 @@ async def test_a_link_opens_no_other_object(storage: SupabaseStorage) -> None:
         assert (await client.get(link.replace(PATH, "generated/other.jpg"))).is_error
 
 
+async def test_fifty_links_are_signed_in_one_call() -> None:
+    paths = [f"generated/{n}.jpg" for n in range(50)]
+    items = [{"error": None, "path": path, "signedURL": f"/object/sign/{BUCKET}/{path}?token=t"} for path in paths]
+    async with Answering(page("200 OK", json.dumps(items).encode())) as server:
+        storage = SupabaseStorage(server.url, "key")
+        links = await storage.signed_urls(BUCKET, paths, lifetime_s=60)
+        await storage.aclose()
+        assert list(links) == paths
+        assert links[paths[0]] == f"{server.url}/storage/v1/object/sign/{BUCKET}/{paths[0]}?token=t"
+        assert server.requests == 1
+
+
 async def test_a_bucket_that_is_missing_comes_with_a_hint(storage: SupabaseStorage) -> None:
     with pytest.raises(Invalid, match=r"nowhere does not exist: `python manage.py migrate --buckets`") as refused:
         await storage.put("nowhere", PATH, b"x")
