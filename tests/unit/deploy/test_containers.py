@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from actors import queues as actor_queues
+from actors.worker import CLOSE_S, REQUEUE_S
+from pipelines.control.background import STOP_S as BACKGROUND_STOP_S
 from settings import every_setting
 from tests.unit.deploy.files import DEPLOY, QUADLET, ROOT, compose, kube, unit
 
 SECRETS = {name.lower() for name, field in every_setting().items() if "SecretStr" in str(field.annotation)}
+#: Seconds that a worker may need after its grace period: to requeue its jobs, to stop its threads, to disconnect.
+STOP_S = REQUEUE_S + BACKGROUND_STOP_S + CLOSE_S
 #: Passwords of the servers, which reach us inside REDIS_URL and DATABASE_URL.
 SERVERS = {"redis_password", "postgres_password"}
 #: Read by gunicorn itself.
@@ -90,6 +94,21 @@ def test_a_unit_takes_known_secrets_and_gives_up_all_rights(path: Path) -> None:
     assert container["ReadOnly"] == container["NoNewPrivileges"] == ["true"]
     assert container["DropCapability"] == ["all"]
     assert "--memory=" in container["PodmanArgs"][0]
+
+
+def test_every_worker_has_time_to_hand_back_its_jobs_before_it_is_killed() -> None:
+    needed_s = STOP_S + every_setting()["SHUTDOWN_GRACE_S"].default
+    units = [unit(path) for path in QUADLET.glob("darkroom-worker-*.container")]
+
+    workers = [service for name, service in compose()["services"].items() if name.startswith("worker-")]
+    assert [service["stop_grace_period"] for service in workers] == ["${STOP_GRACE:-40s}"] * 3
+    assert kube()[1]["spec"]["terminationGracePeriodSeconds"] >= needed_s
+    assert len(units) == 3
+    for found in units:
+        stop_s = int(found["Container"]["PodmanArgs"][0].split("--stop-timeout=")[1].split()[0])
+        assert int(found["Service"]["TimeoutStopSec"][0]) > stop_s >= needed_s
+        # Quadlet sets both itself: podman, not systemd, sends the signal and waits.
+        assert not {"KillMode", "KillSignal"} & set(found["Service"])
 
 
 def test_every_service_gives_up_all_rights_and_has_limits() -> None:

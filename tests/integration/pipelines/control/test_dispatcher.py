@@ -96,6 +96,24 @@ async def test_a_redis_that_came_back_empty_is_healed_from_the_table(
     assert await Dispatcher(records, broker, client, metrics, max_in_flight=9, lease_s=9).run_once() == 1
 
 
+async def test_a_worker_that_is_stopping_recovers_nothing(
+    records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
+) -> None:
+    task = new_task()
+    await records.accept([task])
+    await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
+    await client.flushall()
+    await asyncio.sleep(0.1)  # the lease expires
+    broker.slots.close()
+
+    report = await JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3).run_once()
+
+    assert (report.checked, report.redriven, queued(broker)) == (0, 0, 0)
+    row = await records.job(task.task_id)
+    assert row is not None
+    assert (row.token, row.recoveries) == (1, 0)
+
+
 async def test_two_janitors_drive_a_job_once(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
