@@ -197,21 +197,22 @@ def schema(*, as_json: Json = False) -> None:
 def estimate_body(  # noqa: PLR0913  the facts about a person
     photo: Annotated[Path, typer.Argument(help="Photo file: the whole person, from the front.")],
     *,
-    height: Annotated[float, typer.Option(help="Height in cm, 140 to 210.")],
-    weight: Annotated[float | None, typer.Option(help="Weight in kg, 35 to 180; improves the result most.")] = None,
-    build: Annotated[int | None, typer.Option(help="1 (slimmest fifth) to 5, instead of a weight.")] = None,
+    height: Annotated[float | None, typer.Option(help="Stature, 140 to 210 cm.")] = None,
+    height_in: Annotated[float | None, typer.Option(help="Stature in inches, in place of --height.")] = None,
+    weight: Annotated[float | None, typer.Option(help="35 to 180 kg; narrows the answer most.")] = None,
+    weight_lb: Annotated[float | None, typer.Option(help="Weight in pounds, in place of --weight.")] = None,
+    build: Annotated[int | None, typer.Option(help="1 (10th percentile of weight at this height) to 5 (90th).")] = None,
     sex: Annotated[str | None, typer.Option(help="female or male.")] = None,
-    age: Annotated[int | None, typer.Option(help="Age in years; affects the waist only.")] = None,
-    chart: Annotated[
-        str | None, typer.Option(help="Size chart: men, women, unisex, or the name of a shop's own.")
-    ] = None,
-    fit: Annotated[str | None, typer.Option(help="Preferred fit of the clothes.")] = None,
+    age: Annotated[int | None, typer.Option(help="Years; changes the waist only.")] = None,
+    chart: Annotated[str | None, typer.Option(help="men, women, unisex or a shop's own.")] = None,
+    fit: Annotated[str | None, typer.Option(help="slim, regular or loose.")] = None,
     as_json: Json = False,
 ) -> None:
     """Recommend a clothing size from a photo, on this machine."""
     from commands.estimate_body import estimate_body as run
 
-    facts = {"height_cm": height, "weight_kg": weight, "build": build, "sex": sex, "age": age}
+    facts: dict[str, float | str | None] = {"height_cm": height, "height_in": height_in, "weight_kg": weight}
+    facts |= {"weight_lb": weight_lb, "build": build, "sex": sex, "age": age}
     _run(lambda settings: run(settings, photo, **facts, chart=chart, fit=fit), as_json=as_json)
 
 

@@ -162,6 +162,9 @@ class Settings(ProductProviders):
     public_url: str | None = Field(None, description="base address of links; made from HOST and PORT if unset")
     http_max_body_bytes: Positive = Field(1_000_000, description="maximum size of an HTTP body without pictures")
 
+    population: Literal["england", "us"] = Field(
+        "england", description="adults whose body weights stand for an unknown weight: `england` or `us`"
+    )
     pose_model_path: Path | None = Field(None, description="path of the pose landmarker bundle")
     pose_model_url: str | None = Field(None, description="address to download the pose landmarker bundle from")
     pose_model_sha256: str | None = Field(None, description="SHA-256 checksum of the bundle at POSE_MODEL_URL")

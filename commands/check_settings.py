@@ -17,7 +17,7 @@ from commands.check_row import CheckRow, fault, ok, warning
 from providers.images.provider_set import ProviderSet, make_providers
 from providers.images.registry import settings_models
 from providers.images.routing.limits import parsed_limits
-from providers.pose.bundle import model_path, require_bundle
+from providers.pose.bundle import installed_pose_model, require_bundle
 from settings import every_setting
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def limits(settings: Settings) -> CheckRow:
 
 def pose_model(settings: Settings) -> CheckRow:
     """Check whether the pose model of the size recommendation is installed."""
-    path = model_path(settings.data_dir)
+    path = installed_pose_model(settings.data_dir, settings.pose_model_path)
     if not path.is_file():
         said = (
             "missing, so /estimate-body answers 503: run `python manage.py pose-model`, then restart the HTTP service"

@@ -1,4 +1,4 @@
-"""`manage.py estimate-body`: recommend a size from a photo, with the same answer as `POST /estimate-body`."""
+"""`manage.py estimate-body`: recommends a size from a photo on this machine, as `POST /estimate-body` does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.outcome import CommandOutcome
-from commands.pose_model import pose_model
 from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
+from pipelines.sizing.populations import population_named
 from pipelines.sizing.shop_charts import read_charts
 from providers.pose.base import Detection
+from providers.pose.bundle import installed_pose_model
 from providers.pose.load import load_estimator
 from providers.pose.picture import decode
 from schemas.errors import DarkroomError, InputRefused
@@ -29,12 +30,12 @@ _BAR_CHARS = 30
 
 
 def estimate_body(settings: Settings, photo: Path, **fields: Any) -> CommandOutcome:
-    """Return the recommendation for the person in `photo`, or the problem object that HTTP would answer.
+    """Return the recommendation for the person on `photo`, or the error as HTTP would answer it.
 
     Args:
-        settings: Location of the pose model and the shop's charts; a missing model is installed.
+        settings: The folder of the pose model and the shop's charts, and the population. A missing model is an error.
         photo: A JPEG, PNG or WebP file.
-        fields: Fields of `EstimateRequest` except `image_url`; None means not given.
+        fields: Those of `EstimateRequest` without `image_url`; None means absent.
     """
     try:
         asked = EstimateRequest.model_validate({key: value for key, value in fields.items() if value is not None})
@@ -55,14 +56,14 @@ def _answer(settings: Settings, photo: Path, asked: EstimateRequest) -> SizeAnsw
     charts = read_charts(settings.data_dir / "charts")
     check_asked(asked, asked, charts)
     picture = decode(_read(photo), max_pixels=settings.fetch_max_pixels, subject="The photo")
-    estimator = load_estimator(pose_model(settings))
+    estimator = load_estimator(installed_pose_model(settings.data_dir, settings.pose_model_path))
     try:
         poses = estimator.detect(picture.rgb)
     finally:
         estimator.close()
     height, width = picture.rgb.shape[:2]
-    found = Detection(width, height, picture.original_width, picture.original_height, poses)
-    return recommend(found, asked, asked, charts)
+    detection = Detection(width, height, picture.original_width, picture.original_height, poses)
+    return recommend(detection, asked, asked, charts, population=population_named(settings.population))
 
 
 def _read(photo: Path) -> bytes:
@@ -85,23 +86,26 @@ def _faults(error: ValidationError) -> str:
 
 
 def _view(answer: SizeAnswer) -> Group:
-    advice = [answer.improve.message] if answer.improve else []
+    advice = [answer.improve.message] if answer.improve and answer.decided else []
     notes = [*advice, *(warning.message for warning in answer.warnings)]
-    return Group(_sizes(answer), _measurements(answer), *notes)
+    return Group(Text(answer.message, style="bold"), _sizes(answer), _measurements(answer), *notes)
 
 
 def _sizes(answer: SizeAnswer) -> Table:
-    table = Table(title=f"{answer.recommended_size}, {answer.confidence:.0%} sure (chart: {answer.chart})", box=None)
+    table = Table(title=f"Probability of each size (chart: {answer.chart})", box=None)
     for heading in ("size", "probability", ""):
         table.add_column(heading)
     for size, share in answer.size_probabilities.items():
-        style = "bold" if size == answer.recommended_size else ""
+        style = "bold" if answer.decided and size == answer.recommended_size else ""
         table.add_row(size, f"{share:.0%}", "█" * round(share * _BAR_CHARS), style=style)
     return table
 
 
 def _measurements(answer: SizeAnswer) -> Table:
-    table = Table(title=f"{answer.body_type}, with {answer.interval_level:.0%} intervals", box=None)
+    table = Table(
+        title=f"Figure: {answer.body_type}; {answer.interval_level:.0%} intervals; the waist is at navel level",
+        box=None,
+    )
     for heading in ("measurement", "cm", "from", "to"):
         table.add_column(heading, justify="left" if heading == "measurement" else "right")
     intervals = answer.intervals.model_dump()

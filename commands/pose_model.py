@@ -1,4 +1,8 @@
-"""Install the pose model in `DATA_DIR` from `POSE_MODEL_PATH`, `POSE_MODEL_URL` or the MediaPipe wheel."""
+"""`manage.py pose-model`: puts the pose model into `DATA_DIR`.
+
+It comes from `POSE_MODEL_PATH` or `POSE_MODEL_URL`, or is assembled. No other code downloads it: the HTTP service and
+the other commands load the file (`providers.pose.bundle.installed_pose_model`) or say that it is missing.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +20,17 @@ from schemas.errors import Invalid, Unavailable
 if TYPE_CHECKING:
     from settings import Settings
 
-#: Limit of a download; the bundle has 9 MB.
+#: The bundle is 9 MB.
 MAX_BYTES = 100_000_000
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 
 def pose_model(settings: Settings) -> Path:
-    """Install the bundle at `DATA_DIR/models/pose_landmarker_full.task` if needed and return its path.
+    """Put the bundle at `DATA_DIR/models/pose_landmarker_full.task` unless it is there already; return the path.
 
     Raises:
-        Invalid: The configured bundle is unusable or has an unexpected checksum.
-        Unavailable: The download failed.
+        Invalid: The configured bundle can't be used or has an unexpected checksum.
+        Unavailable: It can't be downloaded.
     """
     target = model_path(settings.data_dir)
     expected = _expected_sha256(settings)
@@ -49,7 +53,7 @@ def _expected_sha256(settings: Settings) -> str:
     if settings.pose_model_path:
         return hashlib.sha256(_read(settings.pose_model_path)).hexdigest()
     if settings.pose_model_url:
-        raise Invalid("POSE_MODEL_URL needs POSE_MODEL_SHA256, the checksum of the file", code="settings")
+        raise Invalid("POSE_MODEL_URL needs POSE_MODEL_SHA256, the checksum of that file", code="settings")
     return BUNDLE_SHA256
 
 
@@ -77,7 +81,7 @@ def _download(url: str) -> bytes:
                 data += chunk
                 if len(data) > MAX_BYTES:
                     raise Invalid("The file at POSE_MODEL_URL is too large", code="pose_model_unusable")
-    # The text of the error contains the address, which may be secret.
+    # The error's own text contains the address.
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(f"POSE_MODEL_URL: {type(error).__name__}", code="pose_model_download") from None
     return bytes(data)

@@ -89,6 +89,20 @@ def bench_sizing(*, as_json: Json = False) -> None:
     run_command(run, as_json=as_json)
 
 
+@command(bench_app, "bench sizing-accuracy people.csv", name="sizing-accuracy")
+def bench_sizing_accuracy(
+    people: Annotated[
+        Path, typer.Argument(metavar="CSV", help="height_cm, weight_kg, sex, chest_cm, waist_cm, hip_cm per person.")
+    ],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Compare recommended sizes with measured people."""
+    from devtools.bench.sizing_accuracy import bench_sizing_accuracy as run
+
+    run_command(lambda settings: run(settings, people), as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
 

@@ -25,9 +25,9 @@ from commands.local.embedded import Embedded
 from commands.local.free_port import free_port
 from commands.local.process import Command, Process
 from commands.outcome import CommandOutcome
-from commands.pose_model import pose_model
 from devtools.bench.upload_load import UploadLoad, form_request, upload
 from devtools.pictures.synthetic_person import draw_person, jpeg
+from providers.pose.bundle import installed_pose_model
 from providers.pose.load import load_estimator
 from providers.pose.picture import decode
 from providers.records.migrate import migrate
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
 
 PATH = "/estimate-body"
 FACTS = {"height_cm": "175", "weight_kg": "75", "sex": "male"}
-#: How many requests are made at each concurrency; together 2,000, over which memory has to stay flat.
+#: Number of requests at each concurrency; memory must not grow over their total of 2,000.
 REQUESTS = {1: 300, 4: 700, 16: 1000}
 WARM_UP = 200
 ROUNDS = 10
-#: How long the bare calls have in each round, seconds.
+#: Duration of the bare calls of each round, seconds.
 BARE_S = 1.0
 CORES = len(os.sched_getaffinity(0))
 
 
 def bench_sizing(settings: Settings) -> CommandOutcome:
-    """Measure.
+    """Measure sizes per second, latency and memory growth.
 
     The object: `served_per_s` and `p95_ms` of requests by concurrency, `bare_per_s` of one call after another,
     `bare_at` (the same on as many threads as requests, at most one per core), `ratio` of the two, `bare_ms` of one
@@ -58,7 +58,7 @@ def bench_sizing(settings: Settings) -> CommandOutcome:
         StartError: The service can't be started.
         CommandError: It refused a request.
     """
-    model, picture = pose_model(settings), jpeg(draw_person())
+    model, picture = installed_pose_model(settings.data_dir, settings.pose_model_path), jpeg(draw_person())
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another account
         with Embedded(Path(folder), ephemeral=True) as embedded:
@@ -105,7 +105,7 @@ def _summary(bare: dict[int, float], served: dict[int, UploadLoad], growth_mb: f
 
 
 def _bare(estimators: list[PoseEstimator], picture: bytes) -> float:
-    """Decode and detect on one thread per estimator for `BARE_S` seconds; how often a second."""
+    """Decode and detect on one thread per estimator for `BARE_S` seconds; return pictures per second."""
     until = time.monotonic() + BARE_S
     with ThreadPoolExecutor(len(estimators)) as threads:
         return sum(threads.map(lambda estimator: _repeat(estimator, picture, until), estimators)) / BARE_S
@@ -131,7 +131,7 @@ def _accepts(host: str, port: int) -> bool:
 
 
 def _rss_kb(pid: int) -> int:
-    """Resident memory of a process and all below it, in KiB."""
+    """Return the resident memory of a process and its descendants, KiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     own = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

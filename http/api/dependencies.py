@@ -14,6 +14,7 @@ from api.signed_urls import EventUrls
 from api.sizing.estimators import Sizing, make_sizing
 from api.tasks.hub import Hub
 from api.tasks.task_states import TaskStates
+from pipelines.sizing.populations import population_named
 from providers.fetch import FetchPolicy
 from providers.images.replicate.settings import ReplicateSettings
 from providers.local_services import resolve
@@ -158,7 +159,12 @@ def make_dependencies(settings: Settings) -> Dependencies:
         open_paths=settings.open_endpoints,
         max_body_bytes=settings.http_max_body_bytes,
         max_picture_bytes=settings.fetch_max_bytes,
-        sizing=make_sizing(settings.data_dir, _fetch_policy(settings)),
+        sizing=make_sizing(
+            settings.data_dir,
+            _fetch_policy(settings),
+            pose_model_path=settings.pose_model_path,
+            population=population_named(settings.population),
+        ),
         replicate_webhook_secret=replicate.webhook_secret if replicate.webhook_url else None,
     )
 

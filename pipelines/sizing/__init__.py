@@ -1,4 +1,4 @@
-"""The sizing mathematics: pure functions of landmarks and facts. Lengths in cm, weights in kg, ages in years."""
+"""The size recommendation as pure functions of landmarks and facts. Lengths in cm, weights in kg, ages in years."""
 
 from pipelines.sizing.errors import SizingRefused, UnknownChart
 from pipelines.sizing.recommend import check_asked, recommend

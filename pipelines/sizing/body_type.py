@@ -1,4 +1,4 @@
-"""The figure in one of four words. Pure."""
+"""The figure as one of four words. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ ATHLETIC_FROM = 1.14
 
 
 def body_type(chest_cm: float, waist_cm: float, height_cm: float) -> BodyType:
-    """The first that applies, with the waist at navel level.
+    """Return the first that applies, with the waist at navel level.
 
     - broad: the waist is at least 0.55 of the stature;
     - slim: the waist is less than 0.43 of the stature;
     - athletic: the chest is at least 1.14 times the waist;
-    - average: everybody else, which is about half of the people the girths were fitted on.
+    - average: otherwise, which is about half of the people that the girths were fitted on.
     """
     if waist_cm >= BROAD_FROM * height_cm:
         return BodyType.BROAD

@@ -1,8 +1,8 @@
-"""Why a photo or a fact gets no size.
+"""Errors of the size recommendation.
 
 ```
 Invalid
-├── SizingRefused   HTTP 422: one of the gates' codes, with what the person can do about it
+├── SizingRefused   HTTP 422: the code of a gate, and what the person can do differently
 └── UnknownChart    HTTP 422: no chart of that name
 ```
 """
@@ -27,14 +27,14 @@ class SizingRefused(Invalid):
     def __init__(
         self, gate: Gate, *, public_message: str | None = None, landmark_visibility: Mapping[str, float] | None = None
     ) -> None:
-        """Refuse at `gate`; `landmark_visibility` says how sure the model was of each joint that decides."""
+        """Refuse at `gate`; `landmark_visibility` is the visibility of each deciding joint, 0 to 1."""
         super().__init__(gate.value, public_message=public_message or SENTENCES[gate], code=gate.value)
         self.gate = gate
         self.landmark_visibility = dict(landmark_visibility) if landmark_visibility is not None else None
 
     @property
     def members(self) -> dict[str, Any]:
-        """What the problem JSON carries beside `code` and `detail`."""
+        """Members of the problem JSON beside `code` and `detail`."""
         return {"message": self.public_message, "landmark_visibility": self.landmark_visibility}
 
 
@@ -46,5 +46,7 @@ class UnknownChart(Invalid):
     report = False
 
     def __init__(self, known: Iterable[str]) -> None:
-        """Say which there are."""
-        super().__init__(public_message=f"There is no size chart of that name. There are: {', '.join(sorted(known))}.")
+        """Name the charts that exist."""
+        super().__init__(
+            public_message=f"There is no size chart of that name; choose one of {', '.join(sorted(known))}."
+        )

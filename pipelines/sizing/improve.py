@@ -1,15 +1,12 @@
-"""Which further fact would help most, and by how much. Pure.
-
-The share of people for whom the most probable size is right follows from the residuals on held-out people. It comes
-out as it was measured there: about 0.36 from the height alone, 0.69 (men) and 0.61 (women) with a weight.
-"""
+"""Which missing fact would help most, and how much. Pure."""
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist, fmean
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
+from pipelines.sizing.chart import BUILT_IN
+from pipelines.sizing.populations import DEFAULT, Population, bmi_quantile
 from pipelines.sizing.probabilities import size_probabilities
 from pipelines.sizing.sizes import choose
 from schemas.sizing import Improvement, Sex
@@ -17,19 +14,20 @@ from schemas.sizing import Improvement, Sex
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from schemas.sizing import Chart, Facts, Wish
+    from schemas.size_charts import Chart
+    from schemas.sizing import Facts, Wish
 
-#: Less is not worth asking for.
+#: With weight and sex, the built-in charts' size was right for 61 to 66 % of 923 civilians to whom nothing was fitted.
+#: This one figure is stated wherever the effect of a weight is.
+RIGHT_WITH_WEIGHT = 0.6
+#: A smaller gain is not worth asking for.
 MIN_GAIN = 0.03
-#: What a missing fact is tried with. The spread left over is the same whatever its value, so any will do.
-_TYPICAL_BMI = 25.0
-_TYPICAL_BUILD = 3
-_TYPICAL_AGE = 30
-_ASKED_FOR = {"weight_kg": "weight", "build": "a build from 1 to 5", "sex": "the sex", "age": "the age"}
-#: Ways to say a share, as people say it.
+_ASKED_FOR = {"weight_kg": "Your weight", "sex": "The sex", "age": "Your age"}
+#: Shares in the words that people use.
 _SHARES = {n / 10: f"{n} in 10" for n in range(1, 10)} | {1 / 3: "1 in 3", 1 / 2: "1 in 2", 2 / 3: "2 in 3"}
-#: Equally probable slots on a normal distribution, in standard deviations.
-_PLACES = tuple(NormalDist().inv_cdf((i + 0.5) / 21) for i in range(21))
+#: Shares of the population that stand for the weights that a person may have.
+_WEIGHT_SHARES = tuple((i + 0.5) / 9 for i in range(9))
+_TYPICAL_AGE = 30
 
 
 class _Option(NamedTuple):
@@ -37,57 +35,51 @@ class _Option(NamedTuple):
     right: float
 
 
-def improvement(facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -> Improvement | None:
-    """The missing fact that would make the size right for most, or None when none would help noticeably."""
-    chart, girth = choose(facts, wish, charts)[1:]
-    now = share_right(chart, girth.measured)
-    options = [_Option(name, _share_with(name, facts, wish, charts)) for name in missing(facts)]
+def improvement(
+    facts: Facts, wish: Wish, charts: Mapping[str, Chart], population: Population = DEFAULT
+) -> Improvement | None:
+    """Return the missing fact that would help most, or None if none would help noticeably. A weight comes first."""
+    now = _confidence(facts, wish, charts, population)
+    options = [_Option(fact, _confidence_with(fact, facts, wish, charts, population)) for fact in missing(facts)]
     best = max(options, key=lambda option: option.right, default=None)
-    if best is None or best.right - now < MIN_GAIN or in_words(best.right) == in_words(now):
+    if best is None or best.right - now < MIN_GAIN:
         return None
-    message = f"With {_ASKED_FOR[best.fact]}: right for {in_words(best.right)} instead of {in_words(now)}."
+    message = f"{_ASKED_FOR[best.fact]} makes it right for {in_words(best.right)}."
     return Improvement(fact=best.fact, now=now, then=best.right, message=message)
 
 
-def share_right(chart: Chart, girth: NormalDist) -> float:
-    """The probability of the most probable size."""
-    return max(size_probabilities(chart, girth).values())
-
-
 def missing(facts: Facts) -> list[str]:
-    """The facts that could still be given; a build says nothing beside a weight."""
-    absent = {
-        "weight_kg": facts.weight_kg is None,
-        "build": facts.weight_kg is None and facts.build is None,
-        "sex": facts.sex is Sex.UNSPECIFIED,
-        "age": facts.age is None,
-    }
+    """Return the facts to ask for: the weight alone while it is unknown, then sex and age."""
+    if facts.weight_kg is None:
+        return ["weight_kg"]
+    absent = {"sex": facts.sex is Sex.UNSPECIFIED, "age": facts.age is None}
     return [name for name, is_absent in absent.items() if is_absent]
 
 
 def in_words(share: float) -> str:
-    """The usual phrase nearest to `share`, such as "1 in 3"."""
-    return _SHARES[min(_SHARES, key=lambda said: abs(said - share))]
+    """Return the usual phrase nearest to `share`, such as "1 in 3"."""
+    return _SHARES[min(_SHARES, key=lambda known: abs(known - share))]
 
 
-def _share_with(fact: str, facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -> float:
-    return fmean(_expected(trial, facts, wish, charts) for trial in _trials(fact, facts))
+def _confidence(facts: Facts, wish: Wish, charts: Mapping[str, Chart], population: Population) -> float:
+    """Return the probability of the most probable size."""
+    choice = choose(facts, wish, charts, population)
+    return max(size_probabilities(choice.chart, choice.girth).values())
 
 
-def _expected(trial: Facts, facts: Facts, wish: Wish, charts: Mapping[str, Chart]) -> float:
-    """The share right once the fact is known, over the girths that it may turn out to point to."""
-    now = choose(facts, wish, charts).girth
-    chart, then = choose(trial, wish, charts)[1:]
-    centre = then.mean_cm if trial.sex is not facts.sex else now.mean_cm
-    spread = math.sqrt(max(now.residual_cm**2 - then.residual_cm**2, 0.0))
-    return fmean(share_right(chart, NormalDist(centre + spread * place, then.residual_cm)) for place in _PLACES)
+def _confidence_with(fact: str, facts: Facts, wish: Wish, charts: Mapping[str, Chart], population: Population) -> float:
+    """Return the mean confidence once the fact is known, over the values that it may have."""
+    chart = choose(facts, wish, charts, population).chart
+    if fact == "weight_kg" and any(chart is known for known in BUILT_IN.values()):
+        return RIGHT_WITH_WEIGHT
+    trials = _trials(fact, facts, population)
+    return fmean(_confidence(trial, wish, charts, population) for trial in trials)
 
 
-def _trials(fact: str, facts: Facts) -> list[Facts]:
-    """The facts with `fact` filled in: a sex in both ways."""
+def _trials(fact: str, facts: Facts, population: Population) -> list[Facts]:
+    square_m = (facts.height_cm / 100) ** 2
     values: dict[str, list[object]] = {
-        "weight_kg": [_TYPICAL_BMI * (facts.height_cm / 100) ** 2],
-        "build": [_TYPICAL_BUILD],
+        "weight_kg": [bmi_quantile(population, facts.sex, share) * square_m for share in _WEIGHT_SHARES],
         "sex": [Sex.MALE, Sex.FEMALE],
         "age": [_TYPICAL_AGE],
     }

@@ -1,4 +1,4 @@
-"""The gates that need no picture: which heights and weights the estimate was made for."""
+"""The gates that need no picture: the heights and weights that the estimate covers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BMI = (15.0, 50.0)
 
 
 def check_facts(facts: Facts) -> None:
-    """Refuse facts outside what the estimate knows.
+    """Check that the facts are within the range of the estimate.
 
     Raises:
         SizingRefused: HEIGHT_OUT_OF_RANGE or WEIGHT_OUT_OF_RANGE.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from pipelines.sizing.chart import size_of
@@ -11,21 +10,23 @@ from schemas.sizing import SizeRange
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from schemas.sizing import Chart
+    from pipelines.sizing.belief import Belief
+    from schemas.size_charts import Chart
 
-#: The probability that `size_range` reaches, and that the girths' intervals have.
+#: The probability that `size_range` reaches, and that of the girths' intervals.
 LEVEL = 0.8
-_TAIL = NormalDist().inv_cdf((1 + LEVEL) / 2)
+#: The probability below which no size is named as the answer, only the range.
+DECIDED_FROM = 0.4
 
 
-def size_probabilities(chart: Chart, girth: NormalDist) -> dict[str, float]:
-    """The probability of each size when the girth is distributed as `girth` (cm); they sum to 1."""
+def size_probabilities(chart: Chart, girth: Belief) -> dict[str, float]:
+    """Return the probability of each size; they sum to 1."""
     below = [0.0, *(girth.cdf(bound) for bound in chart.bounds_cm), 1.0]
     return {size: below[i + 1] - below[i] for i, size in enumerate(chart.sizes)}
 
 
 def most_probable(chart: Chart, probabilities: Mapping[str, float], girth_cm: float) -> str:
-    """The size that is most probably right; of equals, the one whose range holds `girth_cm`."""
+    """Return the most probable size; of equally probable ones, the one whose range holds `girth_cm`."""
     best = max(probabilities.values())
     nominal = size_of(chart, girth_cm)
     # A girth on a bound makes two sizes equally probable but for rounding.
@@ -35,7 +36,7 @@ def most_probable(chart: Chart, probabilities: Mapping[str, float], girth_cm: fl
 
 
 def size_range(sizes: Sequence[str], probabilities: Mapping[str, float], start: str) -> SizeRange:
-    """`start` and the likelier of its neighbours, again and again, until `LEVEL` is reached."""
+    """Extend `start` by its more probable neighbour until the range reaches `LEVEL`."""
     low = high = sizes.index(start)
     reached = probabilities[start]
     while reached < LEVEL and (low > 0 or high < len(sizes) - 1):
@@ -46,7 +47,6 @@ def size_range(sizes: Sequence[str], probabilities: Mapping[str, float], start: 
     return SizeRange(lower=sizes[low], upper=sizes[high])
 
 
-def interval(girth: NormalDist) -> tuple[float, float]:
-    """The middle `LEVEL` of `girth`, in its unit."""
-    reach = _TAIL * girth.stdev
-    return girth.mean - reach, girth.mean + reach
+def interval(girth: Belief) -> tuple[float, float]:
+    """Return the bounds (cm) of the middle `LEVEL` of the distribution."""
+    return girth.quantile((1 - LEVEL) / 2), girth.quantile((1 + LEVEL) / 2)

@@ -1,4 +1,4 @@
-"""How large the person in the picture is. Pure."""
+"""The scale of the person in the picture. Pure."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ BIACROMIAL_SD = 0.05
 
 
 def stature_px(body: Body) -> float:
-    """The person's stature in pixels."""
+    """Return the person's stature in pixels."""
     return body.ear_to_ankle_px / EAR_TO_ANKLE
 
 
 def shoulder_cm(body: Body, height_cm: float, sex: Sex) -> NormalDist:
-    """The biacromial breadth in cm, with what landmarks and scale leave open.
+    """Return the biacromial breadth in cm, with the uncertainty of landmarks and scale.
 
-    It is told, not used: breadths as landmarks give them improve no girth (on held-out people the chest's mean error
-    stayed at 6.4 cm or more).
+    It is reported and changes no girth: breadths from landmarks improve none (on held-out people the chest's mean
+    error stayed at 6.4 cm or more).
     """
     breadth = body.shoulder_px * height_cm / stature_px(body) * BIACROMIAL[sex]
     return NormalDist(breadth, breadth * math.hypot(BIACROMIAL_SD, EAR_TO_ANKLE_SD))

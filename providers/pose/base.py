@@ -1,4 +1,4 @@
-"""The pose model: where a person's joints are in a picture."""
+"""The pose estimator port: where the joints of people are in a picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Landmark(NamedTuple):
     """One point of a body.
 
     Attributes:
-        x, y: From 0 (left, top) to 1 (right, bottom) of the picture; beyond that where the model believes it outside.
+        x, y: From 0 (left, top) to 1 (right, bottom) of the picture; beyond that for points estimated outside of it.
         visibility: The probability that the point is in the picture and not hidden.
     """
 
@@ -44,11 +44,11 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What was found in a picture.
+    """The poses in a picture.
 
     Attributes:
-        width, height: Of the picture the model saw, upright, in pixels.
-        original_width, original_height: Of the picture as it came, upright, in pixels.
+        width, height: Of the picture that the model was given, upright, in pixels.
+        original_width, original_height: Of the picture before scaling, upright, in pixels.
         poses: At most 4 people, in the model's order.
     """
 
@@ -60,14 +60,14 @@ class Detection:
 
 
 class PoseEstimator(Protocol):
-    """Finds people in a picture. One call at a time: callers keep one estimator per thread."""
+    """Finds people in a picture. Serves one call at a time: callers keep one estimator per thread."""
 
     def detect(self, rgb: NDArray[np.uint8]) -> tuple[Pose, ...]:
-        """The people in an (h, w, 3) uint8 sRGB picture, at most 4; none is an empty tuple.
+        """Return the people in an (h, w, 3) uint8 sRGB picture, at most 4, possibly none.
 
         Raises:
-            Invalid: The model could not work with the picture.
+            Invalid: The model failed on the picture.
         """
 
     def close(self) -> None:
-        """Give back the model's memory. No call follows."""
+        """Release the model. The estimator can't be used afterwards."""

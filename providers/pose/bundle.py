@@ -1,7 +1,7 @@
 """The pose landmarker bundle: a `.task` file with the person detector and the landmark model.
 
-It is not part of any current wheel of MediaPipe and not of this repository. Both models are in the wheel of release
-0.10.21 (Apache-2.0), from which the bundle is assembled; the result is the same, byte for byte, wherever it is made.
+Neither a current wheel of MediaPipe nor this repository contains it. Both models are in the wheel of release 0.10.21
+(Apache-2.0), from which the bundle is assembled; the result is the same, byte for byte, on every machine.
 """
 
 from __future__ import annotations
@@ -32,19 +32,24 @@ _SOURCES = {
         "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
     ),
 }
-#: The models are mapped into memory as they lie in the file.
+#: MediaPipe maps the models into memory from the file, which needs aligned data.
 _ENTRY_ALIGNMENT = 64
 _LOCAL_HEADER_BYTES = 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def model_path(data_dir: Path) -> Path:
-    """Where the bundle is kept."""
+    """Return where `manage.py pose-model` puts the bundle."""
     return data_dir / "models" / "pose_landmarker_full.task"
 
 
+def installed_pose_model(data_dir: Path, configured: Path | None) -> Path:
+    """Return the bundle to load: the configured one (`POSE_MODEL_PATH`), else that in the data folder."""
+    return configured or model_path(data_dir)
+
+
 def sha256_of(path: Path) -> str:
-    """Of a file, in hexadecimal.
+    """Return the checksum of a file, in hexadecimal.
 
     Raises:
         OSError: It can't be read.
@@ -54,17 +59,17 @@ def sha256_of(path: Path) -> str:
 
 
 def require_sha256(data: bytes, expected: str, what: str) -> None:
-    """Check `data`.
+    """Check the checksum of `data`, which the error calls `what`.
 
     Raises:
-        Invalid: It is something else than expected.
+        Invalid: The checksum differs.
     """
     if hashlib.sha256(data).hexdigest() != expected.lower():
         raise Invalid(f"{what} has an unexpected checksum", code="pose_model_checksum")
 
 
 def require_bundle(path: Path) -> None:
-    """Check that `path` is a landmarker bundle, whoever made it.
+    """Check that `path` is a landmarker bundle of any origin.
 
     Raises:
         Invalid: It can't be read or lacks a model.
@@ -73,13 +78,13 @@ def require_bundle(path: Path) -> None:
         with zipfile.ZipFile(path) as bundle:
             names = set(bundle.namelist())
     except (OSError, zipfile.BadZipFile) as error:
-        raise Invalid(f"{path} is no pose landmarker bundle", code="pose_model_unusable") from error
+        raise Invalid(f"{path} is not a pose landmarker bundle", code="pose_model_unusable") from error
     if not {DETECTOR, LANDMARKS} <= names:
         raise Invalid(f"{path} lacks {DETECTOR} or {LANDMARKS}", code="pose_model_unusable")
 
 
 def assemble(wheel: Path) -> bytes:
-    """The bundle, from the pinned wheel.
+    """Assemble the bundle from the pinned wheel.
 
     Raises:
         Invalid: The wheel, a model in it or the result has an unexpected checksum.
@@ -87,7 +92,7 @@ def assemble(wheel: Path) -> bytes:
     """
     if sha256_of(wheel) != WHEEL_SHA256:
         raise Invalid(f"The wheel of {WHEEL} has an unexpected checksum", code="pose_model_checksum")
-    # Only who assembles needs the flatbuffers schemas, which come with MediaPipe.
+    # Imported here because only assembling needs the flatbuffers schemas, which come with MediaPipe.
     from providers.pose.metadata import with_normalization  # noqa: PLC0415 - see above
 
     models = _models(wheel)
@@ -107,7 +112,7 @@ def _models(wheel: Path) -> dict[str, bytes]:
 
 
 def _stored_zip(entries: dict[str, bytes]) -> bytes:
-    """An uncompressed zip whose entries' data begin at multiples of 64 bytes, with nothing of this machine in it."""
+    """Return an uncompressed zip whose entries' data begin at multiples of 64 bytes, the same on every machine."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries.items():
@@ -120,7 +125,7 @@ def _stored_zip(entries: dict[str, bytes]) -> bytes:
 
 
 def _padding(size: int) -> bytes:
-    """A zip extra field of `size` bytes, or of 64 more where fewer than its 4-byte header would fit."""
+    """Return a zip extra field of `size` bytes, or of 64 more where `size` is smaller than its 4-byte header."""
     if size == 0:
         return b""
     size += _ENTRY_ALIGNMENT if size < 4 else 0  # noqa: PLR2004 - the header of an extra field: id and length

@@ -1,8 +1,8 @@
-"""Why no pose can be estimated right now.
+"""Errors of the pose pool.
 
 ```
 Unavailable
-└── PoseNotLoaded   HTTP 503: there is no model (yet), and why
+└── PoseNotLoaded   HTTP 503: no model is loaded (yet); says why
 RateLimited
 └── PoseBusy        HTTP 429: the queue is full; `retry_after` in seconds
 ```

@@ -1,4 +1,4 @@
-"""An estimator without a model: it finds the poses it was given, in every picture."""
+"""An estimator without a model: it finds the same given poses in every picture."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ _PAIRS = (
 
 
 def standing_pose(centre_x: float = 0.5) -> Pose:
-    """One whole, upright, frontal person in a square picture, the middle of the body at `centre_x`."""
-    places = [_NOSE, *_face(), *(place for pair in _PAIRS[5:] for place in _mirrored(pair))]
+    """Return one whole, upright, frontal person in a square picture, the middle of the body at `centre_x`."""
+    points = [_NOSE, *_face(), *(point for pair in _PAIRS[5:] for point in _mirrored(pair))]
     return Pose(
-        tuple(Landmark(centre_x + x, y, 0.99) for x, y in places),
-        tuple(WorldLandmark(1.75 * x, 1.75 * (y - 0.5), 0.0) for x, y in places),
+        tuple(Landmark(centre_x + x, y, 0.99) for x, y in points),
+        tuple(WorldLandmark(1.75 * x, 1.75 * (y - 0.5), 0.0) for x, y in points),
     )
 
 
 def _face() -> list[tuple[float, float]]:
-    """Eyes (three marks each, left first), ears, corners of the mouth."""
+    """Return eyes (three landmarks each, left first), ears and corners of the mouth."""
     left_eye, right_eye = _PAIRS[:3], [(-x, y) for x, y in _PAIRS[:3]]
     return [*left_eye, *right_eye, *_mirrored(_PAIRS[3]), *_mirrored(_PAIRS[4])]
 
 
-def _mirrored(place: tuple[float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The left landmark, which is on the right of the picture, and the right one."""
-    return place, (-place[0], place[1])
+def _mirrored(point: tuple[float, float]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the left landmark, which is on the right of the picture, and the right one."""
+    return point, (-point[0], point[1])
 
 
 class FakeEstimator:
-    """Finds `poses`, whatever it is shown."""
+    """Finds `poses` in every picture."""
 
     def __init__(self, poses: tuple[Pose, ...] | None = None) -> None:
-        """One standing person, unless `poses` are given."""
+        """Find `poses`, or one standing person."""
         self.poses = (standing_pose(),) if poses is None else poses
         self.closed = False
 

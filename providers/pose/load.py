@@ -1,4 +1,4 @@
-"""Loads the pose model. MediaPipe is imported here and nowhere earlier: workers never need it."""
+"""Loads the pose model. MediaPipe is imported here and not earlier: workers never need it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def load_estimator(model: Path) -> PoseEstimator:
-    """An estimator with the bundle at `model`; blocks for about 0.3 s the first time.
+    """Load an estimator with the bundle at `model`; blocks for about 0.3 s the first time.
 
-    From then on this process keeps what a picture took: giving it back cost 2,776 page faults a picture, a sixth of its
-    time.
+    From then on this process keeps the memory that a picture took: returning it to the system cost 2,776 page faults a
+    picture, a sixth of its time.
 
     Raises:
         Invalid: MediaPipe is not installed, or the bundle is missing or unusable.

@@ -1,7 +1,7 @@
-"""The one piece of TFLite metadata that the Tasks API asks of a landmark model: how its input is normalised.
+"""Adds the TFLite metadata that the Tasks API requires of a landmark model: how its input is normalised.
 
-Formats: TensorFlow's `schema.fbs` (the model) and `metadata_schema.fbs` (what is added), both generated into
-MediaPipe's own package.
+Formats: TensorFlow's `schema.fbs` (the model) and `metadata_schema.fbs` (the metadata). MediaPipe's package contains
+the code generated from both.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 METADATA_NAME = b"TFLITE_METADATA"
 METADATA_IDENTIFIER = b"M001"
 MODEL_IDENTIFIER = b"TFL3"
-#: What TFLite's kernels expect of weights.
+#: Bytes; TFLite's kernels require it of weights.
 WEIGHTS_ALIGNMENT = 16
 
 
 def with_normalization(model: bytes, *, mean: float, std: float) -> bytes:
-    """`model` (a TFLite flatbuffer) with `(pixel - mean) / std` declared on its first input; weights stay aligned."""
+    """Return `model` (a TFLite flatbuffer) with `(pixel - mean) / std` declared on its first input, weights aligned."""
     tree = schema_fb.ModelT.InitFromPackedBuf(model)
     added = schema_fb.BufferT()
     added.data = np.frombuffer(_normalization(mean, std), dtype=np.uint8)
@@ -62,7 +62,7 @@ def _finished(tree: Any, identifier: bytes) -> bytes:
 
 
 def _aligned_pack(buffer: Any) -> Callable[[Any], int]:
-    """Packs a buffer with its bytes aligned; the generated code aligns them to 4 bytes only."""
+    """Return a function that packs `buffer` with its bytes aligned; the generated code aligns them to 4 bytes only."""
 
     def pack(builder: Any) -> int:
         data = _aligned_vector(builder, buffer.data) if buffer.data is not None else None

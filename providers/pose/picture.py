@@ -1,4 +1,8 @@
-"""From an encoded picture to the pixels the pose model sees."""
+"""Decodes a picture into pixels for the pose model.
+
+HEIC and AVIF are refused: their decoders are large native libraries, and pictures from strangers are decoded inside the
+serving process. BMP and GIF are refused because cameras do not write them.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,14 @@ from providers.pictures.probe import probe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: The model finds no more in larger pictures.
+#: The model's result is no better on larger pictures.
 MAX_SIDE_PX = 1280
 MAX_PIXELS = 40_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")
 #: EXIF orientations that swap width and height.
 _LYING = frozenset({5, 6, 7, 8})
 _ORIENTATION = 0x0112
-#: Decoders of hostile bytes fail in many ways, and each means the same.
+#: What decoders raise on damaged bytes.
 _UNDECODABLE = (
     UnidentifiedImageError,
     Image.DecompressionBombError,
@@ -33,7 +37,7 @@ _UNDECODABLE = (
 
 
 class Picture(NamedTuple):
-    """Pixels, and how large the picture was.
+    """A decoded picture.
 
     Attributes:
         rgb: (h, w, 3) uint8 sRGB, upright, at most 1280 px long, contiguous.
@@ -46,10 +50,10 @@ class Picture(NamedTuple):
 
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, subject: str = "The picture") -> Picture:
-    """Decode a JPEG, PNG or WebP: EXIF orientation applied, transparency on white.
+    """Decode a JPEG, PNG or WebP, with EXIF orientation applied and transparency on white.
 
     Raises:
-        InputRefused: It is none of them, it is damaged, or its header states more than `max_pixels`.
+        InputRefused: It is another kind, damaged, or its header states more than `max_pixels`.
     """
     probe(data, max_pixels=max_pixels, subject=subject)
     try:

@@ -1,4 +1,4 @@
-"""A pool of pose estimators: one per core, off the event loop, with a bounded queue in front."""
+"""A pool of pose estimators: one per core, off the event loop, behind a bounded queue."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from providers.pose.base import PoseEstimator
 
-#: A place in the queue is free again after some tens of milliseconds.
+#: A queue position becomes free after tens of milliseconds.
 RETRY_AFTER_S = 1.0
 
 
 class PosePool:
-    """Estimates poses on threads of its own; encoded pictures wait in memory, nowhere else.
+    """Estimates poses on threads of its own; encoded pictures wait in memory only.
 
-    An estimator is safe between threads but serial, and a second core does not make one call faster: so there is one
-    per core, each with a thread that decodes for it too.
+    An estimator is thread-safe but serial, and a second core does not make one call faster: so there is one per core,
+    each with a thread that also decodes for it.
     """
 
     def __init__(
@@ -38,20 +38,20 @@ class PosePool:
         max_waiting: int = 32,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        """Prepare; nothing is loaded before `start`.
+        """Prepare the pool; nothing is loaded before `start`.
 
         Args:
-            load: Makes one estimator; called `size` times.
-            size: How many estimators; one per core unless given.
-            max_waiting: How many pictures may wait for one.
-            max_pixels: The largest picture that is decoded.
+            load: Creates one estimator; called `size` times.
+            size: Number of estimators; one per core by default.
+            max_waiting: Number of pictures that may wait.
+            max_pixels: Largest picture that is decoded, pixels.
         """
         self.size = size or _cores()
         self.reason: str | None = "it is being loaded"
         self._load = load
         self._max_pixels = max_pixels
         self._idle: SimpleQueue[PoseEstimator] = SimpleQueue()
-        self._places = threading.BoundedSemaphore(self.size + max_waiting)
+        self._capacity = threading.BoundedSemaphore(self.size + max_waiting)
         self._threads = ThreadPoolExecutor(self.size, thread_name_prefix="pose")
 
     @property
@@ -60,7 +60,7 @@ class PosePool:
         return self.reason is None
 
     async def start(self) -> None:
-        """Load the estimators. A failure leaves the pool without them, with the `reason`; it is not raised."""
+        """Load the estimators. A failure is not raised: the pool stays without them and keeps the `reason`."""
         try:
             for _ in range(self.size):
                 self._idle.put(await asyncio.get_running_loop().run_in_executor(self._threads, self._load))
@@ -69,39 +69,39 @@ class PosePool:
         else:
             self.reason = None
 
-    def require_room(self) -> None:
-        """Find out early, before a picture is fetched, whether it could be worked on now.
+    def require_capacity(self) -> None:
+        """Check, before a picture is fetched, that a call could be served now.
 
         Raises:
-            PoseNotLoaded: There is no model (yet).
+            PoseNotLoaded: No model is loaded (yet).
             PoseBusy: The queue is full.
         """
         if self.reason is not None:
             raise PoseNotLoaded(public_message=f"{PoseNotLoaded.__doc__} ({self.reason})", retry_after=RETRY_AFTER_S)
-        if not self._places.acquire(blocking=False):
+        if not self._capacity.acquire(blocking=False):
             raise PoseBusy(retry_after=RETRY_AFTER_S)
-        self._places.release()
+        self._capacity.release()
 
     async def detect(self, data: bytes) -> Detection:
         """Decode a JPEG, PNG or WebP and find the people in it.
 
         Raises:
-            PoseNotLoaded: There is no model (yet).
+            PoseNotLoaded: No model is loaded (yet).
             PoseBusy: The queue is full; `retry_after` in seconds.
-            InputRefused: It is no picture, or too large a one.
-            Invalid: The model could not work with it.
+            InputRefused: It is not a picture of these kinds, or too large.
+            Invalid: The model failed on it.
 
-        Cancelling the call takes a waiting picture out of the queue.
+        Cancelling the call removes a waiting picture from the queue.
         """
-        self.require_room()
-        if not self._places.acquire(blocking=False):
+        self.require_capacity()
+        if not self._capacity.acquire(blocking=False):
             raise PoseBusy(retry_after=RETRY_AFTER_S)
         future = self._threads.submit(self._detect, data)
-        future.add_done_callback(lambda _: self._places.release())
+        future.add_done_callback(lambda _: self._capacity.release())
         return await asyncio.wrap_future(future)
 
     async def aclose(self) -> None:
-        """Finish what runs, drop what waits, give back the models."""
+        """Finish running calls, drop waiting ones and release the models."""
         self.reason = "it is shutting down"
         await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
         while not self._idle.empty():
@@ -119,5 +119,5 @@ class PosePool:
 
 
 def _cores() -> int:
-    """The cores that this process may use; not every system can say."""
+    """Return the number of cores that this process may use; some systems only know the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

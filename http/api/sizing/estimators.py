@@ -1,4 +1,4 @@
-"""The size recommendation of an HTTP process: its pose model, its fetcher and its charts."""
+"""The size recommendation as part of the HTTP service: its resources, models, fetcher and charts."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.sizing.estimate_body import EstimateBody
+from api.sizing.estimate_body import EstimateBody, EstimateBuilds
+from pipelines.sizing.populations import Population
 from pipelines.sizing.shop_charts import read_charts
 from providers.fetch import Fetcher, FetchPolicy
-from providers.pose.bundle import model_path
+from providers.pose.bundle import installed_pose_model
 from providers.pose.load import load_estimator
 from providers.pose.pool import PosePool
 
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """What `/estimate-body` needs.
+    """The resources below `/estimate-body` and what they use.
 
     Attributes:
         pose: None if no pose model is installed; MediaPipe is not imported then.
     """
 
     resource: EstimateBody
+    builds: EstimateBuilds
     fetcher: Fetcher
     pose: PosePool | None
 
@@ -43,21 +45,23 @@ class Sizing:
         await self.fetcher.aclose()
 
 
-def make_sizing(data_dir: Path, policy: FetchPolicy) -> Sizing:
+def make_sizing(data_dir: Path, policy: FetchPolicy, *, pose_model_path: Path | None, population: Population) -> Sizing:
     """Return the size recommendation with the model and charts in `data_dir`; nothing is loaded before `start`.
 
     Args:
         data_dir: `DATA_DIR`, which may hold a pose model and a folder `charts`.
         policy: Which photos may be fetched, and how large a photo may be.
+        pose_model_path: Another pose model.
+        population: Distribution of body weights where the weight is unknown.
 
     Raises:
         Invalid: The shop's charts can't be used.
     """
-    model = model_path(data_dir)
+    model = installed_pose_model(data_dir, pose_model_path)
     pose = None
     if model.is_file():
         pose = PosePool(functools.partial(load_estimator, model), max_pixels=policy.max_pixels)
     fetcher = Fetcher(policy)
     charts = read_charts(data_dir / "charts")
-    resource = EstimateBody(pose, fetcher, charts, max_picture_bytes=policy.max_bytes)
-    return Sizing(resource, fetcher, pose)
+    resource = EstimateBody(pose, fetcher, charts, population, max_picture_bytes=policy.max_bytes)
+    return Sizing(resource, EstimateBuilds(population), fetcher, pose)

@@ -1,4 +1,4 @@
-"""Reads the body of `POST /estimate-body`: JSON with an address, or a form with the picture in it. All in memory."""
+"""Reads the body of `POST /estimate-body` in memory: JSON with an address, or a form that contains the picture."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from pydantic import ValidationError
 from api import problems
 from api.body import read, too_large
 from api.problems import Problem
+from pipelines.sizing.chart_csv import ChartCsvError, parse_chart_csv
 from schemas.sizing import EstimateRequest
 
 if TYPE_CHECKING:
     from falcon.asgi import Request
     from falcon.asgi.multipart import BodyPart
 
-#: Of a JSON body, or of one text field of a form.
+#: Largest JSON body, and largest text field of a form.
 MAX_TEXT_BYTES = 65_536
 MAX_PARTS = 16
 _PICTURE = "image"
@@ -36,7 +37,7 @@ _FORMS = _forms()
 
 
 class PhotoRequest(NamedTuple):
-    """What was asked, and the picture if it came along."""
+    """The request, and the picture if it was uploaded."""
 
     asked: EstimateRequest
     picture: bytes | None
@@ -90,20 +91,34 @@ async def _read_form(req: Request, max_picture_bytes: int) -> tuple[dict[str, An
 
 
 async def _text(part: BodyPart) -> Any:
-    """The field's text; a chart may be JSON itself."""
+    """Return the field's text; a chart is a name, JSON, or CSV of one chart.
+
+    Raises:
+        ChartCsvError: A chart in CSV can't be used.
+        Problem: The text can't be read.
+    """
     try:
         text = (await _bounded(part, MAX_TEXT_BYTES)).decode().strip()
-        return json.loads(text) if part.name == "chart" and text.startswith("{") else text
+        if part.name != "chart":
+            return text
+        return json.loads(text) if text.startswith("{") else _chart_of_csv(text) if "\n" in text else text
     except ValueError as error:
         sentence = f"The form's field {part.name} can't be read."
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed_form", sentence) from error
 
 
 async def _bounded(part: BodyPart, limit: int) -> bytes:
-    """All of the part, which arrives in pieces, unless that is more than `limit` bytes."""
+    """Return the whole part, or raise a `Problem` if it is larger than `limit` bytes."""
     data = bytearray()
     while chunk := await part.stream.read(limit + 1 - len(data)):
         data += chunk
         if len(data) > limit:
             raise too_large(limit)
     return bytes(data)
+
+
+def _chart_of_csv(text: str) -> dict[str, Any]:
+    charts = parse_chart_csv(text)
+    if len(charts) != 1:
+        raise ChartCsvError(public_message=f"Please send one chart; the text has {len(charts)}: {', '.join(charts)}.")
+    return next(iter(charts.values())).model_dump(mode="json")

@@ -44,9 +44,9 @@ def test_a_person_sees_the_probabilities_the_intervals_and_the_advice(settings: 
         console.print(estimate_body(settings, photo, height_cm=175, sex="male").view)
 
     printed = seen.get()
-    assert "L, 28% sure" in printed
+    assert "Between S and XL. Your weight makes it right for 6 in 10." in printed
     assert "chest" in printed
-    assert "With weight: right for 7 in 10 instead of 1 in 3." in printed
+    assert "at navel level" in printed
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_a_file_that_is_missing_or_no_picture_is_refused(settings: Settings, tmp
         assert estimate_body(settings, tmp_path / name, height_cm=175).data["status"] == 400
 
 
-def test_an_unusable_model_is_an_error_object(tmp_path: Path, photo: Path) -> None:
+def test_a_missing_model_is_an_error_object_and_is_not_downloaded(tmp_path: Path, photo: Path) -> None:
     settings = Settings(data_dir=tmp_path, pose_model_path=tmp_path / "none.task")
     outcome = estimate_body(settings, photo, height_cm=175)
 
-    assert (outcome.data["status"], outcome.data["code"]) == (503, "pose_model_unusable")
+    assert (outcome.data["status"], outcome.data["code"]) == (503, "pose_model_missing")

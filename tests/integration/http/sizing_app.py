@@ -9,13 +9,14 @@ import falcon.asgi
 from api import problems
 from api.sizing.estimate_body import EstimateBody
 from pipelines.sizing.chart import BUILT_IN
+from pipelines.sizing.populations import DEFAULT
 from providers.fetch import Fetcher, FetchPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from providers.pose.pool import PosePool
-    from schemas.sizing import Chart
+    from schemas.size_charts import Chart
 
 MAX_PICTURE_BYTES = 5_000_000
 
@@ -49,5 +50,5 @@ def build(pose: PosePool | None, charts: Mapping[str, Chart] = BUILT_IN) -> falc
     fetcher = Fetcher(FetchPolicy(allowed_networks=("127.0.0.0/8",)))
     app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=[Named(), Lifespan(pose, fetcher)])
     problems.install(app)
-    app.add_route("/estimate-body", EstimateBody(pose, fetcher, charts, max_picture_bytes=MAX_PICTURE_BYTES))
+    app.add_route("/estimate-body", EstimateBody(pose, fetcher, charts, DEFAULT, max_picture_bytes=MAX_PICTURE_BYTES))
     return app

@@ -13,12 +13,13 @@ from api.sizing.estimate_body import EstimateBody
 from api.system.openapi import document
 from devtools.pictures.synthetic_person import draw_person, jpeg
 from pipelines.sizing.chart import BUILT_IN
+from pipelines.sizing.populations import DEFAULT
 from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.fake import FakeEstimator, standing_pose
 from providers.pose.pool import PosePool
 from schemas.errors import Invalid
 from schemas.gates import SENTENCES, Gate
-from schemas.sizing import Chart, Girth
+from schemas.size_charts import Chart, Girth
 from tests.integration.http.sizing_app import MAX_PICTURE_BYTES, build
 from tests.unit.pipelines.sizing.bodies import seen
 
@@ -287,7 +288,7 @@ async def test_the_page_may_load_nothing_from_elsewhere(service: ASGIConductor) 
 
 
 def test_every_gate_is_in_the_openapi_description() -> None:
-    resource = EstimateBody(None, Fetcher(FetchPolicy()), BUILT_IN, max_picture_bytes=MAX_PICTURE_BYTES)
+    resource = EstimateBody(None, Fetcher(FetchPolicy()), BUILT_IN, DEFAULT, max_picture_bytes=MAX_PICTURE_BYTES)
     described = document([("/estimate-body", resource)], "/")
     request = described["components"]["schemas"]["EstimateRequest"]["description"]
 

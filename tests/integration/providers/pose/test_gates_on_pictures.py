@@ -88,7 +88,7 @@ PHOTOGRAPHED: dict[str, Gate | tuple[str, ...]] = {
     "02_standing_portrait_crop.jpg": (),
     "04_standing_arms_up.jpg": ("ARMS_RAISED",),
     "05_lunge.jpg": Gate.NOT_STANDING,
-    "13_apollo11_three_sitting.jpg": Gate.BODY_CROPPED,
+    "13_apollo11_three_sitting.jpg": Gate.MULTIPLE_PEOPLE,
     "14_waist_up_portrait.jpg": Gate.BODY_CROPPED,
     "D2_crop_knees.jpg": Gate.BODY_CROPPED,
     "D5_tiny_120px.jpg": Gate.IMAGE_TOO_SMALL,

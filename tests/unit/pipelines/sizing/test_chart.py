@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipelines.sizing.chart import BUILT_IN, LETTERS, MEN, WOMEN, shift_cm, size_of
-from schemas.sizing import Chart, Fit, Girth
+from schemas.size_charts import Chart, Girth, Measured
+from schemas.sizing import Fit
 
 
 @pytest.mark.parametrize(("chart", "bounds"), [(MEN, (86, 94, 102, 110, 118)), (WOMEN, (82, 90, 98, 107, 119))])
@@ -25,6 +26,23 @@ def test_a_fit_is_worth_half_a_size(fit: Fit, centimetres: float) -> None:
 
 def test_a_chart_of_two_sizes_takes_the_usual_step() -> None:
     assert shift_cm(Chart(sizes=("small", "large"), bounds_cm=(100,)), Fit.LOOSE) == 4
+
+
+@pytest.mark.parametrize(("fit", "centimetres"), [(Fit.SLIM, 5), (Fit.REGULAR, 10), (Fit.LOOSE, 15)])
+def test_a_garment_chart_is_looked_up_with_the_ease_that_the_fit_wants(fit: Fit, centimetres: float) -> None:
+    coat = Chart(sizes=("S", "M", "L"), bounds_cm=(108, 116), measured=Measured.GARMENT, ease_cm=10)
+    assert shift_cm(coat, fit) == centimetres
+
+
+@pytest.mark.parametrize(("fit", "centimetres"), [(Fit.SLIM, -5), (Fit.REGULAR, 0), (Fit.LOOSE, 5)])
+def test_a_body_chart_with_a_known_ease_is_shifted_by_half_of_it(fit: Fit, centimetres: float) -> None:
+    shirt = Chart(sizes=("S", "M", "L"), bounds_cm=(94, 102), ease_cm=10)
+    assert shift_cm(shirt, fit) == centimetres
+
+
+def test_garment_measures_without_an_ease_are_refused() -> None:
+    with pytest.raises(ValidationError, match="needs ease_cm"):
+        Chart(sizes=("S", "M"), bounds_cm=(108,), measured=Measured.GARMENT)
 
 
 def test_a_shops_chart_may_be_about_another_girth() -> None:

@@ -38,7 +38,7 @@ def smaller(share: float, centre_x: float) -> Pose:
 
 
 def test_a_whole_upright_frontal_person_passes() -> None:
-    assert check_photo(found()).pose == STANDING
+    assert check_photo(found()).body.pose == STANDING
 
 
 @pytest.mark.parametrize("height", [139.9, 210.1, 0, -5])
@@ -103,7 +103,7 @@ def test_a_second_person_is_refused_in_either_order() -> None:
     assert refused(found(smaller(0.6, 0.8), STANDING)).gate is Gate.MULTIPLE_PEOPLE
 
 
-def test_somebody_in_the_background_does_not_matter() -> None:
+def test_a_much_smaller_person_in_the_background_is_not_refused() -> None:
     check_photo(found(STANDING, smaller(0.4, 0.8)))
 
 
@@ -156,6 +156,24 @@ def test_a_turned_body_is_refused_and_a_slight_turn_is_not() -> None:
 def test_a_back_is_refused() -> None:
     mirrored = moved(STANDING, lambda mark: (1 - mark.x, mark.y))
     assert refused(found(mirrored)).gate is Gate.BACK_VIEW
+
+
+def test_several_cropped_people_are_told_that_there_are_several() -> None:
+    near = moved(STANDING, lambda mark: (mark.x - 0.2, mark.y + 0.3))
+    assert refused(found(near, moved(near, lambda mark: (mark.x + 0.4, mark.y)))).gate is Gate.MULTIPLE_PEOPLE
+
+
+def test_a_raised_foot_is_not_standing_on_both_feet_even_where_it_hides_a_joint() -> None:
+    tree = seen(placed(STANDING, m25=(0.70, 0.62), m27=(0.58, 0.66), m31=(0.57, 0.69)), 27, 0.2)
+    refusal = refused(found(tree))
+
+    assert refusal.gate is Gate.NOT_STANDING
+    assert "both feet" in refusal.public_message
+
+
+def test_a_side_squat_is_bent_legs_rather_than_a_crooked_camera() -> None:
+    squat = placed(leaning(17), m25=(0.72, 0.60), m27=(0.60, 0.87))
+    assert refused(found(squat)).gate is Gate.NOT_STANDING
 
 
 def test_the_first_gate_in_their_order_is_the_one_that_is_told() -> None:

@@ -3,29 +3,34 @@ from __future__ import annotations
 import pytest
 
 from pipelines.sizing.chart import BUILT_IN
-from pipelines.sizing.improve import improvement, in_words, missing
-from schemas.sizing import Chart, Facts, Girth, Improvement, Sex, Wish
+from pipelines.sizing.improve import RIGHT_WITH_WEIGHT, improvement, in_words, missing
+from schemas.size_charts import Chart, Girth
+from schemas.sizing import Facts, Improvement, Sex, Wish
 
 
 def asked(wish: Wish | None = None, **facts: object) -> Improvement | None:
     return improvement(Facts.model_validate(facts), wish or Wish(), BUILT_IN)
 
 
-def test_a_weight_is_asked_for_with_what_it_brings() -> None:
-    found = asked(height_cm=175, sex="male")
+@pytest.mark.parametrize(
+    "facts", [{"height_cm": 175, "sex": "male"}, {"height_cm": 165, "sex": "female", "build": 2}, {"height_cm": 190}]
+)
+def test_a_weight_is_asked_for_with_the_same_figure_everywhere(facts: dict[str, object]) -> None:
+    found = improvement(Facts.model_validate(facts), Wish(), BUILT_IN)
 
     assert found is not None
     assert found.fact == "weight_kg"
-    assert found.message == "With weight: right for 7 in 10 instead of 1 in 3."
-    assert found.now == pytest.approx(0.36, abs=0.01)
-    assert found.then == pytest.approx(0.69, abs=0.01)
+    assert found.then == RIGHT_WITH_WEIGHT
+    assert found.message == "Your weight makes it right for 6 in 10."
+    assert found.now < found.then
 
 
-def test_a_weight_is_asked_for_although_a_build_is_given() -> None:
-    found = asked(height_cm=165, sex="female", build=2)
+def test_for_a_chart_of_other_sizes_the_figure_is_that_of_the_chart() -> None:
+    two_sizes = Wish(chart=Chart(sizes=("small", "large"), bounds_cm=(104,)))
+    found = asked(two_sizes, height_cm=175, sex="male")
 
     assert found is not None
-    assert found.fact == "weight_kg"
+    assert found.then > 0.8
 
 
 def test_nothing_is_asked_for_when_nothing_would_help() -> None:
@@ -51,6 +56,6 @@ def test_a_share_is_said_as_people_say_it(share: float, words: str) -> None:
     assert in_words(share) == words
 
 
-def test_a_build_is_not_missed_beside_a_weight() -> None:
+def test_sex_and_age_are_asked_for_once_the_weight_is_known() -> None:
     assert missing(Facts(height_cm=175, weight_kg=75)) == ["sex", "age"]
-    assert missing(Facts(height_cm=175, sex=Sex.MALE, age=30)) == ["weight_kg", "build"]
+    assert missing(Facts(height_cm=175, sex=Sex.MALE, age=30)) == ["weight_kg"]

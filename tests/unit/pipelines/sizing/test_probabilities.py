@@ -7,18 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.sizing.belief import Belief
 from pipelines.sizing.chart import LETTERS, MEN, WOMEN, size_of
 from pipelines.sizing.probabilities import interval, most_probable, size_probabilities, size_range
-from schemas.sizing import Chart
+from schemas.size_charts import Chart
 
 CHARTS = st.sampled_from([MEN, WOMEN])
 MEANS = st.floats(60, 150)
 SPREADS = st.floats(0.5, 15)
 
 
+def normal(mean: float, deviation: float) -> Belief:
+    """Return a belief with one component."""
+    return Belief((NormalDist(mean, deviation),), (1.0,))
+
+
 @given(chart=CHARTS, mean=MEANS, spread=SPREADS)
 def test_probabilities_sum_to_one(chart: Chart, mean: float, spread: float) -> None:
-    probabilities = size_probabilities(chart, NormalDist(mean, spread))
+    probabilities = size_probabilities(chart, normal(mean, spread))
 
     assert sum(probabilities.values()) == pytest.approx(1, abs=1e-12)
     assert all(0 <= share <= 1 for share in probabilities.values())
@@ -28,7 +34,7 @@ def test_probabilities_sum_to_one(chart: Chart, mean: float, spread: float) -> N
 def test_a_larger_girth_never_means_a_smaller_size(chart: Chart, mean: float, spread: float, step: float) -> None:
     sizes = []
     for girth in (mean, mean + step):
-        probabilities = size_probabilities(chart, NormalDist(girth, spread))
+        probabilities = size_probabilities(chart, normal(girth, spread))
         sizes.append(LETTERS.index(most_probable(chart, probabilities, girth)))
 
     assert sizes[0] <= sizes[1]
@@ -36,7 +42,7 @@ def test_a_larger_girth_never_means_a_smaller_size(chart: Chart, mean: float, sp
 
 @given(chart=CHARTS, mean=MEANS, spread=SPREADS)
 def test_the_range_reaches_four_fifths_and_holds_the_recommended_size(chart: Chart, mean: float, spread: float) -> None:
-    probabilities = size_probabilities(chart, NormalDist(mean, spread))
+    probabilities = size_probabilities(chart, normal(mean, spread))
     size = most_probable(chart, probabilities, mean)
     reach = size_range(chart.sizes, probabilities, size)
     low, high = LETTERS.index(reach.lower), LETTERS.index(reach.upper)
@@ -46,18 +52,18 @@ def test_the_range_reaches_four_fifths_and_holds_the_recommended_size(chart: Cha
 
 
 def test_the_range_is_no_wider_than_it_must_be() -> None:
-    probabilities = size_probabilities(MEN, NormalDist(98, 1))
+    probabilities = size_probabilities(MEN, normal(98, 1))
     assert size_range(MEN.sizes, probabilities, "M").model_dump() == {"lower": "M", "upper": "M"}
 
 
 @pytest.mark.parametrize("bound", [94, 102, 110])
 def test_between_two_equally_probable_sizes_the_chart_decides(bound: float) -> None:
-    probabilities = size_probabilities(MEN, NormalDist(bound, 3))
+    probabilities = size_probabilities(MEN, normal(bound, 3))
     assert most_probable(MEN, probabilities, bound) == size_of(MEN, bound)
 
 
 def test_the_most_probable_size_wins_over_the_one_that_holds_the_mean() -> None:
-    probabilities = size_probabilities(MEN, NormalDist(90, 12))
+    probabilities = size_probabilities(MEN, normal(90, 12))
 
     assert size_of(MEN, 90) == "S"
     assert most_probable(MEN, probabilities, 90) == "XS"
@@ -65,11 +71,11 @@ def test_the_most_probable_size_wins_over_the_one_that_holds_the_mean() -> None:
 
 def test_the_probabilities_follow_the_girth_without_a_jump() -> None:
     girths = [60 + index / 100 for index in range(9000)]
-    shares = [tuple(size_probabilities(MEN, NormalDist(girth, 3.65)).values()) for girth in girths]
+    shares = [tuple(size_probabilities(MEN, normal(girth, 3.65)).values()) for girth in girths]
 
     assert max(abs(a - b) for one, two in itertools.pairwise(shares) for a, b in zip(one, two, strict=True)) < 0.002
 
 
 def test_an_interval_holds_four_fifths() -> None:
-    low, high = interval(NormalDist(100, 5))
-    assert NormalDist(100, 5).cdf(high) - NormalDist(100, 5).cdf(low) == pytest.approx(0.8)
+    low, high = interval(normal(100, 5))
+    assert normal(100, 5).cdf(high) - normal(100, 5).cdf(low) == pytest.approx(0.8)

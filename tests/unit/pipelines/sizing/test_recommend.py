@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pipelines.sizing import SizingRefused, UnknownChart, recommend
 from pipelines.sizing.chart import BUILT_IN
 from providers.pose.fake import standing_pose
-from schemas.sizing import BodyType, Chart, Facts, Fit, Girth, Sex, SizeAnswer, Wish
-from tests.unit.pipelines.sizing.bodies import found, placed, seen
+from schemas.size_charts import Chart, Girth, WaistLevel
+from schemas.sizing import BodyType, Facts, Fit, Sex, SizeAnswer, Wish
+from tests.unit.pipelines.sizing.bodies import found, moved, placed, seen
 
 MAN = Facts(height_cm=175, weight_kg=75, sex=Sex.MALE)
 LETTERS = ("XS", "S", "M", "L", "XL", "XXL")
@@ -30,6 +31,10 @@ def test_the_answer_has_the_contracts_fields() -> None:
     assert answer.confidence == answer.size_probabilities["M"] == max(answer.size_probabilities.values())
     assert (answer.size_range.lower, answer.size_range.upper) == ("M", "L")
     assert answer.chart == "men"
+    assert answer.decided
+    assert answer.message.startswith("M, right with a probability of 6")
+    assert "navel" in answer.definitions["waist_cm"]
+    assert answer.waist_level is None
 
 
 def test_an_interval_lies_around_each_measurement() -> None:
@@ -48,10 +53,14 @@ def test_the_shoulders_are_scaled_by_the_height() -> None:
     assert tall.measurements.shoulder_cm == pytest.approx(small.measurements.shoulder_cm * 195 / 150, abs=0.1)
 
 
-def test_a_photo_without_a_weight_admits_that_it_knows_little() -> None:
+def test_without_a_weight_the_answer_is_a_range_and_a_question() -> None:
     answer = recommend(found(), Facts(height_cm=175, sex=Sex.MALE))
+    lower, upper = answer.size_range.lower, answer.size_range.upper
 
-    assert answer.confidence < 0.35
+    assert answer.confidence < 0.4
+    assert not answer.decided
+    assert answer.recommended_size in LETTERS
+    assert answer.message == f"Between {lower} and {upper}. Your weight makes it right for 6 in 10."
     assert "WEIGHT_UNKNOWN" in codes(answer)
     assert answer.improve is not None
     assert answer.improve.fact == "weight_kg"
@@ -85,6 +94,21 @@ def test_a_shop_brings_its_chart_along() -> None:
     assert recommend(found(), MAN, Wish(chart="jeans"), {**BUILT_IN, "jeans": trousers}).chart == "jeans"
 
 
+def test_a_waist_at_the_narrowest_part_is_smaller_than_at_the_navel() -> None:
+    bounds = {"girth": Girth.WAIST, "sizes": ("30", "32", "34", "36"), "bounds_cm": (79, 84, 89)}
+    navel = recommend(found(), MAN, Wish(chart=Chart(**bounds)))
+    narrowest = recommend(found(), MAN, Wish(chart=Chart(**bounds, waist_level=WaistLevel.NARROWEST)))
+
+    assert (navel.recommended_size, navel.waist_level) == ("34", WaistLevel.NAVEL)
+    assert (narrowest.recommended_size, narrowest.waist_level) == ("32", WaistLevel.NARROWEST)
+    assert navel.measurements == narrowest.measurements
+
+
+def test_returns_of_a_shop_shift_the_size() -> None:
+    assert recommend(found(), MAN, feedback_shift_cm=4).recommended_size == "L"
+    assert recommend(found(), MAN, feedback_shift_cm=4).feedback_shift_cm == 4
+
+
 def test_an_unknown_chart_is_refused_with_those_there_are() -> None:
     with pytest.raises(UnknownChart) as refusal:
         recommend(found(), MAN, Wish(chart="hats"))
@@ -112,6 +136,14 @@ def test_raised_arms_are_noted() -> None:
 
     assert codes(recommend(found(raised), MAN)) == ["ARMS_RAISED"]
     assert codes(recommend(found(), MAN)) == []
+
+
+def test_a_smaller_figure_is_noted_and_not_measured() -> None:
+    poster = moved(standing_pose(), lambda mark: (0.85 + 0.3 * (mark.x - 0.5), 0.5 + 0.3 * (mark.y - 0.5)))
+    answer = recommend(found(standing_pose(), poster), MAN)
+
+    assert codes(answer) == ["ANOTHER_FIGURE"]
+    assert answer.measurements == recommend(found(), MAN).measurements
 
 
 def test_a_hardly_visible_joint_or_a_small_person_is_noted() -> None:
@@ -153,6 +185,7 @@ def test_every_answer_is_made_of_numbers_and_sums_to_one(  # noqa: PLR0913, PLR0
     assert sum(answer.size_probabilities.values()) == pytest.approx(1, abs=1e-9)
     assert all(math.isfinite(value) for value in answer.measurements.model_dump().values())
     assert 1 / 6 <= answer.confidence <= 1
+    assert answer.decided is (answer.confidence >= 0.4)
     assert LETTERS.index(answer.size_range.lower) <= LETTERS.index(answer.recommended_size)
     assert LETTERS.index(answer.recommended_size) <= LETTERS.index(answer.size_range.upper)
 

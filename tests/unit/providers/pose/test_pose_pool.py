@@ -113,13 +113,13 @@ async def test_a_full_queue_is_refused_with_a_time_to_come_back(slow: tuple[Pose
     await asyncio.sleep(0)
 
     with pytest.raises(PoseBusy):
-        pool.require_room()
+        pool.require_capacity()
     with pytest.raises(PoseBusy) as refusal:
         await pool.detect(PHOTO)
     assert refusal.value.retry_after == 1.0
     Slow.go.set()
     await asyncio.gather(*calls)
-    pool.require_room()
+    pool.require_capacity()
 
 
 async def test_the_event_loop_runs_on_meanwhile(slow: tuple[PosePool, list[Slow]]) -> None:
