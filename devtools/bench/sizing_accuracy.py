@@ -33,7 +33,7 @@ BINS = 10
 MIN_BIN = 50
 
 
-class Person(NamedTuple):
+class MeasuredPerson(NamedTuple):
     """A measured person: cm and kg; girths that were not measured are missing."""
 
     sex: Sex
@@ -67,7 +67,7 @@ def bench_sizing_accuracy(settings: Settings, file: Path) -> CommandOutcome:
     return CommandOutcome(data, _view(data, population))
 
 
-def read_people(file: Path) -> list[Person]:
+def read_people(file: Path) -> list[MeasuredPerson]:
     """Return the people of a CSV file.
 
     Raises:
@@ -85,19 +85,19 @@ def read_people(file: Path) -> list[Person]:
     return people
 
 
-def accuracy(people: Sequence[Person], population: Population) -> dict[str, Any]:
+def accuracy(people: Sequence[MeasuredPerson], population: Population) -> dict[str, Any]:
     """Return the figures of each path."""
     return {path: _summary([_size(person, path, population) for person in people]) for path in PATHS}
 
 
-def nearest_build(person: Person, population: Population) -> int:
+def nearest_build(person: MeasuredPerson, population: Population) -> int:
     """Return the build, 1 to 5, whose weight is nearest to the person's."""
     bmi = person.weight_kg / (person.height_cm / 100) ** 2
     anchors = build_bmis(population, person.sex)
     return 1 + min(range(len(anchors)), key=lambda index: abs(anchors[index] - bmi))
 
 
-def _size(person: Person, path: str, population: Population) -> Sized:
+def _size(person: MeasuredPerson, path: str, population: Population) -> Sized:
     facts = Facts(
         height_cm=person.height_cm,
         sex=person.sex,
@@ -156,10 +156,12 @@ def _share(values: Iterable[float]) -> float:
     return round(sum(listed) / len(listed), 3)
 
 
-def _person(file: Path, number: int, row: dict[str, str]) -> Person:
+def _person(file: Path, number: int, row: dict[str, str]) -> MeasuredPerson:
     try:
         girths = {girth: float(row[f"{girth}_cm"]) for girth in Girth if row.get(f"{girth}_cm")}
-        person = Person(Sex(row["sex"].strip().lower()), float(row["height_cm"]), float(row["weight_kg"]), girths)
+        person = MeasuredPerson(
+            Sex(row["sex"].strip().lower()), float(row["height_cm"]), float(row["weight_kg"]), girths
+        )
     except (KeyError, ValueError, AttributeError) as error:
         needed = "height_cm, weight_kg, sex (male or female) and chest_cm"
         raise CommandError(f"{file}, line {number}: needs {needed}, as numbers.") from error

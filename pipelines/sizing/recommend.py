@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from schemas.sizing import Facts, Improvement
 
 
-class Sizing(NamedTuple):
+class ProbableSize(NamedTuple):
     """The size for stated facts, without a photo."""
 
     size: str
@@ -124,7 +124,7 @@ def size_for(
     *,
     population: Population = DEFAULT,
     feedback_shift_cm: float = 0.0,
-) -> Sizing:
+) -> ProbableSize:
     """Return the most probable size for these facts, its probability and the range.
 
     Raises:
@@ -136,7 +136,7 @@ def size_for(
     size = most_probable(chart, probabilities, girth.mean)
     confidence = min(max(probabilities[size], 0.0), 1.0)
     reach = size_range(chart.sizes, probabilities, size)
-    return Sizing(size, confidence, reach, probabilities, confidence >= DECIDED_FROM)
+    return ProbableSize(size, confidence, reach, probabilities, confidence >= DECIDED_FROM)
 
 
 def used(facts: Facts) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ def used(facts: Facts) -> tuple[str, ...]:
     return tuple(name for name, changes in changed.items() if changes)
 
 
-def _message(sized: Sizing, improve: Improvement | None) -> str:
+def _message(sized: ProbableSize, improve: Improvement | None) -> str:
     lower, upper = sized.size_range.lower, sized.size_range.upper
     if sized.decided:
         answer = f"{sized.size}, right with a probability of {sized.confidence:.0%}."

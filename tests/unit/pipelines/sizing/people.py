@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from devtools.bench.sizing_accuracy import Person
+from devtools.bench.sizing_accuracy import MeasuredPerson
 from pipelines.sizing.coefficients import WITH_WEIGHT
 from pipelines.sizing.girths import estimate_girth
 from pipelines.sizing.populations import Population, bmi_quantile
@@ -18,7 +18,7 @@ ANSUR = {Sex.MALE: (175.6, 6.9, 27.7, 4.0), Sex.FEMALE: (162.8, 6.4, 25.5, 3.7)}
 US_HEIGHTS = {Sex.MALE: (175.1, 7.5), Sex.FEMALE: (161.2, 7.2)}
 
 
-def soldiers(sex: Sex, number: int) -> list[Person]:
+def soldiers(sex: Sex, number: int) -> list[MeasuredPerson]:
     """Return people as in the survey, whose girths scatter as those of the people who were held out."""
     chance = random.Random(20261122)
     height_mean, height_sd, bmi_mean, bmi_sd = ANSUR[sex]
@@ -28,7 +28,7 @@ def soldiers(sex: Sex, number: int) -> list[Person]:
     ]
 
 
-def adults(population: Population, sex: Sex, number: int) -> list[Person]:
+def adults(population: Population, sex: Sex, number: int) -> list[MeasuredPerson]:
     """Return people whose body mass index is distributed as in `population`."""
     chance = random.Random(20261122)
     mean, deviation = US_HEIGHTS[sex]
@@ -38,9 +38,9 @@ def adults(population: Population, sex: Sex, number: int) -> list[Person]:
     ]
 
 
-def _person(chance: random.Random, sex: Sex, height: float, bmi: float) -> Person:
+def _person(chance: random.Random, sex: Sex, height: float, bmi: float) -> MeasuredPerson:
     height, bmi = min(max(height, 140), 210), min(max(bmi, 16), 50)
     weight = bmi * (height / 100) ** 2
     facts = Facts(height_cm=height, weight_kg=weight, sex=sex)
     girths = {girth: chance.gauss(estimate_girth(girth, facts).mean, WITH_WEIGHT[sex, girth].sd) for girth in Girth}
-    return Person(sex, height, weight, girths)
+    return MeasuredPerson(sex, height, weight, girths)
