@@ -1,4 +1,4 @@
-"""A port that nobody listens on."""
+"""Find a free TCP port."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import socket
 
 
 def free_port() -> int:
-    """A free port of the loopback interface; whoever wants it takes it soon."""
+    """Return a free port of the loopback interface; another program may take it any time."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

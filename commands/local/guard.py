@@ -1,8 +1,8 @@
-"""Runs one program that must not outlive its owner, however the owner ends.
+"""Run a program that must not outlive the process that started it, its owner.
 
-Started as a script by `process.py`, with a pipe for standard input that only the owner holds. The pipe's end, which
-even SIGKILL of the owner brings about, stops the program and whatever it started. The script imports nothing of ours,
-so that it starts in milliseconds. The program's output is the script's own standard error.
+`process.py` starts this script with a pipe as standard input whose other end only the owner holds. When the owner
+ends, even by SIGKILL, the pipe closes and the script stops the program and its process group. The script imports the
+standard library only, so that it starts in milliseconds. The program writes to the script's standard error.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import sys
 import threading
 from typing import Any
 
-#: Seconds between looks whether the owner is still our parent.
+#: Interval of the check that the owner is still the parent process, seconds.
 OWNER_CHECK_S = 1.0
 
 
 def main() -> int:
-    """Start what `argv[1]` describes, print its process id, wait for its end or the pipe's; its exit code."""
+    """Start the program of `argv[1]` (JSON), print its process id, and return its exit code when it ends."""
     order: dict[str, Any] = json.loads(sys.argv[1])
     account = order["account"]
     program = subprocess.Popen(  # noqa: S603  the command is our own
@@ -39,13 +39,13 @@ def main() -> int:
     print(program.pid, flush=True)  # noqa: T201  the owner reads it
     threading.Thread(target=_stop_with_owner, args=(program, order), daemon=True).start()
     code = program.wait()
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # nothing is left of its group
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # its process group is gone
         os.killpg(program.pid, signal.SIGKILL)
     return 128 - code if code < 0 else code
 
 
 def _stop_with_owner(program: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
-    # The pipe says it at once. A fork of the owner's may hold the pipe open, but not be our parent.
+    # The pipe closes at once. A fork of the owner may keep it open, but then the parent process changes.
     owner = os.getppid()
     while os.getppid() == owner and not select.select([sys.stdin], [], [], OWNER_CHECK_S)[0]:
         pass

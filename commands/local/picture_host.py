@@ -1,4 +1,4 @@
-"""A small image host on the loopback interface: where the demo's producers keep their photos."""
+"""HTTP server on the loopback interface that serves chosen picture files to workers."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".web
 
 
 class ImageHost:
-    """Serves the files it was given and nothing else, from entering the context until leaving it."""
+    """Context manager that serves shared files, and nothing else."""
 
     def __init__(self) -> None:
-        """Take a free port."""
+        """Bind to a free port."""
         self._files: dict[str, Path] = {}
         self._server = _Server(("127.0.0.1", 0), partial(_Handler, self._files))
         self._thread = threading.Thread(target=self._server.serve_forever, name="image-host", daemon=True)
 
     def share(self, file: Path) -> str:
-        """Serve `file`; its address."""
+        """Serve `file` and return its URL."""
         path = f"/{len(self._files)}/{file.stem.replace(' ', '-')}{file.suffix}"
         self._files[path] = file
         return f"http://127.0.0.1:{self._server.server_port}{path}"
@@ -45,7 +45,7 @@ class ImageHost:
 
 
 class _Server(ThreadingHTTPServer):
-    # With the standard library's five, whoever comes sixth at once tries again after a second.
+    # With the default backlog of 5, further concurrent connections are delayed by a second.
     request_queue_size = 128
 
 
@@ -67,4 +67,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name that http.server passes
-        """Say nothing: the terminal shows the tasks."""
+        """Log nothing: the terminal shows progress bars."""

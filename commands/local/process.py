@@ -1,4 +1,4 @@
-"""A program under a guard, so that it dies with its owner."""
+"""Programs that end with this process, by way of `guard.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 GUARD = Path(__file__).with_name("guard.py")
-#: How much of a program's log an error shows, lines.
+#: Lines of a program's log that an error message shows.
 LOG_TAIL = 5
 
 
@@ -27,7 +27,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The system account that a program runs as."""
+    """System account of a program."""
 
     uid: int
     gid: int
@@ -35,18 +35,18 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How a program is started.
+    """Command line and environment of a program.
 
     Attributes:
-        name: What people call it.
-        argv: The program and its arguments.
-        cwd: The folder it runs in.
-        log: The file its output is appended to; None for our own standard error.
-        stop_signal: Asks it to stop without losing anything.
-        grace_s: How long it may take after that, seconds.
-        account: Whom it runs as; None for whoever we are.
-        private: Whether what it writes is for its own account only.
-        env: Set over our own environment.
+        name: Name for messages.
+        argv: Program and arguments.
+        cwd: Working directory.
+        log: File for its output, appended to; None for our standard error.
+        stop_signal: Signal for a graceful stop.
+        grace_s: Time between `stop_signal` and SIGKILL, seconds.
+        account: Account it runs as; None for the current one.
+        private: Whether its files are readable by its own account only.
+        env: Variables added to our environment.
     """
 
     name: str
@@ -61,13 +61,13 @@ class Command:
 
 
 class Process:
-    """One running program."""
+    """A running program."""
 
     def __init__(self, command: Command) -> None:
-        """Start it.
+        """Start the program.
 
         Raises:
-            StartError: There is no such program.
+            StartError: The program does not exist.
         """
         self.command = command
         self._log_start = command.log.stat().st_size if command.log and command.log.exists() else 0
@@ -82,15 +82,15 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether the program is alive."""
+        """Whether the program is running."""
         return self._guard.poll() is None
 
     def wait(self) -> int:
-        """Wait until it ends; its exit code, 128 and the number of a signal that ended it."""
+        """Wait until it ends and return its exit code; 128 plus the number of a signal that ended it."""
         return self._guard.wait()
 
     def wait_ready(self, ready: Callable[[], bool], *, deadline_s: float = 30.0) -> None:
-        """Wait until it is ready.
+        """Wait until `ready` returns True.
 
         Raises:
             StartError: It ended, or was not ready within `deadline_s` seconds.
@@ -103,20 +103,20 @@ class Process:
             time.sleep(0.01)
 
     def ask_to_stop(self) -> None:
-        """Ask it to stop, and do not wait. Asking again is the same."""
+        """Request a graceful stop without waiting; may be called again."""
         for pipe in (self._guard.stdin, self._guard.stdout):
             if pipe is not None:
                 pipe.close()
 
     def stop(self) -> None:
-        """Ask it to stop and wait until it has. Stopping what is gone is success."""
+        """Stop it gracefully and wait; does nothing if it has ended."""
         self.ask_to_stop()
         self._guard.wait()
 
     def kill(self) -> None:
-        """End it with SIGKILL, as a crash would."""
+        """End it with SIGKILL, as in a crash."""
         if self.running:
-            with contextlib.suppress(ProcessLookupError):  # it ended a moment ago
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
                 os.kill(self.pid, signal.SIGKILL)
         self.stop()
 
@@ -129,7 +129,7 @@ class Process:
 
 
 def run_as(account: Account | None, argv: Sequence[str], cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run one of a server's own programs to its end, as `account` or as ourselves.
+    """Run a program to its end, as `account` or the current account.
 
     Raises:
         PermissionError: The account can't reach the program.
@@ -162,5 +162,5 @@ def _start_guard(command: Command, output: IO[bytes] | None) -> subprocess.Popen
         stdout=subprocess.PIPE,
         stderr=output,
         env=os.environ | dict(command.env),
-        start_new_session=True,  # Ctrl-C in a terminal is for the owner, which stops this last
+        start_new_session=True,  # Ctrl-C in a terminal reaches the owner only, which stops its programs
     )

@@ -1,4 +1,4 @@
-"""The programs that make up a running Darkroom, and the environment they share."""
+"""Commands of worker, scheduler and HTTP service, and their common environment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOPBACK_NETWORKS = ("127.0.0.0/8",)
 
 
 def environment(settings: Settings, embedded: Embedded, **more: str) -> dict[str, str]:
-    """What is set for every program: where the embedded servers are, and `more`."""
+    """Return the environment of every program: addresses of the embedded servers, and `more`."""
     served = {"REDIS_URL": embedded.redis_url, "DATABASE_URL": embedded.database_url}
     return {
         "DATA_DIR": str(settings.data_dir.resolve()),
@@ -37,7 +37,7 @@ def fetch_networks(settings: Settings) -> tuple[str, ...]:
 
     Loopback is allowed, for the files that `enqueue` serves, if FETCH_ALLOWED_NETWORKS is not set and every task comes
     from this machine: Redis and the database are embedded, and the HTTP service listens on loopback without a public
-    address. A task of anyone else could otherwise read what other programs serve on loopback.
+    address. Otherwise a task of someone else could fetch pictures that other programs serve on loopback.
     """
     embedded = settings.redis_url is None and settings.database_url is None and settings.supabase_url is None
     local_only = embedded and settings.public_url is None and settings.host in LOOPBACK_HOSTS
@@ -47,22 +47,22 @@ def fetch_networks(settings: Settings) -> tuple[str, ...]:
 
 
 def worker(settings: Settings, env: Mapping[str, str], log: Path | None, *options: str) -> Command:
-    """`dramatiq actors`; it finishes what it runs before it stops."""
+    """Return the command of a worker, `dramatiq actors`, which stops gracefully."""
     return _program("worker", (*_LAUNCH, "dramatiq", "actors", *options), settings, env, log)
 
 
 def scheduler(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
-    """`periodiq actors`."""
+    """Return the command of the scheduler, `periodiq actors`."""
     return _program("scheduler", (*_LAUNCH, "periodiq", "actors"), settings, env, log)
 
 
 def http(settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
-    """The HTTP service."""
+    """Return the command of the HTTP service, gunicorn."""
     return _program("http", (_script("gunicorn"), "-c", "http/gunicorn.conf.py"), settings, env, log)
 
 
 def _program(name: str, argv: tuple[str, ...], settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
-    # A little longer than the worker itself gives its stages.
+    # Longer than the worker waits for its stages.
     return Command(name, argv, ROOT, log, grace_s=settings.shutdown_grace_s + 5, env=env)
 
 

@@ -1,4 +1,4 @@
-"""Keeps programs running: starts them, restarts what dies, stops them all."""
+"""Supervise programs: start them, restart those that end, stop all."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
 
     from commands.local.process import Command
 
-#: The pause before a program is started again, seconds: doubled each time it dies early.
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 10.0
-#: A program that lived this long did not die early, seconds.
+#: Delay before a restart, seconds; doubles each time the program ends early.
+MIN_DELAY_S = 0.5
+MAX_DELAY_S = 10.0
+#: A program that ran for less ended early, seconds.
 HEALTHY_S = 10.0
 
 
 class Supervisor:
-    """Runs programs from entering the context until leaving it; each is watched by a thread of its own."""
+    """Context manager that runs programs, each watched by a thread."""
 
     def __init__(self, commands: Sequence[Command], say: Callable[[str], None]) -> None:
-        """Describe it; `say` is told what dies and comes back, in sentences."""
+        """Prepare the programs; `say` gets a sentence for each restart."""
         self._say = say
         self._stopping = threading.Event()
-        self._keepers = [_Keeper(command, self._stopping, say) for command in commands]
+        self._programs = [_SupervisedProgram(command, self._stopping, say) for command in commands]
 
     def __enter__(self) -> Self:
-        """Start everything.
+        """Start all programs.
 
         Raises:
-            StartError: A program can't be started at all; what was started is stopped again.
+            StartError: A program can't be started; those already started are stopped.
         """
         try:
-            for keeper in self._keepers:
-                keeper.start()
+            for program in self._programs:
+                program.start()
         except BaseException:
             self.stop()
             raise
@@ -47,40 +47,40 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop everything."""
+        """Stop all programs."""
         self.stop()
 
     def pid(self, name: str) -> int:
-        """The process id of the program called `name`; 0 while it is not running."""
-        return next(keeper.pid for keeper in self._keepers if keeper.command.name == name)
+        """Return the process id of the program called `name`; 0 while it is not running."""
+        return next(program.pid for program in self._programs if program.command.name == name)
 
     def fault(self) -> str | None:
-        """Return which program ended by itself since the start, as a sentence; None while all have run throughout."""
-        ended = [keeper for keeper in self._keepers if keeper.ended_with is not None]
+        """Return a sentence about the first program that has ended unexpectedly; None if none has."""
+        ended = [program for program in self._programs if program.ended_with is not None]
         if not ended:
             return None
         return f"{ended[0].command.name} ended with code {ended[0].ended_with}"
 
     def stop(self) -> None:
-        """Ask all programs to stop, side by side, and wait until they have."""
+        """Stop all programs concurrently and wait until they have ended."""
         self._stopping.set()
-        for keeper in self._keepers:
-            keeper.ask_to_stop()
-        for keeper in self._keepers:
-            keeper.join()
+        for program in self._programs:
+            program.ask_to_stop()
+        for program in self._programs:
+            program.join()
 
 
-class _Keeper:
-    """Keeps one program running."""
+class _SupervisedProgram:
+    """One program and the thread that restarts it."""
 
     def __init__(self, command: Command, stopping: threading.Event, say: Callable[[str], None]) -> None:
         self.command = command
-        #: The exit code of the first time that it ended by itself.
+        #: Exit code of its first unexpected end.
         self.ended_with: int | None = None
         self._stopping = stopping
         self._say = say
         self._process: Process | None = None
-        self._thread = threading.Thread(target=self._keep, name=f"keep-{command.name}", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name=f"supervise-{command.name}", daemon=True)
 
     @property
     def pid(self) -> int:
@@ -98,19 +98,19 @@ class _Keeper:
         if self._thread.ident:
             self._thread.join()
 
-    def _keep(self) -> None:
-        pause_s = FIRST_PAUSE_S
+    def _watch(self) -> None:
+        delay_s = MIN_DELAY_S
         while self._process:
             started = time.monotonic()
             code = self._process.wait()
-            self._process.ask_to_stop()  # gives back its pipes
+            self._process.ask_to_stop()  # closes its pipes
             if self._stopping.is_set():
                 return
             if self.ended_with is None:
                 self.ended_with = code
-            pause_s = FIRST_PAUSE_S if time.monotonic() - started > HEALTHY_S else min(2 * pause_s, LONGEST_PAUSE_S)
-            self._say(f"{self.command.name} ended with code {code}; starting it again in {pause_s:.1f} s.")
-            if self._stopping.wait(pause_s):
+            delay_s = MIN_DELAY_S if time.monotonic() - started > HEALTHY_S else min(2 * delay_s, MAX_DELAY_S)
+            self._say(f"{self.command.name} ended with code {code}; starting it again in {delay_s:.1f} s.")
+            if self._stopping.wait(delay_s):
                 return
             self._restart()
 
@@ -119,5 +119,5 @@ class _Keeper:
             self._process = Process(self.command)
         except StartError as error:
             self._say(str(error))
-        if self._stopping.is_set():  # it was asked between the pause and the start
+        if self._stopping.is_set():  # a stop was requested during the start
             self.ask_to_stop()

@@ -1,4 +1,4 @@
-"""`manage.py up`: everything on one machine, under one supervisor, until it is stopped."""
+"""`manage.py up`: run embedded servers, a worker, the scheduler and the HTTP service under a supervisor."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from commands.local.process import Command
     from settings import Settings
 
-#: How long worker and HTTP service may take to come up, and between two looks, seconds.
+#: Timeout of the start of worker and HTTP service, and interval of its checks, seconds.
 START_S = 60.0
-LOOK_S = 0.1
+CHECK_S = 0.1
 
 
 def up(settings: Settings) -> CommandOutcome:
-    """Run until SIGINT, SIGTERM, or the end of the terminal.
+    """Run until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
-        StartError: Something can't be started, or another process owns the data folder.
+        StartError: A program can't be started, or another process owns the data folder.
     """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -58,7 +58,7 @@ def up(settings: Settings) -> CommandOutcome:
         with Supervisor(commands, say=console.print) as supervisor:
             _wait_until_ready(settings, embedded, supervisor, stopped)
             if not stopped.is_set():
-                for line in _what_runs(settings, embedded, supervisor, commands, off):
+                for line in _summary(settings, embedded, supervisor, commands, off):
                     console.print(line, markup=False)
             stopped.wait()
             console.print("Stopping.")
@@ -69,7 +69,7 @@ def _products_off(settings: Settings) -> list[str]:
     """Return a sentence for each product that is off.
 
     Raises:
-        StartError: All of them are.
+        StartError: All products are off.
     """
     made = make_providers(settings)
     asyncio.run(made.aclose())
@@ -91,17 +91,17 @@ def _wait_until_ready(settings: Settings, embedded: Embedded, supervisor: Superv
     """Wait until a worker takes messages and the HTTP service answers, or until `stopped`.
 
     Raises:
-        StartError: A program ended, or they did not come up within `START_S`.
+        StartError: A program ended, or they did not start within `START_S`.
     """
     started = time.time()
     deadline = time.monotonic() + START_S
     url = embedded.redis_url or (settings.redis_url.get_secret_value() if settings.redis_url else "")
     with sync_client(url, max_connections=1) as client:
-        while not stopped.wait(LOOK_S):
+        while not stopped.wait(CHECK_S):
             if fault := supervisor.fault():
                 raise StartError(f"Darkroom can't start: {fault}; the lines above say why.")
             worker = bool(client.zcount(keys.HEARTBEATS, started * 1000, "+inf"))
-            # A port of the system's choice is known to the service alone.
+            # With PORT=0 only the service knows its port.
             if worker and (settings.port == 0 or http_service.health(settings)):
                 return
             if time.monotonic() > deadline:
@@ -109,7 +109,7 @@ def _wait_until_ready(settings: Settings, embedded: Embedded, supervisor: Superv
                 raise StartError(f"Darkroom did not start within {START_S:.0f} s: {missing}; the lines above say why.")
 
 
-def _what_runs(
+def _summary(
     settings: Settings,
     embedded: Embedded,
     supervisor: Supervisor,
@@ -119,9 +119,9 @@ def _what_runs(
     address = http_service.local_url(settings)
     servers = (("Valkey", embedded.valkey), ("PostgreSQL", embedded.postgres))
     programs_running = [
-        *((name, str(server.pid) if server else "none, as configured") for name, server in servers),
+        *((name, str(server.pid) if server else "not started: configured elsewhere") for name, server in servers),
         *((command.name, str(supervisor.pid(command.name))) for command in commands),
-        ("supervisor", f"{os.getpid()}, restarts what ends"),
+        ("supervisor", f"{os.getpid()}, restarts programs that end"),
     ]
     urls = {"REDIS_URL": embedded.redis_url, "DATABASE_URL": embedded.database_url}
     exports = [f"export {name}={shlex.quote(url)}" for name, url in urls.items() if url]
@@ -130,25 +130,25 @@ def _what_runs(
         "Darkroom is running; Ctrl-C stops it.",
         "",
         f"  HTTP service         {address}",
-        f"  its description      {address}/docs",
+        f"  API documentation    {address}/docs",
         f"  size recommendation  {address}/estimate-body",
         f"  data                 {settings.data_dir}",
         *(f"  {f'{name}, pid':<20} {pid}" for name, pid in programs_running),
         *(f"  off                  {reason}" for reason in off),
-        *(["", "The servers that it started, for other programs:", "", *exports] if exports else []),
+        *(["", "Addresses of the embedded servers, for other programs:", "", *exports] if exports else []),
         "",
         "In another terminal, for example:",
         "",
-        f"{_python()} {shlex.quote(_near(programs.ROOT / 'manage.py'))} status",
+        f"{_python()} {shlex.quote(_relative(programs.ROOT / 'manage.py'))} status",
         "",
     ]
 
 
 def _python() -> str:
-    return shlex.quote(_near(Path(sys.executable)))
+    return shlex.quote(_relative(Path(sys.executable)))
 
 
-def _near(path: Path) -> str:
-    """Return `path` from the current folder where it lies below it."""
+def _relative(path: Path) -> str:
+    """Return `path` relative to the current folder if it lies below it."""
     folder = Path.cwd()
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

@@ -1,4 +1,4 @@
-"""A detailed photo, drawn by code, the same every time."""
+"""Reproducible drawn photos with much detail."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def draw_photo(megapixels: float) -> Image.Image:
     noise = np.random.default_rng(1).integers(-6, 7, (height, width), dtype=np.int8)
     edges = ((x * 24).astype(np.int32) + (y * 24).astype(np.int32)) % 2 * 40
     plane = waves + noise + edges
-    image_executor = np.empty((height, width, 3), np.uint8)
+    pixels = np.empty((height, width, 3), np.uint8)
     for channel, level in enumerate((128 + x * 60, 118 - y * 40, 90 + y * 60)):
-        image_executor[..., channel] = (plane + level).clip(0, 255)
-    return Image.fromarray(image_executor)
+        pixels[..., channel] = (plane + level).clip(0, 255)
+    return Image.fromarray(pixels)
 
 
 def saved(image: Image.Image, kind: str, **options: int) -> bytes:
@@ -37,5 +37,5 @@ def jpeg_photo(megapixels: float, *, quality: int = 90) -> bytes:
 
 
 def tiny_photo() -> bytes:
-    """64 by 96 image_executor: what costs next to nothing to decode."""
+    """Return a 64 by 96 pixel JPEG, which costs next to nothing to decode."""
     return saved(Image.new("RGB", (64, 96), "teal"), "jpeg", quality=85)

@@ -1,4 +1,4 @@
-"""Users who change their minds: sessions cancelled at any moment, as `manage.py cancel` does it."""
+"""Cancel random sessions, as `manage.py cancel` does."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from devtools.chaos.load import ChaosTask
     from devtools.chaos.testbed import Servers
 
-#: Only tasks pushed lately are likely to be still on their way.
+#: Number of newest tasks to choose from; older ones have mostly ended.
 RECENT = 5
 
 
 class Users:
-    """Whose tasks are pushed, and who may cancel any of them."""
+    """Users who cancel their sessions."""
 
     def __init__(self, seed: str, servers: Servers, tasks: Sequence[ChaosTask]) -> None:
-        """Cancel among `tasks`, which grows meanwhile."""
+        """Cancel sessions of `tasks`, a list that grows."""
         self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
         self._settings = servers.own_settings
         self._tasks = tasks
 
     def cancel_one(self) -> str:
-        """Cancel a recent task; what became of that."""
+        """Cancel a recent session and describe the result."""
         if not self._tasks:
-            return "nobody has anything to cancel yet"
+            return "no session to cancel yet"
         task = self._chance.choice(self._tasks[-RECENT:])
         try:
             asyncio.run(cancel(self._settings, task.session_id))
         except (CommandError, DarkroomError, redis.exceptions.RedisError) as error:
-            return f"a user came too late to cancel ({type(error).__name__})"
-        return "a user cancelled"
+            return f"a cancellation was refused ({type(error).__name__})"
+        return "a session was cancelled"

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from devtools.chaos.deck import Deck
     from devtools.chaos.testbed import Servers
 
-#: Seconds between faults.
-GAP_S = (3.0, 9.0)
-#: How long Valkey is away when it is only restarted, and how long the provider misbehaves, seconds.
-AWAY_S, SPOILED_S = (0.0, 8.0), (8.0, 15.0)
-#: Together these make about every fourth call go wrong.
+#: Interval between faults, seconds.
+INTERVAL_S = (3.0, 9.0)
+#: Downtime of a Valkey restart, and duration of provider faults, seconds.
+AWAY_S, MISBEHAVING_S = (0.0, 8.0), (8.0, 15.0)
+#: Shares of faulty provider calls; about a quarter together.
 SHARES = {
     "rate_limit": 0.1,
     "server_error": 0.08,
@@ -35,17 +35,17 @@ SHARES = {
 
 
 class Faults:
-    """Breaks one thing after another.
+    """Inject one fault after another.
 
     Attributes:
-        struck: Every fault so far: when, seconds since the epoch, and which.
+        struck: Injected faults: time (seconds since the epoch) and name.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917  what it breaks, and in which order
         self, seed: str, deck: Deck, supervisor: Supervisor, workers: Sequence[str], servers: Servers, users: Users
     ) -> None:
         """Break what is given in the order of `deck`; `workers` are the names under which the supervisor runs them."""
-        self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
+        self._chance = random.Random(seed)  # noqa: S311  not for security: a seed repeats the run
         self._deck = deck
         self._supervisor = supervisor
         self._workers = workers
@@ -53,34 +53,34 @@ class Faults:
         self._provider = servers.provider
         self._users = users
         self._outages = Outages(servers, self._chance)
-        self._spoiled_until = 0.0
+        self._misbehaves_until = 0.0
         self.struck: list[tuple[float, str]] = []
 
     @property
     def kills(self) -> list[float]:
-        """When a worker was killed, seconds since the epoch."""
+        """Times of worker kills, seconds since the epoch."""
         return [at for at, name in self.struck if name in {"kill_child", "kill_master"}]
 
     def run(self, until: float, say: Callable[[str], None]) -> None:
-        """Strike until the monotonic clock shows `until`; then everything works again."""
+        """Inject faults until the monotonic time `until`, then restore the provider."""
         try:
             while (left := until - time.monotonic()) > 0:
-                time.sleep(min(left, self._chance.uniform(*GAP_S)))
+                time.sleep(min(left, self._chance.uniform(*INTERVAL_S)))
                 if time.monotonic() < until:
-                    say(self._strike())
+                    say(self._inject())
         finally:
             self._provider.behave()
 
-    def _strike(self) -> str:
-        if time.monotonic() > self._spoiled_until:
+    def _inject(self) -> str:
+        if time.monotonic() > self._misbehaves_until:
             self._provider.behave()
         name, at = self._deck.draw(), time.time()
-        said: str | None = getattr(self, f"_{name}")()
-        if said is None:
+        sentence: str | None = getattr(self, f"_{name}")()
+        if sentence is None:
             self._deck.put_back(name)
-            return "a worker that was to be killed is away already"
+            return "the worker to kill is not running"
         self.struck.append((at, name))
-        return said
+        return sentence
 
     def _kill_child(self) -> str | None:
         worker, master = self._master()
@@ -105,17 +105,17 @@ class Faults:
         return self._redis_away(empty=True)
 
     def _redis_away(self, *, empty: bool) -> str:
-        assert self._embedded.valkey  # noqa: S101  chaos runs its own
+        assert self._embedded.valkey  # noqa: S101  chaos always runs its own
         away_s = self._chance.uniform(*AWAY_S)
         self._embedded.valkey.kill()
         time.sleep(away_s)
         self._embedded.valkey.restart(empty=empty)
-        return f"Valkey was away for {away_s:.1f} s{' and came back empty' if empty else ''}"
+        return f"Valkey was down for {away_s:.1f} s{' and restarted empty' if empty else ''}"
 
     def _crash_database(self) -> str:
-        assert self._embedded.postgres  # noqa: S101  chaos runs its own
+        assert self._embedded.postgres  # noqa: S101  chaos always runs its own
         self._embedded.postgres.restart()
-        return "PostgreSQL crashed and came back"
+        return "PostgreSQL crashed and restarted"
 
     def _database_away_short(self) -> str:
         return self._outages.database(long=False)
@@ -139,8 +139,8 @@ class Faults:
         return self._outages.disk(long=True)
 
     def _spoil_provider(self) -> str:
-        seconds = self._chance.uniform(*SPOILED_S)
-        self._spoiled_until = time.monotonic() + seconds
+        seconds = self._chance.uniform(*MISBEHAVING_S)
+        self._misbehaves_until = time.monotonic() + seconds
         self._provider.behave(**SHARES)
         return f"the provider misbehaves for {seconds:.0f} s"
 
@@ -156,13 +156,13 @@ class Faults:
 
 
 def _working_children(master: psutil.Process) -> list[psutil.Process]:
-    """The processes that work; beside them there is Python's own resource tracker."""
+    """Return the worker processes, without Python's resource tracker."""
     try:
         return [child for child in master.children() if "resource_tracker" not in " ".join(child.cmdline())]
-    except psutil.NoSuchProcess:  # one of them ended meanwhile: the worker goes down by itself
+    except psutil.NoSuchProcess:  # a process has ended: the worker is stopping by itself
         return []
 
 
 def _kill(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):  # it ended a moment ago
+    with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
         process.kill()

@@ -1,4 +1,4 @@
-"""Work that a worker threw away because it was asked to leave, read from the workers' logs."""
+"""Count generations that a shutdown of their worker interrupted, from the workers' logs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def handed_back(logs: Iterable[Path]) -> Counter[str]:
-    """Return how often each task's generation was stopped by a shutdown.
+    """Return the number of interrupted generations by task.
 
-    When a worker process is killed, its master ends the others too.
+    When a worker process is killed, its master stops the others too.
     """
     found: Counter[str] = Counter()
     for log in logs:

@@ -1,4 +1,4 @@
-"""The ledger: what became of every task and of every credit, read from the products' own tables."""
+"""Audit of every task and credit, from the products' own tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TABLES = {
 
 @dataclass
 class Ledger:
-    """The sums, and in `faults` a sentence for each rule that was broken."""
+    """Sums, and a sentence for each violation in `faults`."""
 
     tasks: int = 0
     completed: int = 0
@@ -50,12 +50,12 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """Tasks that did not end."""
+        """Number of tasks that did not end."""
         return self.tasks - self.completed - self.failed
 
 
 def unfinished(database: psycopg.Connection, tasks: Sequence[ChaosTask]) -> int:
-    """Orders that have not ended, and jobs whose end nobody has been told yet."""
+    """Return the number of sessions that have not ended and of jobs that still hold a lease."""
     row = database.execute(UNFINISHED, {"ids": [task.session_id for task in tasks]}).fetchone()
     return int(row[0]) if row else 0
 
@@ -63,7 +63,7 @@ def unfinished(database: psycopg.Connection, tasks: Sequence[ChaosTask]) -> int:
 def audit(
     database: psycopg.Connection, tasks: Sequence[ChaosTask], owners: Sequence[TaskOwner], storage: Path
 ) -> Ledger:
-    """Check every rule; `storage` is where the pictures lie."""
+    """Check every session, job and account; `storage` is the folder of finished pictures."""
     ledger = Ledger(tasks=len(tasks))
     ids = [task.session_id for task in tasks]
     refunds = dict(_all(database, REFUNDS, ids))
@@ -72,15 +72,15 @@ def audit(
     for channel, (table, _) in TABLES.items():
         for session, state, price, url, message in _all(database, SESSIONS.format(table=table), ids):
             status[session] = state
-            _judge_session(ledger, channel, session, state, price, url, message, refunds)
-    for session, (state, told, outcome) in jobs.items():
-        _judge_job(ledger, session, state, told, outcome, status.get(session, "missing"), storage)
+            _check_session(ledger, channel, session, state, price, url, message, refunds)
+    for session, (state, notified, outcome) in jobs.items():
+        _check_job(ledger, session, state, notified, outcome, status.get(session, "missing"), storage)
     for owner in owners:
-        _judge_account(ledger, database, owner, [task for task in tasks if task.owner == owner], status)
+        _check_account(ledger, database, owner, [task for task in tasks if task.owner == owner], status)
     return ledger
 
 
-def _judge_session(  # noqa: PLR0913, PLR0917  the columns of the row
+def _check_session(  # noqa: PLR0913, PLR0917  the columns of the row
     ledger: Ledger, channel: str, session: str, status: str, price: int, url: str | None, message: str | None,
     refunds: dict[str, int],
 ) -> None:  # fmt: skip
@@ -101,31 +101,31 @@ def _judge_session(  # noqa: PLR0913, PLR0917  the columns of the row
         ledger.faults.append(f"{name} did not end: {status}")
 
 
-def _judge_job(  # noqa: PLR0913, PLR0917  the columns of the row
-    ledger: Ledger, session: str, state: str, told: bool, outcome: Any, status: str, storage: Path,  # noqa: FBT001
+def _check_job(  # noqa: PLR0913, PLR0917  the columns of the row
+    ledger: Ledger, session: str, state: str, notified: bool, outcome: Any, status: str, storage: Path,  # noqa: FBT001
 ) -> None:  # fmt: skip
     if {"completed": "completed", "failed": "failed", "cancelled": "failed"}.get(state) != status:
         ledger.faults.append(f"the job of session {session} is {state}, the session {status}")
-    if not told:
-        ledger.faults.append(f"nobody was told how session {session} ended")
+    if not notified:
+        ledger.faults.append(f"the job of session {session} still holds a lease")
     if state == "completed":
         missing = [item["path"] for item in outcome["pictures"] if not any(storage.glob(f"*/{item['path']}"))]
         if missing:
-            ledger.faults.append(f"session {session} completed and its picture is not in the storage")
+            ledger.faults.append(f"session {session} completed and its picture is missing in the storage")
 
 
-def _judge_account(
+def _check_account(
     ledger: Ledger, database: psycopg.Connection, owner: TaskOwner, tasks: Sequence[ChaosTask], status: dict[str, str]
 ) -> None:
     accounts, column = ACCOUNTS[owner.channel]
     movements = TABLES[owner.channel][1]
     failed = [task for task in tasks if status.get(task.session_id) == "failed"]
-    ((balance,),) = _all(database, f"select balance from {accounts} where {column} = %s", owner.id)  # noqa: S608  our own names
+    ((balance,),) = _all(database, f"select balance from {accounts} where {column} = %s", owner.id)  # noqa: S608  constant names
     given_back = [
         amount
         for (amount,) in _all(
             database,
-            f"select amount from {movements} where {column} = %s and amount > 0",  # noqa: S608  our own names
+            f"select amount from {movements} where {column} = %s and amount > 0",  # noqa: S608  constant names
             owner.id,
         )
     ]

@@ -1,6 +1,6 @@
-"""The producers: they charge, write the session, push the task, and do it again when they don't know whether they did.
+"""Producers: charge, insert the session, push the task, and retry when the result is unknown.
 
-Pushing again is right whatever happened: the same task id twice is one run. A few tasks are pushed twice anyway.
+Pushing twice is safe: tasks with the same id run once. Some tasks are pushed twice on purpose.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from schemas.tasks import TASK_LISTS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Tasks a second on average, most tasks of one burst, and the share that is pushed twice.
+#: Mean tasks per second, maximum tasks of one burst, share of tasks pushed twice.
 RATE = 1.7
 BURST = 12
 TWICE = 0.05
-#: What each owner has before, and what a task costs at most, credits.
+#: Initial balance of each owner, and maximum price of a task, credits.
 BALANCE = 100_000
 MOST_CREDITS = 3
 SHOPPERS, SHOPS = 8, 4
-#: Seconds between tries to push.
+#: Interval of retries, seconds.
 RETRY_S = 0.3
 WHAT = "Virtual try-on"
 KNOWN: dict[str, LiteralString] = {
@@ -48,7 +48,7 @@ ACCOUNTS = {"b2c": ("user_credits", "user_id"), "b2b": ("store_credits", "store_
 
 @dataclass(frozen=True, slots=True)
 class TaskOwner:
-    """Who pays."""
+    """Owner of tasks, who pays for them."""
 
     channel: str
     id: str
@@ -56,7 +56,7 @@ class TaskOwner:
 
 @dataclass(frozen=True, slots=True)
 class ChaosTask:
-    """One task as its producer knows it; `credits` were charged for it."""
+    """One task of a producer, who charged `credits` for it."""
 
     task_id: str
     session_id: str
@@ -65,17 +65,17 @@ class ChaosTask:
 
     @property
     def request_id(self) -> str:
-        """What joins the charge, the refund and the logs."""
+        """Request id of the charge, the refund and the logs."""
         return f"req_{self.task_id}"
 
 
 @dataclass
 class TaskLoad:
-    """Pushes tasks from a thread of its own until told to stop.
+    """Push tasks from a thread until `stop` is called.
 
     Attributes:
-        tasks: Everything charged so far.
-        owners: Everybody who pays.
+        tasks: Tasks charged so far.
+        owners: Owners of the tasks.
     """
 
     database_url: str
@@ -86,13 +86,13 @@ class TaskLoad:
     owners: list[TaskOwner] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._chance = random.Random(self.seed)  # noqa: S311  repeatable is the point
+        self._chance = random.Random(self.seed)  # noqa: S311  not for security: a seed repeats the run
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._redis = sync_client(self.redis_url, max_connections=2)
 
     def start(self) -> None:
-        """Open the accounts and begin."""
+        """Create the accounts and start the thread."""
         with psycopg.connect(self.database_url) as database:
             for channel, number in (("b2c", SHOPPERS), ("b2b", SHOPS)):
                 table, column = map(sql.Identifier, ACCOUNTS[channel])
@@ -102,7 +102,7 @@ class TaskLoad:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop when the burst that is being pushed has been pushed."""
+        """Stop after the current burst."""
         self._stopped.set()
         self._thread.join()
         self._redis.close()

@@ -1,4 +1,4 @@
-"""Outages of the services that Darkroom itself needs, for longer and for shorter than a lease."""
+"""Outages of the services Darkroom depends on, longer and shorter than a lease."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
     from devtools.chaos.testbed import Servers
 
-#: How long a service is away, in leases.
+#: Duration of an outage, leases.
 SHORT, LONG = (0.2, 0.8), (1.2, 1.6)
-#: The scratch folder's own file system, where it may be mounted.
+#: File system for the scratch folder, if mounting is allowed.
 DISK = "128m"
 
 
 class Outages:
-    """Takes one service away at a time and brings it back."""
+    """Stop one service at a time and restore it."""
 
     def __init__(self, servers: Servers, chance: random.Random) -> None:
-        """Break `servers`; `chance` draws how long."""
+        """Inject outages into `servers`; `chance` draws the duration."""
         self._servers = servers
         self._chance = chance
 
     def database(self, *, long: bool) -> str:
-        """Kill or freeze PostgreSQL."""
+        """Kill or suspend PostgreSQL."""
         postgres = self._servers.embedded.postgres
         assert postgres  # noqa: S101  chaos runs its own
-        frozen = self._chance.random() < 0.5  # noqa: PLR2004  half of them
+        frozen = self._chance.random() < 0.5  # noqa: PLR2004  one half
         postgres.pause() if frozen else postgres.kill()
         try:
             away_s = self._wait(long=long)
@@ -56,7 +56,7 @@ class Outages:
         return f"Valkey was dead for {away_s:.1f} s"
 
     def storage(self, *, long: bool) -> str:
-        """Put a file where the storage's folder should be."""
+        """Replace the storage folder by a file."""
         folder = self._servers.storage
         folder.mkdir(exist_ok=True)
         aside = folder.with_name("storage-aside")
@@ -70,7 +70,7 @@ class Outages:
         return f"the storage was away for {away_s:.1f} s"
 
     def disk(self, *, long: bool) -> str:
-        """Fill the scratch folder's disk; without one of its own, take away the right to write."""
+        """Fill the disk of the scratch folder, or make the folder read-only if it has no file system of its own."""
         scratch = self._servers.scratch
         with _full(scratch) if os.path.ismount(scratch) else _write_protected(scratch):
             away_s = self._wait(long=long)
@@ -84,7 +84,7 @@ class Outages:
 
 @contextlib.contextmanager
 def own_disk(folder: Path) -> Iterator[None]:
-    """Give `folder` a small file system of its own for the block, where this process may mount one.
+    """Mount a small file system at `folder` for the block, if this process may mount one.
 
     Raises:
         CommandError: It may not, and may write to folders that are write-protected: no full disk can be simulated.
@@ -98,14 +98,14 @@ def own_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Workers that were killed a moment ago may still have files open.
+        # Workers that have just been killed may still have open files.
         _run("umount", "--lazy", str(folder))
 
 
 def _run(program: str, *arguments: str) -> bool:
-    """Return whether the program succeeded."""
+    """Run the program and return whether it succeeded."""
     found = shutil.which(program)
-    # The arguments are our own words and a folder that this program made.
+    # The arguments are constants and a folder created by this program.
     return found is not None and subprocess.run([found, *arguments], check=False, capture_output=True).returncode == 0  # noqa: S603
 
 

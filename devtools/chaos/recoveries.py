@@ -1,4 +1,4 @@
-"""How long a job stands still after its worker was killed, seen from outside: leases in SQL, events on the channel."""
+"""Measure recovery times after worker kills, from leases in the database and progress events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-#: Seconds between looks at the leases, and after an outage.
+#: Interval of reading the leases, and delay after an outage, seconds.
 LOOK_S = 0.5
 LEASES = (
     "select task_id, token, extract(epoch from lease_until)::float8 from darkroom_jobs where lease_until is not null"
@@ -27,7 +27,7 @@ LEASES = (
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """A job that changed hands.
+    """Take-over of a job by another worker.
 
     Attributes:
         token: The new fencing token.
@@ -44,10 +44,10 @@ class TakeOver:
 
 
 class Recoveries:
-    """Watches from entering the context until leaving it."""
+    """Context manager that watches jobs in the background."""
 
     def __init__(self, database_url: str, redis_url: str, lease_s: float) -> None:
-        """Watch all jobs; a lease lasts `lease_s` seconds."""
+        """Watch all jobs; `lease_s` is the duration of a lease, seconds."""
         self._database_url = database_url
         self._redis_url = redis_url
         self._lease_s = lease_s
@@ -58,7 +58,7 @@ class Recoveries:
         self.take_overs: list[TakeOver] = []
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start watching."""
         for thread in self._threads:
             thread.start()
         return self
@@ -66,13 +66,13 @@ class Recoveries:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
+        """Stop watching."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
 
     def seconds(self, kills: Sequence[float]) -> list[float]:
-        """From each kill to the first event of the job's next worker, sorted.
+        """Return the times from each kill to the first event of the job's next worker, sorted, seconds.
 
         The kill is the earliest one between the last sign of life of the former worker and the end of its lease: where
         several fit, the longest time counts. Jobs without such a kill changed hands for another reason.
@@ -86,7 +86,7 @@ class Recoveries:
         return sorted(found)
 
     def killed(self, kills: Sequence[float]) -> Counter[str]:
-        """Return how often each task changed hands after a kill that its former worker did not outlive."""
+        """Return the number of take-overs of each task after a kill of its worker."""
         return Counter(
             change.task_id
             for change in self.take_overs
@@ -100,7 +100,7 @@ class Recoveries:
                     while not self._stopped.wait(LOOK_S):
                         for row in connection.execute(LEASES):
                             self._compare(*row)
-            except psycopg.OperationalError:  # crashed by us
+            except psycopg.OperationalError:  # an injected crash
                 self._stopped.wait(LOOK_S)
 
     def _compare(self, task_id: str, token: int, lease_until: float) -> None:
@@ -119,6 +119,6 @@ class Recoveries:
                         if message := subscription.get_message(timeout=LOOK_S):
                             event = Progress.model_validate_json(message["data"])
                             self._moved.setdefault((event.task_id, event.attempt), event.at or time.time())
-            except redis.exceptions.RedisError:  # restarted by us
+            except redis.exceptions.RedisError:  # an injected restart
                 self._stopped.wait(LOOK_S)
         client.close()

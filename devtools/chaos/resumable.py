@@ -23,7 +23,7 @@ ENTRY_POINTS = f"[darkroom.image_providers]\n{NAME} = {__name__}:ResumableProvid
 
 
 class ResumableProvider(ReplicateProvider):
-    """Replicate's predictions, for products with input pictures."""
+    """Replicate provider for products with input pictures."""
 
     name = NAME
 
@@ -37,7 +37,7 @@ class ResumableProvider(ReplicateProvider):
 
 
 def install(folder: Path) -> Path:
-    """Write what an installer would into `folder`, which belongs on PYTHONPATH then."""
+    """Write the metadata of an installed package into `folder`, which must be on PYTHONPATH."""
     package = folder / PACKAGE
     package.mkdir(parents=True, exist_ok=True)
     (package / "METADATA").write_text(METADATA)

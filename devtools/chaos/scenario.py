@@ -1,4 +1,4 @@
-"""One round: load and faults for a while with one kind of provider, then quiet until everything has ended."""
+"""One scenario: load and faults with one kind of provider, then no faults until every task has ended."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from devtools.chaos.deck import Deck
     from devtools.chaos.load import ChaosTask
 
-#: After the last fault everything ends within so many leases and seconds, or counts as lost: at most three recoveries,
-#: a hung call, the retries' delays, the next minute's sweep.
+#: Tasks that have not ended this many leases plus seconds after the last fault count as lost. The time covers three
+#: recoveries, a hung call, the delays of retries and the next sweep.
 QUIET_LEASES, QUIET_S = 5, 150.0
 NAMES = {Kind.REPLICATE: "resumable", Kind.OPENAI: "not_resumable"}
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """What a round came to.
+class ScenarioResult:
+    """Result of one scenario.
 
     Attributes:
         extra: Paid calls beyond one per task.
-        provoked: Those of them that the provider's own faults caused: hung, empty, reply lost.
-        workers_alive: Those that neither these nor the loss of the worker that held the job explain.
-        recovery_s: From the kill of a job's worker until it moved again, sorted, seconds.
-        struck: How often each fault struck.
-        fates: How many of the provider's calls met which fate.
-        seconds: How long it was quiet until everything had ended.
+        provoked: Extra calls caused by faults of the provider: hung, empty, reply lost.
+        workers_alive: Extra calls that neither provider faults nor the loss of a worker explain.
+        recovery_s: Times from the kill of a job's worker to its next progress, sorted, seconds.
+        struck: Number of injected faults by kind.
+        fates: Number of provider calls by result.
+        seconds: Time from the last fault until every task had ended.
     """
 
     kind: Kind
@@ -64,7 +64,7 @@ class Round:
         return NAMES[self.kind]
 
     def data(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the object of `--json`."""
         ledger = self.ledger
         return {
             "tasks": ledger.tasks,
@@ -86,7 +86,7 @@ class Round:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """p50, p95 and max of sorted seconds; 0 where there are none."""
+    """Return p50, p95 and max of sorted seconds; 0 if there are none."""
     if not values:
         return {"p50": 0.0, "p95": 0.0, "max": 0.0}
     last = len(values) - 1
@@ -97,9 +97,9 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def play(  # noqa: PLR0913  what a round is made of
+def run_scenario(  # noqa: PLR0913  what a round is made of
     servers: Servers, kind: Kind, deck: Deck, *, seconds: float, seed: int, console: Console
-) -> Round:
+) -> ScenarioResult:
     """Run one round of `seconds` seconds, with the faults that `deck` gives."""
     load = TaskLoad(servers.database_url, servers.redis_url, servers.picture_urls, f"{seed}:{kind}:load")
     recoveries = Recoveries(servers.database_url, servers.redis_url, servers.settings.lease_s)
@@ -120,11 +120,15 @@ def play(  # noqa: PLR0913  what a round is made of
         faults.run(time.monotonic() + seconds, say)
         load.stop()
         quiet = time.monotonic()
-        _wait(servers, load.tasks, lambda left: bars.update(row, said=f"quiet: {left} of {len(load.tasks)} to go"))
+        _wait(
+            servers,
+            load.tasks,
+            lambda left: bars.update(row, said=f"no faults: {left} of {len(load.tasks)} tasks left"),
+        )
         quiet_s = time.monotonic() - quiet
     with psycopg.connect(servers.database_url, autocommit=True) as database:
         ledger = audit(database, load.tasks, load.owners, servers.storage)
-    return Round(
+    return ScenarioResult(
         kind, ledger, *_paid(servers, kind, load.tasks, recoveries.killed(faults.kills)),
         recoveries.seconds(faults.kills), len(recoveries.take_overs),
         Counter(name for _, name in faults.struck), servers.provider.fates(kind), quiet_s,
@@ -140,7 +144,7 @@ def _wait(servers: Servers, tasks: Sequence[ChaosTask], show: Any) -> None:
 
 
 def _paid(servers: Servers, kind: Kind, tasks: Sequence[ChaosTask], killed: Counter[str]) -> tuple[int, int, int]:
-    """Paid calls beyond one per task: all, those that the provider provoked, those whose worker was alive."""
+    """Return extra paid calls: all, those caused by provider faults, those of workers that were alive."""
     paid, spoiled = servers.provider.paid_calls(kind), servers.provider.provoked_calls(kind)
     lost = killed + handed_back(servers.logs(kind))
     extra = {task.task_id: max(0, paid.get(task.task_id, 0) - 1) for task in tasks}

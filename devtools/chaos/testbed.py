@@ -1,4 +1,4 @@
-"""Everything a run needs, on the loopback interface and in a folder of its own: nothing outside is ever touched."""
+"""Servers of a chaos run, on the loopback interface and in a folder of their own."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from commands.local.process import Command
     from settings import Settings
 
-#: Two, so that one can go on while the other is killed.
+#: Names of the workers; one continues while the other is killed.
 WORKERS = ("worker-1", "worker-2")
-#: How long the provider takes for a picture, seconds.
+#: Latency of the provider, seconds.
 LATENCY_S = 2.0
-#: Shorter than in production, so that hung calls end within the run.
+#: Shorter than in production: hung calls must end within the run.
 SOFT_S, HARD_S = 30, 40
-#: Orders whose task got lost with an emptied Valkey are ended after so many leases.
+#: Sessions whose task was lost with an emptied Valkey are ended after this many leases.
 STUCK_LEASES = 3
 PROVIDERS = {Kind.REPLICATE: resumable.NAME, Kind.OPENAI: "openai"}
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What runs for the whole of a run."""
+    """Servers and settings of a run."""
 
     settings: Settings
     embedded: Embedded
@@ -51,36 +51,36 @@ class Servers:
 
     @property
     def redis_url(self) -> str:
-        """The Valkey's address."""
+        """URL of the Valkey."""
         return self.embedded.redis_url or ""
 
     @property
     def database_url(self) -> str:
-        """The PostgreSQL's address."""
+        """URL of the PostgreSQL."""
         return self.embedded.database_url or ""
 
     @property
     def own_settings(self) -> Settings:
-        """Settings with which a command reaches these servers, whatever the environment names."""
+        """Settings of commands for these servers, independent of the environment."""
         urls = {"redis_url": SecretStr(self.redis_url), "database_url": SecretStr(self.database_url)}
         return self.settings.model_copy(update=urls)
 
     @property
     def scratch(self) -> Path:
-        """Where pictures lie between stages."""
+        """Folder of pictures between stages."""
         return self.settings.data_dir / "scratch"
 
     def logs(self, kind: Kind) -> list[Path]:
-        """The workers' logs of one round."""
+        """Return the worker logs of one scenario."""
         return [self.settings.data_dir / "log" / f"{name}-{kind}.log" for name in WORKERS]
 
     @property
     def storage(self) -> Path:
-        """Where the finished pictures lie."""
+        """Folder of finished pictures."""
         return self.settings.data_dir / "storage"
 
     def workers(self, kind: Kind, say: Callable[[str], None]) -> Supervisor:
-        """Two workers and a scheduler, not started yet, that buy their pictures in this wire format."""
+        """Return a supervisor, not started, of two workers and a scheduler that use this kind of provider."""
         logs = self.settings.data_dir / "log"
         env = self.env | {"TRYON_PROVIDERS": PROVIDERS[kind]}
         worker = programs.worker(self.settings, env, None, "--processes", "2")
@@ -89,16 +89,16 @@ class Servers:
 
 
 class ChaosTestbed:
-    """Runs the servers from entering the context until leaving it."""
+    """Context manager that runs the servers."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
-        """Use a folder inside `settings.data_dir`, emptied first; fates are drawn with `seed`."""
+        """Use an emptied folder in `settings.data_dir`; `seed` seeds the provider."""
         self._settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve() / "chaos"})
         self._seed = seed
         self._stack = ExitStack()
 
     def __enter__(self) -> Servers:
-        """Start them.
+        """Start the servers.
 
         Raises:
             StartError: One can't be started, or another run owns the folder.
@@ -111,7 +111,7 @@ class ChaosTestbed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop them."""
+        """Stop the servers."""
         self._stack.close()
 
     def _start(self, stack: ExitStack) -> Servers:

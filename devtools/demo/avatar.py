@@ -1,4 +1,4 @@
-"""The avatar tasks of the demo: what two users write to their companions, and where."""
+"""Avatar tasks of the demo: messages of two users to their companions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from commands.local.picture_host import ImageHost
     from devtools.demo.pictures import Pictures
 
-#: A made-up number: nothing is sent in mock mode.
+#: Invented number; mock mode sends nothing.
 PHONE = "+49 151 00000000"
 
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """An avatar, the chat its user writes in, and what is asked for, each with a marker for the mock provider."""
+    """An avatar, the channel of its chat, and its scenes, each with a marker for the mock provider."""
 
     name: str
     channel: str
@@ -57,7 +57,7 @@ COMPANIONS = (
 
 
 def tasks(database: psycopg.Connection, _host: ImageHost, _pictures: Pictures) -> list[DemoTask]:
-    """One task for each message; each is paid for."""
+    """Return a task for each message, charged already."""
     return [task for companion in COMPANIONS for task in _tasks(database, companion)]
 
 

@@ -1,4 +1,4 @@
-"""Pays for tasks of products that Darkroom charges itself, as its HTTP service does."""
+"""Charge tasks of products that Darkroom charges itself, as its HTTP service does."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
     from devtools.demo.task import DemoTask
 
-#: What one photo or one batch costs and what each payer has before, credits.
+#: Price of a photo or batch and initial balance of each payer, credits.
 PRICE = 1
 BALANCE = 20
 
 
 def new_payer(database: psycopg.Connection) -> str:
-    """Somebody with credits."""
+    """Insert a user with credits and return the id."""
     user = str(uuid.uuid4())
     database.execute("INSERT INTO user_credits (user_id, balance) VALUES (%s, %s)", [user, BALANCE])
     return user

@@ -1,4 +1,4 @@
-"""The contact sheet of a batch: every picture in order, as a photographer lays them out."""
+"""Contact sheet of a batch: all pictures in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def sheets(folder: Path, results: Sequence[Result]) -> str:
-    """One sheet for each batch."""
+    """Return the HTML of a sheet for each batch."""
     return "\n".join(_sheet(folder, result) for result in results if result.task.product is Product.IMAGES)
 
 

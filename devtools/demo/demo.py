@@ -1,4 +1,4 @@
-"""`manage.py demo`: all three products, from a foreign producer's push or order to a gallery page."""
+"""`manage.py demo`: run tasks of all three products and write a gallery page."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from devtools.demo.task import DemoTask, Result
     from settings import Settings
 
-#: Each product's tasks; a new product adds its own module here.
+#: Functions that make the tasks of each product; add a module per product.
 PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTask]], ...] = (
     tryon.tasks,
     avatar.tasks,
     images.tasks,
 )
-#: Drop is paid for, and photos come from the image host on this machine.
+#: The mock provider costs nothing; pictures come from the picture host on this machine.
 ENVIRONMENT = {
     "AI_MOCK_MODE": "true",
     "MOCK_LATENCY_S": "1.2",
@@ -54,30 +54,32 @@ ENVIRONMENT = {
 def demo(
     settings: Settings, *, photo: Path | None = None, outfit: Path | None = None, local_supabase: bool = False
 ) -> CommandOutcome:
-    """Run the demo; `photo` and `outfit` are the visitor's own pictures.
+    """Run the demo.
 
-    With `local_supabase` records and pictures go through a Supabase on this machine.
+    Args:
+        settings: Settings of the user.
+        photo: Picture to use for every person.
+        outfit: Picture to use for every outfit.
+        local_supabase: Use a Supabase emulator for records and storage.
 
     Raises:
-        CommandError: One of them can't be opened, the database is not one that a local Supabase can serve, or the
-            HTTP service does not come up.
-        StartError: Something can't be started.
+        CommandError: A picture can't be opened, the database is not embedded although `local_supabase` is set, or the
+            HTTP service does not start.
+        StartError: A program can't be started.
     """
     console = Console(stderr=True)
     folder = settings.data_dir.resolve() / "demo"
     pictures = Pictures(folder / "drawings", photo=photo, outfit=outfit)
     remove_old(folder, keep=(photo, outfit))
     with ExitStack() as stack:
-        console.print(
-            "Starting a Valkey, a PostgreSQL, a worker, a scheduler and the HTTP service, drawing the photos…"
-        )
+        console.print("Starting Valkey, PostgreSQL, a worker, the scheduler and the HTTP service; drawing the photos…")
         settings, embedded = _own(stack, settings)
         database, redis_url = _prepared(settings, embedded)
         logs = settings.data_dir.resolve() / "log"
         service = Service()
         env = programs.environment(settings, embedded, **ENVIRONMENT, **service.environment())
         if local_supabase:
-            env |= _through_supabase(stack, embedded, logs / "supabase.log")
+            env |= _start_supabase(stack, embedded, logs / "supabase.log")
         commands = [
             programs.worker(settings, env, logs / "worker.log"),
             programs.scheduler(settings, env, logs / "scheduler.log"),
@@ -90,15 +92,15 @@ def demo(
         tasks = [task for produce in PRODUCERS for task in produce(connection, host, pictures)]
         service.wait_ready()
         started = time.monotonic()
-        tasks, watch = asyncio.run(run(redis_url, service, tasks, console))
+        tasks, bars = asyncio.run(run(redis_url, service, tasks, console))
         seconds = time.monotonic() - started
-        results = collect(connection, tasks, watch, folder)
+        results = collect(connection, tasks, bars, folder)
     page = gallery.write(folder, results, seconds)
     return _outcome(results, page, logs, seconds)
 
 
 def remove_old(folder: Path, *, keep: Sequence[Path | None]) -> None:
-    """Remove the pictures of an earlier demo from `folder`, except those to `keep`: they are inputs of this one."""
+    """Remove the pictures of an earlier demo from `folder`, except those in `keep`, which are inputs of this one."""
     kept = {path.resolve() for path in keep if path}
     for name in ("results", "inputs"):
         for file in (folder / name).glob("*"):
@@ -109,7 +111,7 @@ def remove_old(folder: Path, *, keep: Sequence[Path | None]) -> None:
 def _own(stack: ExitStack, settings: Settings) -> tuple[Settings, Embedded]:
     try:
         return settings, stack.enter_context(Embedded.missing(settings))
-    except AlreadyOwnedError:  # a running `up` does not fetch from this machine: leave it alone, have our own
+    except AlreadyOwnedError:  # leave a running `up` alone and use our own servers
         settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo" / "own"})
         return settings, stack.enter_context(Embedded.missing(settings))
 
@@ -123,9 +125,9 @@ def _prepared(settings: Settings, embedded: Embedded) -> tuple[str, str]:
     return database, redis_url
 
 
-def _through_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[str, str]:
+def _start_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[str, str]:
     if embedded.database_url is None:
-        raise CommandError("A local Supabase serves a database of its own: unset DATABASE_URL and SUPABASE_URL.")
+        raise CommandError("The Supabase emulator needs the embedded database: unset DATABASE_URL and SUPABASE_URL.")
     supabase = stack.enter_context(LocalSupabase(embedded.database_url, log))
     asyncio.run(make_buckets(supabase.url, supabase.service_role_key))
     return supabase.environment()
@@ -142,10 +144,6 @@ def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) 
         "gallery": str(page),
         "products": {product.value: completed[product] for product in Product},
     }
-    ok = all(result.as_meant for result in results)
-    closing = (
-        f"The gallery: [bold]{page}[/]"
-        if ok
-        else f"[red]Not every task ended as it was meant to; the logs are in[/] {logs}"
-    )
+    ok = all(result.as_expected for result in results)
+    closing = f"Gallery: [bold]{page}[/]" if ok else f"[red]Not every task ended as expected; the logs are in[/] {logs}"
     return CommandOutcome(data, Group(table(results, Console().width), failures(results), "", closing), ok=ok)

@@ -1,4 +1,4 @@
-"""A task's progress as the HTTP service tells it: server-sent events, across dropped connections."""
+"""Read server-sent events of a task, with reconnection."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ PASSING = {HTTPStatus.NOT_FOUND: UNKNOWN_S, HTTPStatus.SERVICE_UNAVAILABLE: RETR
 
 
 class EventStream:
-    """One task's events, as `EventSource` reads them in a browser."""
+    """Events of one task, read as by `EventSource` in a browser."""
 
     def __init__(self, client: httpx.AsyncClient, url: str) -> None:
-        """Read `url` through `client`, which belongs to somebody else."""
+        """Read `url` through `client`, which the caller closes."""
         self._client, self._url = client, url
         self._last_id = ""
         self._pause_s = RETRY_S
         self._ended = False
 
     async def events(self) -> AsyncIterator[Progress]:
-        """Every event until the last, however often the connection is lost or refused for now.
+        """Yield every event until the terminal one, across lost and refused connections.
 
         Raises:
             CommandError: The service refused for good.
         """
         while not self._ended:
             self._pause_s = RETRY_S
-            with contextlib.suppress(httpx.TransportError):  # it dropped, and is opened again
+            with contextlib.suppress(httpx.TransportError):  # reconnect
                 async with self._client.stream("GET", self._url, headers=self._headers()) as response:
                     async for event in self._read(response):
                         yield event
@@ -66,7 +66,7 @@ class EventStream:
                 fields = {}
 
     def _heed(self, response: httpx.Response) -> None:
-        if response.status_code == HTTPStatus.NO_CONTENT:  # what we have seen was the end
+        if response.status_code == HTTPStatus.NO_CONTENT:  # the terminal event was the last one seen
             self._ended = True
         elif response.status_code in PASSING:
             self._pause_s = PASSING[HTTPStatus(response.status_code)]

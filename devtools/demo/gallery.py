@@ -1,4 +1,4 @@
-"""The gallery page: inputs and result of each task side by side, in a folder that can be moved or sent."""
+"""Gallery page of the demo: inputs and results of each task, in a self-contained folder."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).with_name("gallery.html")
 SUMMARY = (
-    "Everything here came out of a task that a producer pushed to a Redis list or ordered over HTTP: what shoppers and "
-    "shops tried on, what companions sent into a chat, and a batch of product pictures. The failures are meant: they "
-    "show the sentence a user reads and the credit that went back."
+    "Each result comes from a task that was pushed to a Redis list or ordered over HTTP: try-on pictures of shoppers "
+    "and shops, avatar photos in chats, and a batch of product pictures. Three tasks fail on purpose: they show the "
+    "message for the user and the refund of the credit."
 )
 CHANNELS = {"b2c": "shopper", "b2b": "shop"}
 
 
 def write(folder: Path, results: Sequence[Result], seconds: float) -> Path:
-    """Write the page into `folder`, where the results' pictures are already; its path."""
+    """Write the page into `folder`, which holds the pictures already, and return its path."""
     (folder / "inputs").mkdir(exist_ok=True)
     page = Template(PAGE.read_text()).substitute(
         summary=SUMMARY,
@@ -46,8 +46,8 @@ def write(folder: Path, results: Sequence[Result], seconds: float) -> Path:
 def _figures(results: Sequence[Result], seconds: float) -> str:
     figures = {
         "pictures": sum(len(result.pictures) for result in results),
-        "clean failures": sum(result.status == "failed" for result in results),
-        "credits back": sum(result.refunded for result in results),
+        "expected failures": sum(result.status == "failed" for result in results),
+        "credits refunded": sum(result.refunded for result in results),
         "seconds": f"{seconds:.1f}",
     }
     return "".join(f"<div><dt>{name}</dt><dd>{figure}</dd></div>" for name, figure in figures.items())
@@ -73,7 +73,7 @@ def _outcome(folder: Path, result: Result) -> str:
         return (
             f'<a class="result" href="{link}"><img src="{link}" alt="{escape(result.task.prompt)}" loading="lazy"></a>'
         )
-    return f'<div class="refusal"><b>What the user reads</b><q>{escape(result.message or result.status)}</q></div>'
+    return f'<div class="refusal"><b>Message for the user</b><q>{escape(result.message or result.status)}</q></div>'
 
 
 def _input(folder: Path, item: Input) -> str:

@@ -1,4 +1,4 @@
-"""The batch of the demo: six product pictures of one bottle, as the back end of a shop tool orders them."""
+"""Batch of the demo: six product pictures of one bottle, as ordered by the back end of a shop tool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANNEL = "workspace"
 
 
 def tasks(database: psycopg.Connection, _host: ImageHost, _pictures: Pictures) -> list[DemoTask]:
-    """One task; its job is written and paid for."""
+    """Return one task whose job row is inserted and charged."""
     user, workspace, task_id, job_id = new_payer(database), *(str(uuid.uuid4()) for _ in range(3))
     payload = {
         "task_id": task_id,

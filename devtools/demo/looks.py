@@ -1,23 +1,23 @@
-"""The fourteen looks of the try-on demo."""
+"""Try-on tasks of the demo."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Served in place of a picture, so that one task fails as it does when a shop links the wrong file.
+#: Text file served as a picture, so that one task fails as with a wrong link of a shop.
 SIZE_GUIDE = "Size guide\n\nS   84-92 cm\nM   92-100 cm\nL  100-108 cm\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One try-on: who wears what.
+    """One try-on task.
 
     Attributes:
         channel: `b2c`, a shopper; `b2b`, a shop.
-        prompt: What is asked for; `{outfit}` stands for the name of what is worn.
-        marker: Tells the mock provider to misbehave.
-        fails: Whether it is meant to fail.
-        ordered: Whether it is ordered over HTTP; pushed otherwise.
+        prompt: Prompt; `{outfit}` stands for the name of the outfit.
+        marker: Text in the prompt that makes the mock provider fail.
+        fails: Whether it is expected to fail.
+        ordered: Whether it is ordered over HTTP instead of pushed.
     """
 
     person: str
@@ -35,7 +35,7 @@ LOOKS = (
     Look("Mara", "trench coat", "{outfit} and bag, a walk after the rain", accessories=("leather bag",)),
     Look("Theo", "denim jacket", "{outfit}, late summer on the roof", ordered=True),
     Look("Theo", "striped knit", "{outfit} and scarf, a windy pier", accessories=("silk scarf",)),
-    Look("Theo", "size guide", "Whatever the shop linked here", fails=True),
+    Look("Theo", "size guide", "A link to a text file instead of a picture", fails=True),
     Look("Amina", "summer dress", "{outfit} and straw hat, garden party", "b2b", ("straw hat",), ordered=True),
     Look("Amina", "trench coat", "{outfit}, first day of autumn", "b2b"),
     Look("Amina", "green suit", "{outfit}, opening night", "b2b"),

@@ -1,4 +1,4 @@
-"""What became of the tasks, read from the database as any back end would."""
+"""Collect the results of tasks from the database, as a back end would."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from devtools.demo.chat import said_about
+from devtools.demo.chat import chat_message_of
 from devtools.demo.task import DemoTask, Result
 from schemas.records import JobRow
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from commands.progress_bars import ProgressBars
 
-#: How long a link to a finished picture may take to answer, seconds.
+#: Timeout of the download of a finished picture, seconds.
 DOWNLOAD_S = 20.0
-#: Links of the local storage lead to this machine, which no proxy serves.
+#: Links of the local storage are loopback URLs: bypass proxies.
 DIRECT = {"all://127.0.0.1": None}
 REFUNDED = "SELECT coalesce(sum(amount), 0) FROM darkroom_ledger WHERE session_id = %s AND kind = 'refund'"
 
@@ -31,7 +31,7 @@ def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], bars: Progr
     Args:
         database: Where the jobs and sessions are.
         tasks: What was sent.
-        bars: What was seen of them.
+        bars: Progress bars with the events of the tasks.
         gallery: The folder to download into.
     """
     folder = gallery / "results"
@@ -43,7 +43,7 @@ def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], bars: Progr
 def _result(
     database: psycopg.Connection, client: httpx.Client, task: DemoTask, stages_s: dict[str, float], folder: Path
 ) -> Result:
-    said = said_about(database, task)
+    chat_message = chat_message_of(database, task)
     found = database.execute("SELECT to_jsonb(j) FROM darkroom_jobs j WHERE task_id = %s", [task.task_id]).fetchone()
     refunded = database.execute(REFUNDED, [task.session_id]).fetchone()
     job = JobRow.model_validate(found[0]) if found else None
@@ -56,7 +56,7 @@ def _result(
         refunded=int(refunded[0]) if refunded else 0,
         stages_s=stages_s,
         pictures=tuple(target for _, target in targets),
-        said=said,
+        chat_message=chat_message,
     )
 
 

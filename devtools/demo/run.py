@@ -1,4 +1,4 @@
-"""Sends the tasks, each its own way, and follows every one to its end."""
+"""Send the tasks and follow each to its end."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from devtools.demo.service import Service
     from devtools.demo.task import DemoTask
 
-#: However slow the machine is, the demo ends, seconds.
+#: Timeout of the demo, seconds.
 DEADLINE_S = 240.0
-#: When nothing was said for longer, no worker is there, seconds.
+#: Timeout without any progress event, seconds: no worker is running.
 SILENCE_S = 60.0
 
 
 async def run(
     redis_url: str, service: Service, tasks: Sequence[DemoTask], console: Console, *, silence_s: float = SILENCE_S
 ) -> tuple[list[DemoTask], ProgressBars]:
-    """Return when every task has ended, or when waiting longer makes no sense: the tasks as sent, and what was seen.
+    """Send and follow the tasks until all have ended or a timeout passes; return the tasks as sent, and the bars.
 
     Raises:
         CommandError: The service refused an order or a stream.
@@ -41,18 +41,18 @@ async def run(
             running = Run(
                 client, pushing, tasks, ProgressBars([(task.title, task.sent_by) for task in tasks], console), silence_s
             )
-            await running.to_the_end()
+            await running.follow_all()
             return running.sent, running.bars
     finally:
         await pushing.aclose()
 
 
 class Run:
-    """All tasks side by side.
+    """Send and follow all tasks concurrently.
 
     Attributes:
-        sent: The tasks in their order; those ordered over HTTP know their ids once they are taken.
-        bars: The progress bars, and what they saw of each task.
+        sent: The tasks in order; orders over HTTP have their ids once the service accepted them.
+        bars: The progress bars with the events of each task.
     """
 
     def __init__(
@@ -63,17 +63,17 @@ class Run:
         bars: ProgressBars,
         silence_s: float,
     ) -> None:
-        """Order and follow through `client`, push through `pushing`."""
+        """Order and follow with `client`, push with `pushing`."""
         self._client, self._pushing, self._silence_s = client, pushing, silence_s
         self.sent, self.bars = list(tasks), bars
 
-    async def to_the_end(self) -> None:
-        """Send and follow."""
-        with self.bars, contextlib.suppress(TimeoutError):  # what has not ended by then is shown as it is
+    async def follow_all(self) -> None:
+        """Send all tasks and follow them."""
+        with self.bars, contextlib.suppress(TimeoutError):  # unfinished tasks are shown with their last state
             async with asyncio.timeout(DEADLINE_S), asyncio.timeout(self._silence_s) as silence:
-                await asyncio.gather(*(self._one(number, silence) for number in range(len(self.sent))))
+                await asyncio.gather(*(self._send_and_follow(number, silence) for number in range(len(self.sent))))
 
-    async def _one(self, number: int, silence: asyncio.Timeout) -> None:
+    async def _send_and_follow(self, number: int, silence: asyncio.Timeout) -> None:
         task = self.sent[number]
         sent = await (order(self._client, task) if task.ordered else push(self._pushing, task))
         self.sent[number] = sent

@@ -1,4 +1,4 @@
-"""The two ways a task reaches Darkroom: a producer's push to a Redis list, and an order over HTTP."""
+"""Send tasks: push to a Redis list, or order over HTTP."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ORDERS = "/generations"
 
 
 async def push(client: redis.asyncio.Redis, task: DemoTask) -> DemoTask:
-    """Push it, as a producer in any language does, and follow it by its id."""
+    """Push the task to its Redis list, as a producer in any language does."""
     await client.lpush(TASK_LISTS[task.product], json.dumps(task.payload))
     return replace(task, events_url=f"/tasks/{task.task_id}/events")
 
 
 async def order(client: httpx.AsyncClient, task: DemoTask) -> DemoTask:
-    """Order it over HTTP: the service charges, creates the session, names the ids and where to follow them.
+    """Order the task over HTTP: the service charges, creates the session and returns ids and links.
 
     Raises:
         CommandError: The service did not take it.

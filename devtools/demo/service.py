@@ -1,4 +1,4 @@
-"""The HTTP service of the demo: on a port of its own, with a token of its own."""
+"""HTTP service of the demo, with its own port and token."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from commands.local.free_port import free_port
 from commands.outcome import CommandError
 from schemas.http import Health
 
-#: How long the service and a worker may take to come up, and between two looks, seconds.
+#: Timeout of the start of service and worker, and interval of its checks, seconds.
 START_S = 60.0
-LOOK_S = 0.05
+POLL_S = 0.05
 #: A stream says something at least every 15 s; what connects is on this machine.
 TIMEOUTS = httpx.Timeout(10.0, read=30.0)
 
 
 class Service:
-    """Where it is and how it is called.
+    """Address and token of the service.
 
     Attributes:
         url: Without a slash at the end.
     """
 
     def __init__(self) -> None:
-        """Choose a port and make a token."""
+        """Choose a free port and generate a token."""
         self._port = free_port()
         self._token = secrets.token_urlsafe(32)
         self.url = f"http://127.0.0.1:{self._port}"
 
     def environment(self) -> dict[str, str]:
-        """What every program is started with, so that the service is here and links lead to it."""
+        """Return variables for all programs: address of the service, for its links, and its token."""
         return {
             "HOST": "127.0.0.1",
             "PORT": str(self._port),
@@ -44,12 +44,12 @@ class Service:
         }
 
     def client(self) -> httpx.AsyncClient:
-        """A client that may do everything; a proxy has no part in it."""
+        """Return a client with all scopes that ignores proxies."""
         headers = {"Authorization": f"Bearer {self._token}"}
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=TIMEOUTS, trust_env=False)
 
     def wait_ready(self) -> None:
-        """Wait until it reaches Redis, the database and a worker.
+        """Wait until the service reaches Redis, the database and a worker.
 
         Raises:
             CommandError: It did not within `START_S` seconds.
@@ -58,12 +58,12 @@ class Service:
         with httpx.Client(base_url=self.url, timeout=TIMEOUTS, trust_env=False) as client:
             while missing := _missing(client):
                 if time.monotonic() > deadline:
-                    raise CommandError(f"The HTTP service did not come up within {START_S:.0f} s: {missing}.")
-                time.sleep(LOOK_S)
+                    raise CommandError(f"The HTTP service did not start within {START_S:.0f} s: {missing}.")
+                time.sleep(POLL_S)
 
 
 def _missing(client: httpx.Client) -> str:
-    """What is not there yet; empty if everything is."""
+    """Return the missing parts as text; empty if none is missing."""
     try:
         health = Health.model_validate_json(client.get("/health").content)
     except (httpx.TransportError, ValidationError) as error:

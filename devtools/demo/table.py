@@ -1,4 +1,4 @@
-"""The table that ends the demo."""
+"""Result table of the demo."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 STAGES = (StageName.FETCH, StageName.RESIZE, StageName.GENERATE, StageName.WATERMARK, StageName.UPLOAD)
 
-#: Characters: from where on lines fit between columns, and what all columns but the first need without them.
+#: Minimum width for lines between columns, and width of all columns but the first without lines; characters.
 WIDE = 110
 NUMBERS = 67
 
 
 def table(results: Sequence[Result], width: int) -> Table:
-    """Task, status, seconds per stage, credits, for a terminal `width` characters wide."""
+    """Return a table of task, status, seconds per stage and credits, for a terminal of `width` characters."""
     narrow = width < WIDE
     made = Table(
         box=None if narrow else SIMPLE_HEAD, caption="seconds per stage", caption_justify="right",
@@ -41,18 +41,18 @@ def table(results: Sequence[Result], width: int) -> Table:
 
 
 def failures(results: Sequence[Result]) -> str:
-    """What the users of failed tasks read."""
+    """Return the messages that users of failed tasks get."""
     failed = [result for result in results if result.message]
     return "\n".join(f"{escape(result.task.title)}: [italic]“{escape(result.message)}”[/]" for result in failed)
 
 
 def credits_of(result: Result) -> str:
-    """What a task cost in the end."""
+    """Return the credits that were spent or refunded."""
     if result.refunded:
         return f"{result.refunded} refunded"
     return f"{result.task.credits} spent"
 
 
 def _status(result: Result) -> str:
-    colour = "green" if result.status == "completed" else "yellow" if result.as_meant else "red"
+    colour = "green" if result.status == "completed" else "yellow" if result.as_expected else "red"
     return f"[{colour}]{result.status}[/]"

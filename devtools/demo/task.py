@@ -1,4 +1,4 @@
-"""One task of the demo, whatever the product."""
+"""Tasks of the demo and their results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input of a task: what it is called, and the file that the image host serves."""
+    """One input picture: its label, and the file that the picture host serves."""
 
     label: str
     file: Path
@@ -23,16 +23,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class DemoTask:
-    """What is sent, and what is expected of it.
+    """One task and its expected outcome.
 
     Attributes:
-        task_id, session_id: Empty until the service has named them, for a task that is ordered.
-        payload: The JSON object, as a producer in any language would push it, or the body of the order.
-        prompt: What the gallery shows of the prompt.
-        credits: What the producer charged for it.
-        fails: Whether it is meant to fail.
-        ordered: Whether it is ordered over HTTP; pushed to a Redis list otherwise.
-        events_url: Where its progress is told, once it is sent.
+        task_id, session_id: Empty for an order until the service assigns them.
+        payload: JSON object of the push, or body of the order.
+        prompt: Prompt as shown in the gallery.
+        credits: Credits charged for it.
+        fails: Whether it is expected to fail.
+        ordered: Whether it is ordered over HTTP instead of pushed to a Redis list.
+        events_url: URL of its progress events, once it is sent.
     """
 
     product: Product
@@ -50,13 +50,13 @@ class DemoTask:
 
     @property
     def sent_by(self) -> str:
-        """How it reached Darkroom, for a person."""
+        """How it was sent, for display."""
         return "over HTTP" if self.ordered else "pushed"
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """What a user was told in a chat: `kind` is photo or apology; the text, or the photo's address."""
+    """Message to a user in a chat: `kind` is photo or apology; `text` is the text or the photo's URL."""
 
     kind: str
     channel: str
@@ -65,14 +65,14 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a task.
+    """Outcome of a task.
 
     Attributes:
-        job: Its row; None if no worker ever took it.
-        refunded: Credits given back.
-        stages_s: Seconds per stage, as its events told them.
-        pictures: The files in the gallery, in order.
-        said: What its user was told; None for products without a chat.
+        job: Its row; None if it was never accepted.
+        refunded: Credits refunded.
+        stages_s: Seconds per stage, from its progress events.
+        pictures: Files in the gallery, in order.
+        chat_message: Message to its user; None for products without a chat.
     """
 
     task: DemoTask
@@ -80,34 +80,34 @@ class Result:
     refunded: int
     stages_s: dict[str, float] = field(default_factory=dict)
     pictures: tuple[Path, ...] = ()
-    said: ChatMessage | None = None
+    chat_message: ChatMessage | None = None
 
     @property
     def picture(self) -> Path | None:
-        """The first picture; None without one."""
+        """First picture; None if there is none."""
         return self.pictures[0] if self.pictures else None
 
     @property
     def status(self) -> str:
-        """The job's state, for a person."""
+        """State of the job, for display."""
         return self.job.state.value if self.job else "never started"
 
     @property
     def message(self) -> str:
-        """The text that the user sees of a failure."""
+        """Message of a failure for the user."""
         return str(self.job.failure["message"]) if self.job and self.job.failure else ""
 
     @property
     def seconds(self) -> float:
-        """From the push to the outcome."""
+        """Seconds from acceptance to the outcome."""
         if self.job is None or self.job.finished_at is None:
             return 0.0
         return (self.job.finished_at - self.job.created_at).total_seconds()
 
     @property
-    def as_meant(self) -> bool:
-        """Whether it ended as it was meant to, and the credits with it."""
-        if (self.said is not None) != (self.task.product is Product.AVATAR):
+    def as_expected(self) -> bool:
+        """Whether outcome and credits are as expected."""
+        if (self.chat_message is not None) != (self.task.product is Product.AVATAR):
             return False
         if self.task.fails:
             return self.status == "failed" and self.refunded == self.task.credits

@@ -1,4 +1,4 @@
-"""The try-on tasks of the demo: most as a shop's own back end charges and writes them down, some as HTTP orders."""
+"""Try-on tasks of the demo: most are charged and inserted as by a shop's own back end, some are HTTP orders."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from commands.local.picture_host import ImageHost
     from devtools.demo.pictures import Pictures
 
-#: What one try-on costs and what each owner has before, credits.
+#: Price of a try-on and initial balance of each owner, credits.
 PRICE = 1
 BALANCE = 20
 
 
 def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> list[DemoTask]:
-    """One task for each look; the session of each that is pushed is written and paid for."""
+    """Return a task for each look; sessions of pushed tasks are inserted and charged."""
     owners = {channel: str(uuid.uuid4()) for channel in ("b2c", "b2b")}
     database.execute("INSERT INTO user_credits (user_id, balance) VALUES (%s, %s)", [owners["b2c"], BALANCE])
     database.execute("INSERT INTO store_credits (store_id, balance) VALUES (%s, %s)", [owners["b2b"], BALANCE])
     made = [(_order if look.ordered else _task)(look, owners[look.channel], host, pictures) for look in LOOKS]
     for task in made:
-        if task.ordered:  # the service does both
+        if task.ordered:  # the service inserts and charges
             continue
         _charge(database, task, owners[task.channel])
         write_session(

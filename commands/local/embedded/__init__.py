@@ -1,4 +1,4 @@
-"""The embedded Valkey and PostgreSQL: the real servers, from wheels, for machines that have none."""
+"""Embedded Valkey and PostgreSQL: the real servers, from wheels, for machines without their own."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class Embedded:
-    """Owns a data folder and runs what is missing there, until left or until this process ends.
+    """Context manager that owns a data folder and runs embedded servers in it, at most until this process ends.
 
     Attributes:
-        valkey: The Valkey, or None where REDIS_URL names another.
-        postgres: The PostgreSQL, or None where the records live elsewhere.
+        valkey: The embedded Valkey; None if REDIS_URL is set.
+        postgres: The embedded PostgreSQL; None if DATABASE_URL or SUPABASE_URL is set.
     """
 
     def __init__(self, data_dir: Path, *, ephemeral: bool = False, valkey: bool = True, postgres: bool = True) -> None:
-        """Describe it; entering the context starts it.
+        """Configure the servers; entering the context starts them.
 
         Args:
-            data_dir: The folder to own.
-            ephemeral: Nothing has to survive: faster, and gone afterwards.
+            data_dir: Folder to own.
+            ephemeral: Disable durability and delete all data on exit.
             valkey: Whether to run Valkey.
             postgres: Whether to run PostgreSQL.
         """
@@ -44,7 +44,7 @@ class Embedded:
 
     @classmethod
     def missing(cls, settings: Settings) -> Self:
-        """What `settings` leaves unset, in its data folder."""
+        """Run the servers that `settings` does not configure, in its data folder."""
         return cls(
             settings.data_dir,
             valkey=settings.redis_url is None,
@@ -53,19 +53,19 @@ class Embedded:
 
     @property
     def redis_url(self) -> str | None:
-        """The embedded Valkey's address."""
+        """URL of the embedded Valkey; None if it does not run."""
         return self.valkey.url if self.valkey else None
 
     @property
     def database_url(self) -> str | None:
-        """The embedded PostgreSQL's address."""
+        """URL of the embedded PostgreSQL; None if it does not run."""
         return self.postgres.url if self.postgres else None
 
     def __enter__(self) -> Self:
-        """Start the servers side by side and announce them.
+        """Start the servers concurrently and publish their addresses.
 
         Raises:
-            StartError: One can't be started, or another process owns the folder.
+            StartError: A server can't be started, or another process owns the folder.
         """
         self._owner = DataFolderOwner(self._data_dir)
         try:
@@ -79,7 +79,7 @@ class Embedded:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the servers and give the folder back."""
+        """Stop the servers and release the folder."""
         for server in (self.valkey, self.postgres):
             if server:
                 server.stop()

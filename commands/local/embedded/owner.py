@@ -1,4 +1,4 @@
-"""One owner of a data folder at a time, and the note that tells others where its servers are."""
+"""Exclusive ownership of a data folder, and the file with the addresses of its servers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from providers.local_services import ENDPOINTS, LOCK, Endpoints
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Readers hold the lock for an instant to see whether it is taken, seconds.
-PATIENCE_S = 0.5
+#: How long to wait for the lock, seconds: readers test it by taking it for an instant.
+LOCK_WAIT_S = 0.5
 
 
 class AlreadyOwnedError(StartError):
@@ -23,32 +23,32 @@ class AlreadyOwnedError(StartError):
 
 
 class DataFolderOwner:
-    """Holds a data folder until it is released or the process ends."""
+    """Lock of a data folder, held until `release` or the end of the process."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Take `data_dir`.
+        """Lock `data_dir`.
 
         Raises:
-            AlreadyOwnedError: Another process has it.
-            StartError: It can't be written to.
+            AlreadyOwnedError: Another process holds the lock.
+            StartError: The folder is not writable.
         """
-        self._note = data_dir / ENDPOINTS
+        self._endpoints_file = data_dir / ENDPOINTS
         self._lock = _lock(data_dir)
-        self._note.unlink(missing_ok=True)
+        self._endpoints_file.unlink(missing_ok=True)
 
     def announce(self, *, redis_url: str | None, database_url: str | None) -> Endpoints:
-        """Tell others where the servers are."""
+        """Publish the addresses of the servers to other processes."""
         endpoints = Endpoints(redis_url, database_url, os.getpid())
-        partial = self._note.with_suffix(".partial")
+        partial = self._endpoints_file.with_suffix(".partial")
         partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as note:
-            json.dump({"redis_url": redis_url, "database_url": database_url, "pid": os.getpid()}, note)
-        partial.replace(self._note)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump({"redis_url": redis_url, "database_url": database_url, "pid": os.getpid()}, file)
+        partial.replace(self._endpoints_file)
         return endpoints
 
     def release(self) -> None:
-        """Give the folder back."""
-        self._note.unlink(missing_ok=True)
+        """Release the folder."""
+        self._endpoints_file.unlink(missing_ok=True)
         self._lock.close()
 
 
@@ -61,7 +61,7 @@ def _lock(data_dir: Path) -> BinaryIO:
         raise StartError(
             f"{data_dir} can't be written to ({error.strerror}): set DATA_DIR to another folder."
         ) from None
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LOCK_WAIT_S
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -25,7 +25,7 @@ INITDB = (
     *("--username", USER, "--auth", "trust"),
     *("--encoding", "UTF8", "--locale-provider", "builtin", "--locale", "C.UTF-8"),
 )
-#: One machine, one owner, no replica. What is committed is on disk.
+#: For one machine without replicas; commits are durable.
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -33,23 +33,23 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "io_method": "sync",  # no helper processes on a machine of two cores
+    "io_method": "sync",  # no I/O worker processes
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-#: Where nothing has to survive the machine.
+#: For data that need not survive a crash of the machine.
 EPHEMERAL = {"fsync": "off", "full_page_writes": "off", "autovacuum_naptime": "10min"}
 
 
 class Postgres:
-    """A PostgreSQL whose data lie in `home`; it dies with this process."""
+    """PostgreSQL server with its data in `home`; it ends with this process."""
 
     def __init__(self, home: Path, log: Path, *, ephemeral: bool = False) -> None:
-        """Prepare it; `start` starts it.
+        """Prepare the server; `start` starts it.
 
         Raises:
-            StartError: The wheel is not installed, or `home` belongs to somebody else.
+            StartError: The wheel is not installed, or `home` belongs to another account.
         """
         account = postgres_programs.account()
         private_dir(home, account)
@@ -65,27 +65,27 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """The `postgresql://` address of the database `darkroom`."""
+        """`postgresql://` URL of the database `darkroom`."""
         return self.url_of(DATABASE)
 
     def url_of(self, database: str) -> str:
-        """The `postgresql://` address of any database of this server."""
+        """Return the `postgresql://` URL of a database of this server."""
         return f"postgresql://{USER}@/{database}?host={quote(str(self._socket_dir), safe='')}"
 
     @property
     def pid(self) -> int:
-        """The postmaster's process id; 0 when it is not running."""
+        """Process id of the postmaster; 0 if it is not running."""
         return self._process.pid if self._process and self._process.running else 0
 
     def start(self) -> None:
-        """Start it, with a new cluster and database if there is none, and wait until it answers.
+        """Start the server, create cluster and database if needed, and wait until it answers.
 
         Raises:
-            StartError: It does not start.
+            StartError: The server does not start.
         """
         if not (self._data / "PG_VERSION").exists():
             self._initdb()
-        self._forget_reused_pid()
+        self._remove_stale_pid_file()
         self._process = Process(self._command)
         self._process.wait_ready(self._answers)
         with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
@@ -93,28 +93,28 @@ class Postgres:
                 connection.execute(f"CREATE DATABASE {DATABASE}")
 
     def stop(self) -> None:
-        """Stop it; connections are cut, what was committed is on disk."""
+        """Stop the server and close its connections; committed data are durable."""
         if self._process:
             self.resume()
             self._process.stop()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as in a crash."""
         self._signal(signal.SIGKILL)
         if self._process:
             self._process.kill()
 
     def restart(self) -> None:
-        """Crash it and start it again; it recovers what was committed."""
+        """Kill the server and start it again; it recovers committed data."""
         self.kill()
         self.start()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
+        """Suspend the server: connections stay open without answers."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Resume the server after `pause`."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -124,14 +124,14 @@ class Postgres:
                 with contextlib.suppress(psutil.NoSuchProcess):  # a connection may end at any moment
                     process.send_signal(number)
 
-    def _forget_reused_pid(self) -> None:
-        # A server that was killed leaves its process id. PostgreSQL sees that the process is gone, but not that the id
-        # belongs to another program by now, which is the rule in a container that starts again.
-        note = self._data / "postmaster.pid"
-        if note.exists():
-            pid = int(note.read_text().split("\n", 1)[0])
+    def _remove_stale_pid_file(self) -> None:
+        # A killed server leaves its pid file. PostgreSQL notices a dead process, but not a process id that another
+        # program has reused, which is common in a restarted container.
+        pid_file = self._data / "postmaster.pid"
+        if pid_file.exists():
+            pid = int(pid_file.read_text().split("\n", 1)[0])
             if psutil.pid_exists(pid) and psutil.Process(pid).name() != "postgres":
-                note.unlink()
+                pid_file.unlink()
 
     def _answers(self) -> bool:
         try:
@@ -141,9 +141,9 @@ class Postgres:
         return True
 
     def _initdb(self) -> None:
-        shutil.rmtree(self._data, ignore_errors=True)  # what an interrupted first start left
+        shutil.rmtree(self._data, ignore_errors=True)  # left by an interrupted first start
         program = str(postgres_programs.programs() / "initdb")
         options = [*INITDB, *(["--no-sync"] if self._ephemeral else [])]
         done = run_as(self._command.account, [program, "-D", str(self._data), *options], self._data.parent)
         if done.returncode:
-            raise StartError(f"PostgreSQL can't make its folder {self._data}: {done.stderr.strip()[-500:]}")
+            raise StartError(f"PostgreSQL can't create its data folder {self._data}: {done.stderr.strip()[-500:]}")

@@ -1,8 +1,8 @@
-"""Where the embedded PostgreSQL's programs lie, and whom they run as.
+"""Location and system account of the embedded PostgreSQL's programs.
 
-PostgreSQL refuses to run as root. Started by root it runs as an unprivileged account that every system has, and what
-that account can't reach (a clone under root's home, say) is put where it can: no folder's permissions are loosened and
-no account is made.
+PostgreSQL refuses to run as root. Started by root, it runs as an existing unprivileged account, and files which that
+account can't reach (such as a clone in root's home) are copied to `SHARED`. Permissions of existing folders are not
+changed and no account is created.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path
 from commands.local.process import Account, StartError, run_as
 
 VERSION = 18
-#: Root's place for what the unprivileged account must reach.
+#: Folder for files that the unprivileged account must reach.
 SHARED = Path("/var/lib/darkroom")
 ACCOUNTS = ("postgres", "nobody")
 
 
 @functools.cache
 def account() -> Account | None:
-    """Whom PostgreSQL runs as: None for ourselves, unless we are root.
+    """Return the account PostgreSQL runs as; None for the current account, unless that is root.
 
     Raises:
-        StartError: We are root on a system without any unprivileged account.
+        StartError: The current account is root and there is no unprivileged account.
     """
     if os.geteuid() != 0:
         return None
@@ -43,7 +43,7 @@ def account() -> Account | None:
 
 
 def home(data_dir: Path) -> Path:
-    """The folder for the cluster's data: inside `data_dir`, or in `SHARED` where its account can't enter `data_dir`."""
+    """Return the folder of the cluster: in `data_dir`, or in `SHARED` if the account can't enter `data_dir`."""
     own = data_dir / "embedded" / "postgres"
     if account() is None or all(folder.stat().st_mode & stat.S_IXOTH for folder in own.parents if folder.exists()):
         return own
@@ -53,7 +53,7 @@ def home(data_dir: Path) -> Path:
 
 @functools.cache
 def programs() -> Path:
-    """The folder with `postgres` and `initdb`, executable for `account`.
+    """Return the folder with `postgres` and `initdb`, executable by `account`.
 
     Raises:
         StartError: The wheel is not installed.

@@ -1,4 +1,4 @@
-"""Folders for unix sockets, whose addresses must be short."""
+"""Private folders for unix sockets, whose paths have a length limit."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from commands.local.process import Account, StartError
 
-#: The longest address of a unix socket: 108 bytes with the final zero on Linux, 104 on macOS.
+#: Maximum length of a unix socket path: 108 bytes with the final zero on Linux, 104 on macOS.
 MAX_SOCKET_BYTES = 103
 
 
 def socket_dir(home: Path, socket_name: str, account: Account | None = None) -> Path:
-    """`home` itself if a socket called `socket_name` fits there, else a private folder of a shorter name.
+    """Return `home` if the path of `socket_name` in it is short enough, else a private folder with a short path.
 
-    The same `home` gets the same folder each time, so that clients find a restarted server.
+    The folder is the same for each call with the same `home`, so that clients find a restarted server.
 
     Raises:
-        StartError: The short folder belongs to somebody else.
+        StartError: The folder belongs to another account.
     """
     if len(os.fsencode(home / socket_name)) <= MAX_SOCKET_BYTES:
         return home
@@ -30,16 +30,16 @@ def socket_dir(home: Path, socket_name: str, account: Account | None = None) -> 
 
 
 def private_dir(path: Path, account: Account | None = None) -> None:
-    """Make `path` a folder that only its owner can enter: `account`, or whoever we are.
+    """Make `path` a folder that only `account`, or the current account, can enter.
 
     Raises:
-        StartError: It is there already and belongs to somebody else.
+        StartError: It exists and belongs to another account.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.lstat()
     wanted = account.uid if account else os.geteuid()
     if path.is_symlink() or found.st_uid not in {wanted, os.geteuid()}:
-        raise StartError(f"{path} belongs to somebody else: remove it, or set DATA_DIR to another folder.")
+        raise StartError(f"{path} belongs to another account: remove it, or set DATA_DIR to another folder.")
     if account and found.st_uid != account.uid:
         os.chown(path, account.uid, account.gid)
     path.chmod(0o700)

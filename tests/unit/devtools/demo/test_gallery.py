@@ -83,7 +83,7 @@ def test_what_users_read_is_told_once_for_each_failure(completed: Result, failed
 
 
 def test_a_task_that_ends_otherwise_than_meant_is_noticed(task: DemoTask, completed: Result, failed: Result) -> None:
-    assert completed.as_meant
-    assert not failed.as_meant
-    assert not Result(task, None, 0).as_meant
-    assert not Result(task, row(JobState.COMPLETED), 1, {}, completed.pictures).as_meant
+    assert completed.as_expected
+    assert not failed.as_expected
+    assert not Result(task, None, 0).as_expected
+    assert not Result(task, row(JobState.COMPLETED), 1, {}, completed.pictures).as_expected
