@@ -71,7 +71,7 @@ def _extra_calls_of_live_workers(scenario: ScenarioResult) -> list[str]:
     if not scenario.workers_alive:
         return []
     return [
-        f"{scenario.workers_alive} of {scenario.ledger.tasks} tasks were paid for twice although their workers were alive"
+        f"{scenario.workers_alive} of {scenario.ledger.tasks} tasks were paid for twice while their workers were alive"
     ]
 
 
