@@ -1,8 +1,8 @@
--- What the products' tables lack in a database that has had them before: columns that Darkroom writes and the credit
--- functions that it calls. Applied at every migrate; nothing that exists is dropped, renamed or retyped.
+-- Adds to existing tables of migrated products the columns that Darkroom writes, and creates missing credit functions.
+-- Applied at every migration; nothing that exists is dropped, renamed or retyped.
 
--- Only missing columns are altered: even an `add column if not exists` that adds nothing locks the table and is refused
--- to all but its owner.
+-- Only tables with missing columns are altered: even an `add column if not exists` that adds nothing locks the table, and
+-- PostgreSQL allows it to the table's owner only.
 do $$
 declare
   v_missing record;
@@ -21,8 +21,8 @@ begin
   end loop;
 end $$;
 
--- The credit functions that databases in the field have; made here only where no function of that name exists, so that
--- a database's own ledger rules stay in force. Those made here are for the service role only.
+-- Credit functions are created only if no function of that name exists, so that a database's own ledger rules stay in
+-- force. The created ones are restricted to the service role.
 do $$
 declare
   v_made text[] := array(

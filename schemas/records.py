@@ -12,7 +12,7 @@ from schemas.common import JobState, Product
 
 
 class Verdict(StrEnum):
-    """What became of a task that was offered to the waiting room."""
+    """Result of accepting a task."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 class Completion(StrEnum):
-    """What became of a job that was to be completed."""
+    """Result of completing a job."""
 
     COMPLETED = "completed"
     FENCED = "fenced"
@@ -30,7 +30,7 @@ class Completion(StrEnum):
 
 
 class Replay(StrEnum):
-    """What became of a job that was to run again."""
+    """Result of replaying a job."""
 
     REPLAYED = "replayed"
     NOT_ENDED = "not_ended"
@@ -46,7 +46,7 @@ class Reopening(StrEnum):
 
 
 class SettlementResult(BaseModel):
-    """Whether this call ended the job or session, and the credits it gave back."""
+    """Whether this call ended the job or session, and the credits that it refunded."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,7 +55,7 @@ class SettlementResult(BaseModel):
 
 
 class NewTask(BaseModel):
-    """A task on its way into the waiting room."""
+    """A task to be accepted as a job."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,12 +75,12 @@ class JobRow(BaseModel):
     Attributes:
         payload: The task as its producer pushed it.
         token: The fencing token; grows with each dispatch and recovery.
-        lease_until: Set exactly while somebody owes the job work.
-        recoveries: How often the job outlived its worker since it was dispatched or ended.
+        lease_until: Set while a worker has work to do for the job.
+        recoveries: Number of recoveries since the job was dispatched or ended.
         price: Credits charged for it; a failure refunds them.
-        payer: Who pays: `{kind, id, email}`.
-        journal: What must survive a crash, by stage.
-        outcome: What a completed job made.
+        payer: `{kind, id, email}` of the payer.
+        journal: State that must survive a crash, by stage.
+        outcome: Result of a completed job.
         failure: Why it failed: `code`, `message`, `stage`, `attempt`, details.
     """
 
@@ -113,7 +113,7 @@ class JobRow(BaseModel):
 
 
 class Orphan(BaseModel):
-    """A session that is alive although no job knows it."""
+    """A queued or running session without a job."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -123,15 +123,15 @@ class Orphan(BaseModel):
 
 
 class DeadLetter(BaseModel):
-    """A payload that could not be used, as it came.
+    """A payload that could not be processed, unchanged.
 
     Attributes:
         list: The Redis list it was pushed to.
         payload: Its text, or base64 where it was no UTF-8 text.
         complete: False if it was too large to keep whole; it can't be replayed then.
         owner_id: Owner named in the payload; only a session of this owner is ended.
-        letter_key: Unique key made by the caller, so that a repeated call stores the letter once.
-        message: What the session it names is told as it fails; None leaves that session alone.
+        letter_key: Unique key made by the caller, so that a repeated call stores the dead letter once.
+        message: Error message for the session that it names; None leaves that session unchanged.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -1,6 +1,5 @@
--- Only the service role runs Darkroom's functions and nobody else reads its tables. What everybody may do by default is
--- taken back, also where a database grants it by name to roles that hold a public key. Applied last, at every
--- migrate, so that no new function stays open.
+-- Restricts Darkroom's functions and tables to the service role: revokes the default rights of PUBLIC, and those that a
+-- database grants to the roles of public API keys. Applied last, at every migration, so that it covers new functions.
 do $$
 declare
   v_object text;

@@ -1,8 +1,10 @@
--- From a producer's list into `darkroom_jobs`, and from there into the stages' queues.
+-- From a producer's list into `darkroom_jobs`, and from there into the queue of the first stage.
+-- Locks: jobs in queue order, skipping locked rows; then the session rows of these jobs.
 
--- Takes many tasks into the waiting room. Returns `{task_id: verdict}`: accepted, duplicate (known already),
--- unknown_session (no such session of this owner), ended (the session is over already). Price and payer are fixed here:
--- a session's `credits_used` is refunded up to `p_max_refund` where our ledger has no charge for it.
+-- Insert a waiting job for each task of `p_tasks`. Returns `{task_id: verdict}`: accepted; duplicate (the task has a
+-- job); unknown_session (the owner has no session of this id); ended (the session has ended); product_off (the
+-- database lacks the tables of the product). Price and payer are fixed here: where the ledger has no charge, the
+-- `credits_used` of the session can be refunded up to `p_max_refund`. Called by `Records.accept`.
 create or replace function darkroom_accept(p_tasks jsonb, p_max_refund integer default 1) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -61,7 +63,7 @@ begin
     select judged.task_id, judged.product, darkroom_canonical_id(table_name, judged.session_id), judged.owner_id, user_id,
            channel, request_id, judged.payload,
            coalesce(charge.run, 1),
-           -- A replay charges it again.
+           -- A replay charges this amount again.
            coalesce(charge.amount, darkroom_refundable(
              channel, judged.owner_id, (session ->> 'price')::integer, array[request_id, session ->> 'request_id'],
              p_max_refund)),
@@ -83,7 +85,7 @@ begin
     into v_verdicts
     from judged left join taken on taken.task_id = judged.task_id;
 
-  -- A task that is known already is a duplicate whatever became of its session.
+  -- A task that has a job is a duplicate, whatever the status of its session.
   select v_verdicts || coalesce(jsonb_object_agg(j.task_id, 'duplicate'), '{}') into v_verdicts
     from darkroom_jobs j
    where v_verdicts ->> j.task_id = 'ended'
@@ -91,9 +93,10 @@ begin
   return v_verdicts;
 end $$;
 
--- Picks waiting jobs in turn, as many as may still be in flight, and starts them: job and session move together.
--- Returns the started jobs. A job whose session was ended elsewhere meanwhile is closed without a refund: whoever
--- ended the session settled it.
+-- Start waiting jobs in fair order, at most `p_limit`, while fewer than `p_max_in_flight` run; only jobs of
+-- `p_products` if it is not null. Job and session move together. Returns the started jobs. A job whose session ended
+-- meanwhile is cancelled without a refund: the transaction that ended the session has settled the credits. Called by
+-- `Records.dispatch`.
 create or replace function darkroom_dispatch(
   p_limit integer, p_max_in_flight integer, p_lease_s float8, p_products jsonb default null
 ) returns jsonb
@@ -106,7 +109,7 @@ declare
   v_gone text[];
   v_jobs jsonb;
 begin
-  -- One dispatcher at a time, so that the bound holds across workers.
+  -- One dispatcher at a time, so that all workers together respect `p_max_in_flight`.
   perform pg_advisory_xact_lock(hashtext('darkroom_dispatch'));
   v_free := least(p_limit, p_max_in_flight - (select count(*) from darkroom_jobs where state = 'running')::integer);
   if v_free <= 0 then
@@ -144,7 +147,7 @@ begin
   end loop;
 
   update darkroom_jobs
-     -- The lease has expired already: the next recovery publishes the end.
+     -- The lease expires at once, so that the next recovery publishes the terminal event.
      set state = 'cancelled', finished_at = now(), lease_until = now(),
          failure = jsonb_build_object('code', 'session_ended', 'message', 'The session ended before the task started.')
    where task_id = any (v_gone);

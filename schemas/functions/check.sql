@@ -1,7 +1,9 @@
--- What `manage.py check` asks a database.
+-- Findings of `manage.py check` about a database.
+-- Locks: none; these functions read the catalog only.
 
--- Constants that we write into tables of others, and the table's constraint or enum that refuses them: `table: column
--- 'value', …`. Constraints that also read other columns are not judged.
+-- Returns the constants of `p_values` that a CHECK constraint or enum of `p_table` refuses, as `table: column
+-- 'value', …`; null if there are none. Constraints that also read other columns are not evaluated. Called by
+-- `darkroom_check`.
 create or replace function darkroom_refused_values(p_table text, p_values jsonb) returns text
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -32,8 +34,9 @@ begin
             from unnest(v_refused) name);
 end $$;
 
--- What is wrong with this database, for `manage.py check`: empty lists when all is well. Only tables of `p_products` are
--- looked at; null means all products.
+-- Returns the faults of this database by kind, with empty lists if there are none, the role of the caller, and the
+-- products whose tables exist. Only tables of `p_products` are checked; null means the products whose tables exist.
+-- Called by `manage.py check`.
 create or replace function darkroom_check(p_functions jsonb, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   with checked as (
@@ -59,7 +62,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
     select table_name from wanted where table_name <> 'user_preferences' group by 1
   )
   select jsonb_build_object(
-    -- Who called: the role that the key stands for, `none` where no role was set.
+    -- The role of the API key; `none` for a direct connection.
     'role', coalesce(current_setting('role', true), 'none'),
     'products', to_jsonb(darkroom_installed_products()),
     'missing_functions', array(
@@ -68,7 +71,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
     'missing_columns', array(
       select w.table_name || '.' || w.column_name from wanted w
        where darkroom_column_type(w.table_name, w.column_name) is null order by 1),
-    -- Columns that must have a value and get none from us: every row that we insert would be refused.
+    -- Columns that need a value and get none from Darkroom: every insert would be refused.
     'unfilled_columns', array(
       select i.table_name || '.' || n.name from inserted i, darkroom_needed_columns(i.table_name) n
        where not n.filled

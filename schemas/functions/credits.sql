@@ -1,7 +1,10 @@
--- Charges and refunds, each once per session, run and kind.
+-- Charges and refunds: at most one of each per session and run.
+-- Locks: one row of the ledger, then the balance of one payer. The caller has locked the job and the session before;
+-- a caller that moves the credits of several payers orders them by payer.
 
--- The object `{owner_id, status, price, email, request_id}` of a session row; null if there is none. `price` is what the
--- row says, which users may be able to write: `darkroom_refundable` limits it.
+-- Returns `{owner_id, status, price, email, request_id}` of a session; null if it does not exist. `price` is a
+-- column that users may be able to write: `darkroom_refundable` limits it. Called by `darkroom_refund`,
+-- `darkroom_reopen_letter` and `darkroom_fail_session`.
 create or replace function darkroom_session_terms(p_product text, p_channel text, p_session_id text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -17,7 +20,8 @@ begin
   return v_terms;
 end $$;
 
--- The SQL expression that builds the terms of a row `s` of that table.
+-- Returns the SQL expression that builds the terms of a row `s` of the session table. Called by `darkroom_accept`
+-- and `darkroom_session_terms`.
 create or replace function darkroom_terms_of(p_table darkroom_session_tables) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select format('jsonb_build_object(''owner_id'', s.%I::text, ''status'', lower(s.status::text)', p_table.owner_column)
@@ -26,7 +30,8 @@ language sql stable security definer set search_path = public, extensions, pg_te
    where darkroom_column_type(p_table.table_name, c.name) is not null
 $$;
 
--- Who pays for a session: `{kind, id, email}` with kind user, store, or shopper, a customer of a store that resells.
+-- Returns the payer of a session, `{kind, id, email}`: a user, a store, or a shopper, the customer of a store that
+-- resells credits. Called by `darkroom_accept`, `darkroom_charge`, `darkroom_refund` and `darkroom_place_order`.
 create or replace function darkroom_payer(p_channel text, p_owner_id text, p_user_id text, p_email text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -45,9 +50,9 @@ begin
   return jsonb_build_object('kind', 'store', 'id', p_owner_id);
 end $$;
 
--- What can be refunded of a price that our ledger does not prove, at most `p_max`. Stores with a billing mode may run
--- on credit: there the store's own transactions under the producer's request id must show a deduction that is not
--- refunded yet.
+-- Returns how much of a price that the ledger does not prove can be refunded, at most `p_max` credits. Stores with a
+-- billing mode may run on credit: their own transactions under the producer's request id must show a deduction that
+-- has not been refunded. Called by `darkroom_accept`, `darkroom_refund` and `darkroom_fail_session`.
 create or replace function darkroom_refundable(
   p_channel text, p_owner_id text, p_price integer, p_request_ids text[], p_max integer
 ) returns integer
@@ -67,7 +72,8 @@ begin
   return greatest(least(v_amount, v_deducted), 0);
 end $$;
 
--- The balance of a payer, as `darkroom_payer` returns it, in credits; null for an unknown payer.
+-- Returns the balance of a payer, as `darkroom_payer` returns it, in credits; null for an unknown payer. Called by
+-- `darkroom_place_order`.
 create or replace function darkroom_payer_balance(p_payer jsonb) returns integer
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -84,16 +90,9 @@ begin
   return v_balance;
 end $$;
 
--- The balance of the payer for a session, in credits; 0 for an unknown payer.
-create or replace function darkroom_balance(
-  p_channel text, p_owner_id text, p_user_id text default null, p_email text default null
-) returns integer
-language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select coalesce(darkroom_payer_balance(darkroom_payer(p_channel, p_owner_id, p_user_id, p_email)), 0)
-$$;
-
--- Calls the database's own function that moves credits, `deduct` or `refund`, by the names of its arguments. True
--- unless a deduction says that the balance is too small. `p_reference` is unique per session, run and kind.
+-- Call the deduct or refund function of the database (`p_kind`) by the names of its arguments. Returns false if a
+-- deduction reports that the balance is too small, else true. `p_reference` is unique per session, run and kind.
+-- Called by `darkroom_charge` and `darkroom_refund_once`.
 create or replace function darkroom_move_credits(
   p_kind text, p_payer jsonb, p_amount integer, p_reference text, p_reason text
 ) returns boolean
@@ -113,7 +112,7 @@ begin
         when 'payer' then p_payer ->> 'id'
         when 'amount' then p_amount::text
         when 'reference' then case when c.type_name = 'uuid' then md5(p_reference)::uuid::text else p_reference end
-        -- Where there is no argument for the reference, its ledger is told apart by the description.
+        -- Without an argument for the reference, the description identifies the row of the ledger.
         when 'description' then case when c.takes_reference then p_reason else format('%s (%s)', p_reason, p_reference) end
       end as value) a
    where a.value is not null
@@ -125,7 +124,8 @@ begin
   return p_kind = 'refund' or coalesce(v_answer, 'false') = 'true';
 end $$;
 
--- What each argument of a credit function means: payer, email, amount, reference, description, or null.
+-- Returns the arguments of a credit function, each with its meaning: payer, email, amount, reference, description,
+-- or null. Called by `darkroom_check` and `darkroom_move_credits`.
 create or replace function darkroom_credit_arguments(p_function text) returns table (
   n integer, name text, type_name text, meaning text, optional boolean, takes_reference boolean)
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
@@ -141,14 +141,15 @@ language sql stable security definer set search_path = public, extensions, pg_te
         from (select * from pg_proc
                where pronamespace = 'public'::regnamespace and proname = p_function and prokind = 'f'
                order by pronargs desc limit 1) f
-        -- The names of input arguments only: `proargnames` holds those of the output too.
+        -- `proargnames` also holds the names of output arguments.
         cross join lateral (
           select row_number() over (order by names.n) as n, names.name
             from unnest(f.proargnames) with ordinality as names(name, n)
            where f.proargmodes is null or f.proargmodes[names.n] in ('i', 'b', 'v')) i) a
 $$;
 
--- Charges a run of a session, once. False if the balance does not cover it.
+-- Charge a run of a session once. Returns false if the balance is too small. Called by `darkroom_reopen_letter`,
+-- `darkroom_place_order` and `darkroom_replay`.
 create or replace function darkroom_charge(
   p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
   p_amount integer, p_reason text, p_email text default null, p_payer jsonb default null
@@ -171,7 +172,7 @@ begin
     v_paid := (v_payer ->> 'kind' <> 'shopper' or v_payer ->> 'email' is not null)
               and darkroom_move_credits('deduct', v_payer, p_amount, p_session_id || ':' || p_run, p_reason);
   exception when unique_violation then
-    -- The reference belongs to this session and run: the database has this charge already.
+    -- The reference is unique per session and run, so this charge was made before.
     v_paid := true;
   end;
   if not v_paid then
@@ -181,17 +182,19 @@ begin
   return v_paid;
 end $$;
 
--- The run that was charged last; 1 if our ledger has no charge.
+-- Returns the latest run of a session that was charged; 1 if the ledger has no charge. Called by
+-- `darkroom_reopen_letter` and `darkroom_fail_session`.
 create or replace function darkroom_charged_run(p_product text, p_session_id text) returns integer
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(max(run), 1) from darkroom_ledger
    where product = p_product and session_id = p_session_id and kind = 'charge'
 $$;
 
--- Refunds a run of a session, once, to who paid it. Returns the credits refunded: 0 if there was nothing to refund, if
--- it is refunded already, or if the database refuses the refund; then a dead letter keeps it, because the session must
--- end all the same. `p_price` and `p_payer` are used where our ledger has no charge. The caller must have moved the
--- session in the same transaction.
+-- Refund a run of a session once, to its payer. Returns the credits refunded: 0 if there was nothing to refund, if
+-- the refund was made before, or if the database refuses it; a refused refund becomes a dead letter, because the
+-- session must end in any case. `p_price` and `p_payer` are used where the ledger has no charge. The caller must
+-- have moved the session in the same transaction. Called by `darkroom_cancel_order`, `darkroom_fail` and
+-- `darkroom_fail_session`.
 create or replace function darkroom_refund(
   p_product text, p_channel text, p_session_id text, p_owner_id text, p_user_id text, p_request_id text, p_run integer,
   p_reason text, p_price integer default 0, p_payer jsonb default null
@@ -211,7 +214,7 @@ begin
   v_terms := darkroom_session_terms(p_product, p_channel, p_session_id);
   v_amount := coalesce(v_charge.amount, darkroom_refundable(
     p_channel, p_owner_id, p_price, array[p_request_id, v_terms ->> 'request_id'], p_price));
-  -- A charge of an older version names the payer's id only.
+  -- The ledger rows of earlier forms have no payer, only its id.
   v_payer := coalesce(v_charge.payer, p_payer,
                       darkroom_payer(p_channel, p_owner_id, coalesce(v_charge.owner_id, p_user_id), v_terms ->> 'email'));
   if v_amount <= 0 or (v_payer ->> 'kind' = 'shopper' and v_payer ->> 'email' is null) then
@@ -222,7 +225,8 @@ begin
     'reason', p_reason));
 end $$;
 
--- Refunds `{product, session_id, run, amount, payer, reason}` unless our ledger or the database has that refund.
+-- Refund `{product, session_id, run, amount, payer, reason}` unless the ledger or the database has that refund.
+-- Returns the credits refunded. Called by `darkroom_refund` and `darkroom_retry_refund`.
 create or replace function darkroom_refund_once(p_refund jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -255,7 +259,8 @@ begin
   end;
 end $$;
 
--- Tries a refused refund again. Returns the credits refunded; the dead letter is gone unless it is refused once more.
+-- Retry a refused refund. Returns the credits refunded. The dead letter is deleted, and stored again if the database
+-- refuses the refund again. Called by `Records.retry_refund`.
 create or replace function darkroom_retry_refund(p_letter_id bigint) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare

@@ -1,7 +1,9 @@
--- Payloads that could not be used.
+-- Dead letters: payloads that could not be processed.
+-- Locks: the dead letter, then its session, then the balance of its payer; several letters in the order of their
+-- payers.
 
--- Keeps payloads that could not be used, with the reason, and ends the sessions that they name together with their
--- owner. A letter whose `letter_key` is known already is left alone. Returns credits refunded.
+-- Store dead letters, and fail the sessions that they name together with their owner. A letter whose `letter_key` is
+-- stored already is skipped. Returns the credits refunded. Called by `Records.add_dead_letters`.
 create or replace function darkroom_add_dead_letters(p_letters jsonb, p_max_refund integer default 1) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -14,7 +16,7 @@ begin
       task_id text, session_id text, owner_id text, request_id text, message text, letter_key text)
       left join darkroom_ledger c on c.product = l.product and c.session_id = l.session_id and c.run = 1
                                  and c.kind = 'charge'
-     -- Always in the same order: each refund locks its payer's balance.
+     -- In the order of the payers: each refund locks the balance of one.
      order by coalesce(c.owner_id, l.owner_id), l.session_id
   loop
     insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete, product, channel, task_id,
@@ -23,7 +25,7 @@ begin
             v_letter.product, v_letter.channel, v_letter.task_id, v_letter.session_id, v_letter.owner_id,
             v_letter.request_id, v_letter.letter_key)
     on conflict (letter_key) do nothing;
-    -- Without a message the session is left alone.
+    -- Without a message the session is not changed.
     if found and v_letter.session_id is not null and v_letter.owner_id is not null and v_letter.message is not null then
       v_refunded := v_refunded + (darkroom_fail_session(
         v_letter.product, v_letter.channel, v_letter.session_id, v_letter.message, v_letter.request_id,
@@ -33,20 +35,22 @@ begin
   return v_refunded;
 end $$;
 
--- Dead letters, newest first; one of them where an id is given.
+-- Returns dead letters, newest first, at most `p_limit`; only the one with `p_id` if it is not null. Called by
+-- `Records.dead_letters`.
 create or replace function darkroom_dead_letters_page(p_id bigint, p_limit integer) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
     select * from darkroom_dead_letters where p_id is null or id = p_id order by id desc limit p_limit) l
 $$;
 
--- The newest dead letters that name a task or session of that id.
+-- Returns the 20 newest dead letters that name a task or session with this id. Called by `Records.letters_of`.
 create or replace function darkroom_letters_of(p_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
     select * from darkroom_dead_letters where task_id = p_id or session_id = p_id order by id desc limit 20) l
 $$;
 
+-- Delete a dead letter. Returns whether it existed. Called by `Records.drop_dead_letter`.
 create or replace function darkroom_drop_dead_letter(p_id bigint) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
@@ -54,16 +58,16 @@ begin
   return found;
 end $$;
 
--- Those of the given task ids that have a job.
+-- Returns those of the task ids that have a job. Called by `Records.known_tasks`.
 create or replace function darkroom_known_tasks(p_task_ids jsonb) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(task_id), '[]') from darkroom_jobs
    where task_id = any (array(select jsonb_array_elements_text(p_task_ids)))
 $$;
 
--- Makes the session of a dead letter ready for another push: one that failed is queued again and charged what it was
--- refunded, as a new run. Returns ready; ended (the session completed, or a job of ours ended it: that job can be
--- replayed); or no_credits, and then nothing is changed.
+-- Prepare the session of a dead letter for another push: a failed session is queued again and charged what was
+-- refunded, as a new run. Returns ready; ended (the session has completed, or a job ended it: that job can be
+-- replayed); or no_credits, in which case nothing is changed. Called by `Records.reopen_letter`.
 create or replace function darkroom_reopen_letter(p_id bigint) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -98,11 +102,12 @@ begin
     raise sqlstate 'DR402';
   end if;
   return 'ready';
-exception when sqlstate 'DR402' then  -- takes the move back with it
+exception when sqlstate 'DR402' then  -- also rolls back the move of the session
   return 'no_credits';
 end $$;
 
--- Forgets dead letters older than `p_older_s`, but for refunds that are still owed; returns how many.
+-- Delete dead letters older than `p_older_s` seconds, except refunds that are still owed. Returns the number
+-- deleted. Called by `Records.purge_dead_letters`.
 create or replace function darkroom_purge_dead_letters(p_older_s float8) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare

@@ -1,8 +1,9 @@
--- The outbox: messages about ended jobs, claimed and settled by dispatchers.
+-- The outbox: messages about finished jobs, claimed and settled by dispatchers, and the webhooks of owners.
+-- Locks: the job, then its deliveries. Claims skip deliveries that are locked.
 
--- Closes the books of an ended job and takes over what is to be said about it, in one transaction, so that it is said
--- whatever happens to the caller. `p_deliveries` is a list of `{kind, channel, message}`; one for a webhook is dropped
--- where the owner has none. Returns how many were taken over: none, for a job that was told about before.
+-- Release the lease of a finished job and enqueue its deliveries, in one transaction. `p_deliveries` is a list of
+-- `{kind, channel, message}`; one for a webhook is dropped if the owner has none. Returns the number enqueued: 0 if
+-- the job has enqueued them before. Called by `Outbox.enqueue`.
 create or replace function darkroom_enqueue_deliveries(p_task_id text, p_token bigint, p_deliveries jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -25,8 +26,9 @@ begin
   return v_taken;
 end $$;
 
--- Claims what is due, of one task where given, for `p_lease_s` seconds each. `interrupted`: the attempt before was cut
--- off while it was being sent, and nobody knows whether it arrived.
+-- Claim due deliveries, of one task if `p_task_id` is not null, for `p_lease_s` seconds each. Returns them.
+-- `interrupted` is true if the previous claim expired while the delivery was being sent, so that it may have been
+-- received. Called by `Outbox.claim`.
 create or replace function darkroom_claim_deliveries(p_task_id text, p_limit integer, p_lease_s float8) returns jsonb
 language sql security definer set search_path = public, extensions, pg_temp as $$
   with due as (
@@ -42,7 +44,8 @@ language sql security definer set search_path = public, extensions, pg_temp as $
     from claimed left join darkroom_jobs j using (task_id)
 $$;
 
--- Says that a claimed delivery goes out now and can't be taken back; false if somebody else has it.
+-- Record that a claimed delivery is about to be sent. Returns false if another claim holds it. Called by
+-- `Outbox.sending`.
 create or replace function darkroom_mark_delivery_sending(p_id bigint, p_claim integer) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
@@ -50,8 +53,8 @@ begin
   return found;
 end $$;
 
--- Ends an attempt: sent; due again in `p_delay_s` seconds; or dead, and then a dead letter says so. False if somebody
--- else has the delivery.
+-- End an attempt with `p_state`: sent; due again in `p_delay_s` seconds; or dead, which also stores a dead letter.
+-- Returns false if another claim holds the delivery. Called by `Outbox._settle`.
 create or replace function darkroom_settle_delivery(
   p_id bigint, p_claim integer, p_state text, p_code text, p_reason text, p_delay_s float8
 ) returns boolean
@@ -78,8 +81,9 @@ begin
   return true;
 end $$;
 
--- Delivers by writing a row into a table of this very database: written and marked as sent together, so that however
--- often it is tried the row is there once. False if somebody else has the delivery.
+-- Deliver by inserting a row into a table of this database. The row and the state `sent` are written together, so
+-- that repeated attempts insert it once. Returns false if another claim holds the delivery. Called by
+-- `Outbox.write_row`.
 create or replace function darkroom_deliver_row(p_id bigint, p_claim integer, p_table text, p_row jsonb) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
@@ -94,7 +98,7 @@ begin
   begin
     perform darkroom_insert(p_table, p_row);
   exception when foreign_key_violation or invalid_text_representation then
-    -- The avatar was deleted meanwhile, or has never been one of this database: the photo is delivered all the same.
+    -- The avatar was deleted or never existed in this database; the photo is delivered without it.
     if p_row ->> 'avatar_id' is null then
       raise;
     end if;
@@ -103,7 +107,8 @@ begin
   return true;
 end $$;
 
--- Tries a dead delivery again from the start; false if it is not dead.
+-- Start a new series of attempts for a dead delivery. Returns false if it is not dead. Called by
+-- `Outbox.retry_dead`.
 create or replace function darkroom_retry_dead_delivery(p_id bigint) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
@@ -112,7 +117,8 @@ begin
   return found;
 end $$;
 
--- Forgets what was said or given up longer than `p_older_s` ago; returns how many.
+-- Delete deliveries that were sent or dead more than `p_older_s` seconds ago, at most 1000. Returns the number
+-- deleted. Called by `Outbox.purge`.
 create or replace function darkroom_purge_deliveries(p_older_s float8) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -126,12 +132,13 @@ begin
   return v_dropped;
 end $$;
 
--- What was said or is to be said about a task, oldest first.
+-- Returns the deliveries of a task, oldest first. Called by `Outbox.of_task`.
 create or replace function darkroom_deliveries_of(p_task_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(d) order by d.id), '[]') from darkroom_deliveries d where d.task_id = p_task_id
 $$;
 
+-- Returns the WhatsApp phone number of a user; null if there is none. Called by `Outbox.whatsapp_phone`.
 create or replace function darkroom_whatsapp_phone(p_user_id text) returns text
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -143,8 +150,9 @@ begin
   return v_phone;
 end $$;
 
--- An owner's webhook: `set` its address, `rotate` its secret, `disable` it until it is set again, `drop` it; null only
--- reads. Returns the row as it is then, null without one.
+-- Change the webhook of an owner: `set` its address, `rotate` its secret, `disable` it until it is set again, or
+-- `drop` it; null changes nothing. Returns the row after the change; null if there is none. Called by
+-- `Outbox.webhook`.
 create or replace function darkroom_webhook(p_owner_id text, p_change text, p_url text) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare

@@ -1,6 +1,8 @@
--- Writing into tables of others: values take the column's own type, enum label and case.
+-- Access to tables that Darkroom does not own: values take the type of the column and the label of its enum.
+-- Locks: none, except that `darkroom_insert` inserts one row.
 
--- What Darkroom reads and writes in tables of others, and the type of a column that has to be added.
+-- Returns the columns of foreign tables that Darkroom reads and writes, with the type that a missing column is
+-- created with. Called by `adopt.sql` and `darkroom_check`.
 create or replace function darkroom_columns() returns table (table_name text, column_name text, type_name text)
 language sql immutable security definer set search_path = public, extensions, pg_temp as $$
   select t.name, c.key, c.value
@@ -25,14 +27,16 @@ language sql immutable security definer set search_path = public, extensions, pg
     ) as v(tables, columns), unnest(v.tables) as t(name), jsonb_each_text(v.columns) as c
 $$;
 
+-- Returns the type of a column; null if the column or the table does not exist. Called by most other functions.
 create or replace function darkroom_column_type(p_table text, p_column text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select format_type(a.atttypid, a.atttypmod) from pg_attribute a
    where a.attrelid = to_regclass(quote_ident(p_table)) and a.attname = p_column and not a.attisdropped
 $$;
 
--- The label of an enum column that means `p_word`, whatever its case; the word itself for a text column. `queued` and
--- `pending` stand for each other where a column knows only one of them.
+-- Returns the label of an enum column that equals `p_word` apart from case; the word itself for a text column.
+-- `queued` and `pending` are interchangeable where a column has only one of them. Called by `darkroom_dispatch`,
+-- `darkroom_new_session`, `darkroom_place_order` and `darkroom_move_session`.
 create or replace function darkroom_enum_label(p_table text, p_column text, p_word text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(
@@ -42,17 +46,22 @@ language sql stable security definer set search_path = public, extensions, pg_te
         and lower(e.enumlabel) = any (case when p_word in ('queued', 'pending')
                                            then array['queued', 'pending'] else array[lower(p_word)] end)
       order by lower(e.enumlabel) = lower(p_word) desc limit 1),
-    -- Image jobs start as `pending` also where the column is plain text.
+    -- Image jobs start as `pending`, also if the column is text.
     case when p_table = 'image_generation_jobs' and p_word = 'queued' then 'pending' else p_word end)
 $$;
 
--- Whether `p_id` can be an id of that table at all: a uuid column refuses other words with an error.
+-- Returns whether `p_id` can be an id of the table; false if the table does not exist. A uuid column raises an error
+-- for other texts. Called by `darkroom_accept`, `darkroom_session_terms`, `darkroom_canonical_id`,
+-- `darkroom_order_state`, `darkroom_images_job`, `darkroom_move_session`, `darkroom_session_filter` and
+-- `darkroom_live_products`.
 create or replace function darkroom_is_id(p_table text, p_id text) returns boolean
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select darkroom_accepts_value(p_table, 'id', p_id)
 $$;
 
--- Whether a column can hold a value at all: a uuid column refuses other words with an error.
+-- Returns whether a column can hold a value; false if the column does not exist. A uuid column raises an error for
+-- other texts. Called by `darkroom_payer`, `darkroom_payer_balance`, `darkroom_whatsapp_phone`, `darkroom_is_id`,
+-- `darkroom_owner_credits`, `darkroom_add_credits` and `darkroom_session_filter`.
 create or replace function darkroom_accepts_value(p_table text, p_column text, p_value text) returns boolean
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select case darkroom_column_type(p_table, p_column)
@@ -60,8 +69,9 @@ language sql stable security definer set search_path = public, extensions, pg_te
            else darkroom_column_type(p_table, p_column) is not null end
 $$;
 
--- An id as the table's own type writes it: producers may write a uuid in capitals, and jobs are found by their text.
--- Without a cast: the planner would try it on a constant that is none, whatever the condition before it says.
+-- Returns an id as the type of the table's id column prints it: producers may write a uuid in capitals, and jobs are
+-- found by the text. A cast would raise an error: the planner evaluates it for constants even where a condition
+-- precludes it. Called by `darkroom_accept`, `darkroom_reopen_letter` and `darkroom_fail_session`.
 create or replace function darkroom_canonical_id(p_table text, p_id text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select case when darkroom_column_type(p_table, 'id') = 'uuid' and darkroom_is_id(p_table, p_id)
@@ -69,8 +79,8 @@ language sql stable security definer set search_path = public, extensions, pg_te
               else p_id end
 $$;
 
--- Columns of a table that every insert must name: not null, and without a value of the database's own. `filled`: the
--- columns that `darkroom_insert` fills where its caller names none.
+-- Returns the columns of a table that every insert must name: not null and without a default. `filled` is true for
+-- columns that `darkroom_insert` fills if its caller does not. Called by `darkroom_check` and `darkroom_insert`.
 create or replace function darkroom_needed_columns(p_table text) returns table (name text, filled boolean)
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select a.attname::text,
@@ -81,14 +91,17 @@ language sql stable security definer set search_path = public, extensions, pg_te
      and a.attnotnull and not a.atthasdef and a.attidentity = ''
 $$;
 
--- Assignment of the time of a change, for tables whose ORM keeps it; empty for others.
+-- Returns the assignment that sets `updated_at`, for tables whose ORM maintains it; else an empty text. Called by
+-- `darkroom_dispatch` and `darkroom_move_session`.
 create or replace function darkroom_touch(p_table text) returns text
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select case when darkroom_column_type(p_table, 'updated_at') is null then '' else ', updated_at = now()' end
 $$;
 
--- Inserts a row given as an object into a table of others, in its columns' own types and an enum's own case. Columns
--- that the other side's ORM fills (`id`, `created_at`, `updated_at`: not null, without a default) are filled here.
+-- Insert a row, given as an object, into a foreign table, converted to the types of its columns and the labels of
+-- its enums. `id`, `created_at` and `updated_at` are filled if they are not null and have no default. Returns
+-- nothing. Called by `darkroom_deliver_row`, `darkroom_new_session`, `darkroom_add_credits`, `darkroom_place_order`
+-- and `darkroom_complete`.
 create or replace function darkroom_insert(p_table text, p_row jsonb) returns void
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare

@@ -1,7 +1,8 @@
--- Leases of running jobs, and recovery when they expire.
+-- Leases of jobs, and their recovery after expiry.
+-- Locks: jobs only.
 
--- Extends the leases of `{task_id: token}`; returns `{task_id: state}` of those that still hold. Who is missing lost the
--- job to another worker; who is no longer running ended meanwhile.
+-- Extend the leases of `{task_id: token}`. Returns `{task_id: state}` of the leases that are still held. A missing
+-- job is owned by another worker; a job that is not running has ended. Called by `Records.renew_leases`.
 create or replace function darkroom_renew_leases(p_leases jsonb, p_lease_s float8) returns jsonb
 language sql security definer set search_path = public, extensions, pg_temp as $$
   with held as (
@@ -12,8 +13,9 @@ language sql security definer set search_path = public, extensions, pg_temp as $
   select coalesce(jsonb_object_agg(task_id, state), '{}') from held
 $$;
 
--- Jobs whose lease has expired, of `p_products` where given: a worker leaves jobs of products that it does not know to
--- those that do.
+-- Returns jobs whose lease has expired, longest expired first, at most `p_limit`; only jobs of `p_products` if it is
+-- not null, so that a worker leaves jobs of products that it does not know to other workers. Called by
+-- `Records.expired_leases`.
 create or replace function darkroom_expired_leases(p_limit integer, p_products jsonb default null) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
@@ -22,8 +24,9 @@ language sql stable security definer set search_path = public, extensions, pg_te
      order by lease_until limit p_limit) j
 $$;
 
--- Takes an expired job over: a new token, one recovery more. Null if another was faster or it was renewed. A job that
--- has used up its recoveries is returned with its old token for the caller to end it.
+-- Take over a job whose lease has expired: increment its token and its recoveries. Returns the job; null if another
+-- worker recovered it or its lease was renewed. A job whose recoveries are used up is returned with its old token,
+-- for the caller to fail it. Called by `Records.recover`.
 create or replace function darkroom_recover(
   p_task_id text, p_token bigint, p_max_recoveries integer, p_lease_s float8
 ) returns jsonb

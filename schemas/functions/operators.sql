@@ -1,8 +1,10 @@
--- What operators do by hand, for `manage.py session` and `manage.py credits`.
+-- Changes that operators make with `manage.py session` and `manage.py credits`.
+-- Locks: one new session, or the balance of one owner.
 
--- Creates a queued session of `p_owner_id` with further columns `p_columns`, as a producer does; nothing is charged.
--- Returns created; exists (the id is taken); unknown_id (an id names nothing in this database); incomplete (the table
--- wants columns that this function does not know); or no_table (the product has no sessions).
+-- Create a queued session of `p_owner_id` with further columns `p_columns`, as a producer does, without a charge.
+-- Returns created; exists (the id is in use); unknown_id (an id does not exist in this database); incomplete (the
+-- table needs columns that are not given); or no_table (the product has no sessions). Called by
+-- `Operators.new_session`.
 create or replace function darkroom_new_session(
   p_product text, p_channel text, p_owner_id text, p_session_id text, p_columns jsonb
 ) returns text
@@ -27,8 +29,8 @@ exception
     return 'incomplete';
 end $$;
 
--- Returns an owner's row of the database's own credit table (`balance` and totals); null where there is none.
--- `p_channel` b2b means a store, anything else a user.
+-- Returns the row of an owner in the credit table (`balance` and totals); null if there is none. `p_channel` b2b
+-- means a store, any other channel a user. Called by `Operators.credits`.
 create or replace function darkroom_owner_credits(p_channel text, p_owner_id text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -42,9 +44,10 @@ begin
   return v_row;
 end $$;
 
--- Gives an owner credits: balance, total and a row of the database's own ledger together, or none of them. Ledgers in
--- the field name the type of a row in their own words: the first one that this ledger takes is used. Returns
--- `{outcome, balance}`: added; unknown_id (the owner does not exist); no_type (the ledger takes none of the words).
+-- Add credits to an owner: balance, total and a ledger row together, or none of them. Ledgers of existing databases
+-- have different values for the type of a row: the first one that the ledger accepts is used. Returns `{outcome,
+-- balance}`: added; unknown_id (the owner does not exist); no_type (the ledger accepts none of the values). Called
+-- by `Operators.add_credits`.
 create or replace function darkroom_add_credits(
   p_channel text, p_owner_id text, p_amount integer, p_request_id text, p_reason text
 ) returns jsonb
@@ -72,7 +75,7 @@ begin
     begin
       perform darkroom_insert(v_table, jsonb_build_object(v_column, p_owner_id, 'balance', 0, v_total, 0, 'total_spent', 0));
     exception when unique_violation then
-      null;  -- another call created it meanwhile
+      null;  -- a concurrent call has created it
     end;
   end loop;
 
@@ -88,13 +91,13 @@ begin
       perform darkroom_insert(v_ledger, v_entry || jsonb_build_object('type', v_type));
       return jsonb_build_object('outcome', 'added', 'balance', v_balance);
     exception when check_violation or invalid_text_representation then
-      null;  -- this ledger does not know the word
+      null;  -- this ledger does not accept the value
     end;
   end loop;
   raise sqlstate 'DR422';
 exception
   when foreign_key_violation then
     return jsonb_build_object('outcome', 'unknown_id', 'balance', 0);
-  when sqlstate 'DR422' then  -- takes the change of the balance back with it
+  when sqlstate 'DR422' then  -- also rolls back the change of the balance
     return jsonb_build_object('outcome', 'no_type', 'balance', 0);
 end $$;

@@ -1,9 +1,12 @@
--- Orders over HTTP: charge, session and request in one transaction.
+-- Orders over HTTP: order, charge and session in one transaction.
+-- Locks: the order, then its session, then the balance of its payer; several orders in the order of their payers. A
+-- new order charges before it inserts its session, which no other transaction can have locked yet.
 
--- Takes an order: remembers it, charges it and creates its session, or none of these. Returns `{outcome}`: created,
--- replayed and conflict (the idempotency key was used, for the same or for something else) with the first `answer` and
--- whether its task has `arrived` in the waiting room,
--- no_credits with the `balance` and the kind of `payer`, unknown_id where an id does not exist in this database.
+-- Place an order: store it, charge it and create its session, or none of these. Returns `{outcome}`: created;
+-- replayed or conflict (the idempotency key was used, for the same or for a different order) with the first `answer`
+-- and whether its task has `arrived`, that is, has a job; no_credits with the `balance` and the kind of `payer`;
+-- unknown_id (an id does not exist in this database); product_off (the database lacks the tables of the product).
+-- Called by `Orders.place_order`.
 create or replace function darkroom_place_order(p_request jsonb, p_session jsonb, p_price integer) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -51,26 +54,27 @@ begin
          and (r.ended or exists (select from darkroom_jobs j where j.task_id = r.task_id))
        order by r.created_at limit 1000 for update skip locked);
   end if;
-  -- A reference that the database checks at commit is checked here, where its violation can still be answered.
+  -- Check deferred constraints here, where a violation can still be reported as an outcome.
   set constraints all immediate;
   return jsonb_build_object('outcome', 'created');
 exception
   when invalid_text_representation or numeric_value_out_of_range or foreign_key_violation then
     return jsonb_build_object('outcome', 'unknown_id');
   when raise_exception or no_data_found then
-    -- Some databases' credit functions raise for an unknown payer; for a known one it is another fault.
+    -- Some credit functions raise an error for an unknown payer; for a known payer it has another cause.
     if darkroom_payer_balance(v_payer) is not null then
       raise;
     end if;
-    -- A shopper is known to a store by its first purchase.
+    -- A shopper without a purchase has no row.
     if v_payer ->> 'kind' = 'shopper' then
       return jsonb_build_object('outcome', 'no_credits', 'payer', 'shopper', 'balance', 0);
     end if;
     return jsonb_build_object('outcome', 'unknown_id');
 end $$;
 
--- Undoes an order whose task could not be pushed: the session fails, the charge is given back and the idempotency key
--- is free again. Returns ended, or accepted (and changes nothing) if the task arrived after all.
+-- Cancel an order whose task could not be pushed: fail its session, refund the charge and release the idempotency
+-- key. Returns ended; or accepted, without a change, if the task has a job. Called by `darkroom_cancel_lost_orders`
+-- and `Orders.cancel_order`.
 create or replace function darkroom_cancel_order(p_task_id text, p_message text) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -89,12 +93,12 @@ begin
     v_moved := darkroom_move_session(
       v_request.product, v_request.channel, v_request.session_id, array['queued', 'pending'], 'failed',
       jsonb_build_object('error_message', p_message, 'completed_at', now()));
-    -- The session was locked by a dispatch that has committed since: the task runs.
+    -- A dispatch held the lock of the session and has committed: the task runs.
     if not v_moved and exists (select from darkroom_jobs where task_id = p_task_id) then
       return 'accepted';
     end if;
   else
-    -- The job row is the only state: with it in place, a push that arrives late is known already and not run.
+    -- With a failed job in place, a push that arrives late is a duplicate and does not run.
     insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, state,
                                failure, finished_at, notified_at)
     values (p_task_id, v_request.product, v_request.session_id, v_request.owner_id, v_request.user_id,
@@ -114,7 +118,8 @@ begin
   return 'ended';
 end $$;
 
--- Undoes orders older than `p_older_s` whose task never arrived: their process died before it pushed. Returns how many.
+-- Cancel orders older than `p_older_s` seconds whose task has no job: their process ended before it pushed the task.
+-- Returns the number cancelled. Called by `Orders.cancel_lost_orders`.
 create or replace function darkroom_cancel_lost_orders(p_older_s float8, p_message text) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -127,7 +132,7 @@ begin
        where created_at < now() - make_interval(secs => p_older_s) and not ended
          and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
        order by created_at limit 500 for update skip locked)
-    -- Always in the same order: each undone order locks its payer's balance.
+    -- In the order of the payers: each cancelled order locks the balance of one.
     select task_id from lost order by coalesce(case when channel = 'b2b' then owner_id else user_id end, owner_id), task_id
   loop
     if darkroom_cancel_order(v_task_id, p_message) = 'ended' then

@@ -1,10 +1,11 @@
--- The end of a job. Each function is one transaction: it moves the job and its session together and settles the
--- credits with them, and does nothing the second time.
+-- The end of a job. Each function moves the job and its session and settles the credits in one transaction, and does
+-- nothing when it is called again.
+-- Locks: the job, then its session, then the balance of its payer.
 
--- Completes a job: result, session row, picture rows and state change together. Returns completed, fenced (another
--- worker owns it or it ended) or ended (the session was ended elsewhere: nothing is stored, nothing refunded).
--- Completing again with the same token is completed. `processing_time_ms` is counted from the dispatch of this run, where
--- the session has that column: both times are the database's.
+-- Complete a job: result, session, picture rows and state together. Returns completed, also when it is called again
+-- with the same token; fenced (another worker owns the job, or it has ended); or ended (the session ended elsewhere:
+-- nothing is stored or refunded). `processing_time_ms` is counted from the dispatch of this run, if the session has
+-- that column: both times are the database's. Called by `Records.complete`.
 create or replace function darkroom_complete(
   p_task_id text, p_token bigint, p_outcome jsonb, p_session jsonb, p_images jsonb, p_lease_s float8
 ) returns text
@@ -45,9 +46,9 @@ begin
   return 'completed';
 end $$;
 
--- Ends a job that is waiting or running, its session with it, and refunds what was charged. With a token only its owner
--- can; without one anybody may (the sweep, a cancellation). Returns `{moved, refunded}`; only the call that moved it
--- refunds. A session that was ended elsewhere is not refunded again.
+-- End a waiting or running job and its session with `p_state`, and refund the charge. With a token, only the owner
+-- of the job succeeds; without one any caller does (sweep, cancellation). Returns `{moved, refunded}`; only the call
+-- that moved the job refunds. A session that ended elsewhere is not refunded again. Called by `Records.fail`.
 create or replace function darkroom_fail(
   p_task_id text, p_token bigint, p_state text, p_message text, p_failure jsonb, p_lease_s float8
 ) returns jsonb
@@ -72,8 +73,9 @@ begin
   return jsonb_build_object('moved', true, 'refunded', v_refunded);
 end $$;
 
--- Ends a session that no job of ours works on: a payload that could not be used, a task that never arrived. With
--- `p_owner_id`, only a session of that owner. Of what our ledger does not prove, `p_max_refund` credits are refunded.
+-- Fail a session that has no job: its payload could not be processed, or its task never arrived. With `p_owner_id`,
+-- only a session of that owner. Where the ledger has no charge, at most `p_max_refund` credits are refunded. Returns
+-- `{moved, refunded}`. Called by `darkroom_add_dead_letters` and `Records.fail_session`.
 create or replace function darkroom_fail_session(
   p_product text, p_channel text, p_session_id text, p_message text, p_request_id text,
   p_owner_id text default null, p_max_refund integer default 1
@@ -101,8 +103,8 @@ begin
                         array[p_request_id, v_terms ->> 'request_id'], p_max_refund)));
 end $$;
 
--- Runs a failed or cancelled job again: a new run, charged again. Returns replayed, not_ended (the session is not failed:
--- it completed elsewhere, or lives again) or no_credits.
+-- Run a failed or cancelled job again: a new run, charged again. Returns replayed; not_ended (the job or its session
+-- is not failed: it completed elsewhere or is active again); or no_credits. Called by `Records.replay`.
 create or replace function darkroom_replay(p_task_id text) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -121,7 +123,7 @@ begin
                            v_job.request_id, v_job.run + 1, v_job.price, 'Replay', null, v_job.payer) then
       raise sqlstate 'DR402';
     end if;
-  exception when sqlstate 'DR402' then  -- takes the move back with it
+  exception when sqlstate 'DR402' then  -- also rolls back the move of the session
     return 'no_credits';
   end;
   update darkroom_jobs

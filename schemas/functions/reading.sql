@@ -1,23 +1,27 @@
--- Reading jobs.
+-- Reads of jobs, tasks and orders.
+-- Locks: none.
 
+-- Returns the job of a task; null if there is none. Called by `Records.job`.
 create or replace function darkroom_job(p_task_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select to_jsonb(j) from darkroom_jobs j where task_id = p_task_id
 $$;
 
+-- Returns the jobs with this session id: products may use the same one. Called by `Records.jobs_of_session`.
 create or replace function darkroom_jobs_of_session(p_session_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from darkroom_jobs j where session_id = p_session_id
 $$;
 
--- The newest jobs, of one state where given.
+-- Returns the newest jobs, at most `p_limit`; only those in `p_state` if it is not null. Called by `Records.recent`.
 create or replace function darkroom_recent_jobs(p_state text, p_limit integer) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
     select * from darkroom_jobs where p_state is null or state = p_state order by seq desc limit p_limit) j
 $$;
 
--- `{state: jobs}`, and how long the oldest waiting job waits, in seconds.
+-- Returns `{state: number of jobs}`, and the age of the oldest waiting job in seconds as `oldest_waiting_s`. Called
+-- by `Records.job_counts`.
 create or replace function darkroom_job_counts() returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_object_agg(state, n), '{}') || jsonb_build_object('oldest_waiting_s', coalesce(
@@ -25,8 +29,9 @@ language sql stable security definer set search_path = public, extensions, pg_te
     from (select state, count(*) as n from darkroom_jobs group by state) c
 $$;
 
--- What is known of tasks: `{task_id: {…}}`, without payloads. A task that was ordered and not taken in yet waits, unless
--- its session ended meanwhile; a payload that could not be used has failed, and nobody is known to own it.
+-- Returns `{task_id: {…}}` for the tasks that are known, without payloads. An order without a job is waiting, unless
+-- its session has ended. A payload that could not be processed has failed, and its owner is unknown. Called by
+-- `Orders.tasks`.
 create or replace function darkroom_tasks(p_task_ids jsonb) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -62,7 +67,7 @@ begin
   return v_tasks;
 end $$;
 
--- The `{state, failure}` of an order whose task has not arrived, from its session where it has one.
+-- Returns `{state, failure}` of an order without a job, from its session if it has one. Called by `darkroom_tasks`.
 create or replace function darkroom_order_state(p_table text, p_session_id text, p_ended boolean) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -84,7 +89,8 @@ begin
     'message', coalesce(v_message, 'The task could not be queued. Please try again later.')));
 end $$;
 
--- What is known of an image job whose row its caller has created; null without one.
+-- Returns the ids and the style of an image job whose row its caller has created; null if there is none. Called by
+-- `Outbox.images_job`.
 create or replace function darkroom_images_job(p_job_id text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -99,7 +105,7 @@ begin
   return v_job;
 end $$;
 
--- Answers when the database does.
+-- Returns true: the database answers. Called by `Orders.ping`.
 create or replace function darkroom_ping() returns boolean
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select true

@@ -1,7 +1,8 @@
--- What a worker writes while it runs a job. Every function takes the fencing token: with an old one nothing changes.
+-- Writes of a worker while it runs a job. Each takes the fencing token; with an outdated token nothing changes.
+-- Locks: the job, then its session.
 
--- Writes into the journal under the token; false if another worker owns the job or it ended. What was spent counts once
--- for each path: writing the same path again replaces it.
+-- Write `p_value` into the journal of a running job. Returns false if another worker owns the job or it has ended.
+-- The amount spent counts once per path: writing the same path again replaces it. Called by `Records.journal`.
 create or replace function darkroom_journal(
   p_task_id text, p_token bigint, p_path jsonb, p_value jsonb, p_provider_job_id text, p_spent_usd float8
 ) returns boolean
@@ -32,7 +33,8 @@ begin
   return true;
 end $$;
 
--- Tells the session that its job waits for a rate limit (`p_message`), or that it goes on (null).
+-- Set the session of a running job back to queued with `p_message` while it waits for a rate limit; or to
+-- processing, if the message is null. Returns whether the session was moved. Called by `Records.mark_rate_limited`.
 create or replace function darkroom_mark_rate_limited(p_task_id text, p_token bigint, p_message text) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -44,7 +46,8 @@ begin
     case when p_message is null then 'processing' else 'queued' end, jsonb_build_object('error_message', p_message));
 end $$;
 
--- Puts a running job back into the waiting room for `p_delay_s` seconds, its journal kept. False if it is not ours.
+-- Set a running job back to waiting for `p_delay_s` seconds; its journal is kept. Returns false if another worker
+-- owns the job. Called by `Records.postpone`.
 create or replace function darkroom_postpone(
   p_task_id text, p_token bigint, p_delay_s float8, p_message text
 ) returns boolean

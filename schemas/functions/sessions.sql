@@ -1,9 +1,12 @@
--- The products' own session rows: moved together with their job, read over HTTP.
+-- The session rows of the products: moved together with their jobs, and read over HTTP.
+-- Locks: one session; the caller has locked its job before. `darkroom_session_progress` locks the job itself.
 
--- Moves one session to `p_to` if its status is one of `p_from`, setting the columns of `p_set` with it. True if it is
--- there now: with a `p_from` that does not hold `p_to`, for the one call that moved it. Subscribers see every update as
--- a change, so a row that has all these values already is not written again. A product without a session table always
--- moves: its job row is the only state there is.
+-- Move a session to the status `p_to` if its status is one of `p_from`, and set the columns of `p_set`. Returns true
+-- if it has that status now: if `p_from` does not contain `p_to`, only for the call that moved it. Subscribers see
+-- every update as a change, so a row that has all these values already is not written. A product without a session
+-- table always moves: its job is its only state. Called by `darkroom_reopen_letter`, `darkroom_cancel_order`,
+-- `darkroom_complete`, `darkroom_fail`, `darkroom_fail_session`, `darkroom_replay`, `darkroom_mark_rate_limited`,
+-- `darkroom_postpone` and `darkroom_session_progress`.
 create or replace function darkroom_move_session(
   p_product text, p_channel text, p_session_id text, p_from text[], p_to text, p_set jsonb
 ) returns boolean
@@ -21,7 +24,7 @@ begin
   if not darkroom_is_id(v_table, p_session_id) then
     return false;
   end if;
-  -- Untyped literals take the column's type, so that one statement fits text, uuid and enum columns alike.
+  -- Untyped literals take the type of the column, so that one statement suits text, uuid and enum columns.
   select string_agg(format('%I = %L', key, value), ', '), string_agg(format('%I::text is distinct from %L', key, value), ' or ')
     into v_assignments, v_changes
     from jsonb_each_text(jsonb_build_object('status', darkroom_enum_label(v_table, 'status', p_to)) || coalesce(p_set, '{}'));
@@ -34,7 +37,8 @@ begin
   return coalesce(v_moved, false);
 end $$;
 
--- Shows how far a batch is, for products whose session has a `progress` column.
+-- Set the progress of a batch, in percent, for products whose session has a `progress` column. Returns false if
+-- another worker owns the job or the session is not processing. Called by `Records.session_progress`.
 create or replace function darkroom_session_progress(p_task_id text, p_token bigint, p_progress integer) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -46,7 +50,8 @@ begin
     jsonb_build_object('progress', p_progress));
 end $$;
 
--- The condition that selects sessions of one table, from `{owner, session_id, status}`; null if none can match.
+-- Returns the SQL condition that selects sessions of one table by `{owner_id, session_id, status}`; null if no
+-- session can match. Called by `darkroom_sessions` and `darkroom_session_stats`.
 create or replace function darkroom_session_filter(p_table darkroom_session_tables, p_query jsonb) returns text
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -74,9 +79,10 @@ begin
   return v_filter;
 end $$;
 
--- Try-on sessions with what their job and the ledger tell (`job_state`, `failure_code`, `picture_path`, `refunded` in the
--- latest run), newest first: those of `{channel, owner_id, session_id, status}`, after `{after_at, after_id}`, at
--- most `limit`. The order is stable: two sessions of one moment are ordered by id.
+-- Returns try-on sessions, newest first, with columns of their job and the ledger (`job_state`, `failure_code`,
+-- `picture_path`, `refunded` in the latest run): those of `{channel, owner_id, session_id, status}`, after
+-- `{after_at, after_id}`, at most `limit`. Sessions of the same time are ordered by id, so that pages are stable.
+-- Called by `Orders.find` and `Orders.page`.
 create or replace function darkroom_sessions(p_query jsonb) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -116,7 +122,8 @@ begin
                    limit coalesce((p_query ->> 'limit')::integer, 1)) page);
 end $$;
 
--- How many try-on sessions of `{channel, owner_id}` there are, by what became of them.
+-- Returns `{total, completed, active, failed}`: the numbers of try-on sessions of `{channel, owner_id}`. Called by
+-- `Orders.stats`.
 create or replace function darkroom_session_stats(p_query jsonb) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -145,7 +152,8 @@ begin
                             'active', v_total - v_completed - v_failed);
 end $$;
 
--- The products, sorted, that have a queued or running session of this id: two products may use the same one.
+-- Returns the products, sorted, that have a queued or running session with this id: two products may use the same
+-- one. Called by `Orders.live_products`.
 create or replace function darkroom_live_products(p_session_id text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -166,7 +174,8 @@ begin
   return (select coalesce(jsonb_agg(distinct product order by product), '[]') from unnest(v_products) product);
 end $$;
 
--- Sessions that have been alive for longer than `p_older_s` although no job of ours knows them.
+-- Returns `{product, channel, session_id}` of sessions that have been queued or running for longer than `p_older_s`
+-- seconds without a job, oldest first, at most `p_limit` per table. Called by `Records.orphans`.
 create or replace function darkroom_orphans(p_older_s float8, p_limit integer) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare

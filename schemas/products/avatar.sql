@@ -1,5 +1,5 @@
--- Chat, audit log and phone numbers for `avatar`, where they are missing: a table that exists is left as it is, and keeps its own policies. A table that is made
--- here is closed with row-level security, for the owner of Darkroom's functions only.
+-- Chat, audit log and user preferences of `avatar`, created if missing. An existing table keeps its columns, rights and policies. Row-level
+-- security closes a created table to all but the owner of Darkroom's functions.
 
 do $$
 begin

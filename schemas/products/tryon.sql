@@ -1,5 +1,5 @@
--- The sessions of try-on, where they are missing: a table that exists is left as it is, and keeps its own policies. A table that is made
--- here is closed with row-level security, for the owner of Darkroom's functions only.
+-- Sessions and store credits of `tryon`, created if missing. An existing table keeps its columns, rights and policies. Row-level
+-- security closes a created table to all but the owner of Darkroom's functions.
 
 do $$
 begin

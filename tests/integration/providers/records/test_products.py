@@ -162,7 +162,7 @@ async def test_reading_and_sweeping_work_without_the_tables_of_other_products(rp
     assert await rpc.call("darkroom_sessions", p_query={"limit": 5}) == []
     assert (await rpc.call("darkroom_session_stats", p_query={}))["total"] == 0
     assert await rpc.call("darkroom_owner_credits", p_channel="b2b", p_owner_id="store") is None
-    assert await rpc.call("darkroom_balance", p_channel="b2b", p_owner_id="store") == 0
+    assert await rpc.call("darkroom_payer_balance", p_payer={"kind": "store", "id": "store"}) is None
 
 
 async def test_a_job_whose_session_table_was_dropped_does_not_stop_the_others(rpc: PostgresRpc, url: str) -> None:

@@ -1,0 +1,2 @@
+-- `darkroom_payer_balance` replaced this function.
+drop function if exists darkroom_balance(text, text, text, text);
