@@ -130,12 +130,14 @@ class JobRecovery:
             await self._recover(row, report)
 
     async def _recover(self, row: JobRow, report: SweepReport) -> None:
+        # A job that ended at its dispatch has published nothing yet: MAX_RECOVERIES=0 must not prevent it.
+        limit = max(1, self._max_recoveries) if row.state.terminal else self._max_recoveries
         recovered = await self._note_contact(
-            self._records.recover(row.task_id, row.token, max_recoveries=self._max_recoveries, lease_s=self._lease_s)
+            self._records.recover(row.task_id, row.token, max_recoveries=limit, lease_s=self._lease_s)
         )
         if recovered is None:
             return
-        if recovered.recoveries > self._max_recoveries:
+        if recovered.recoveries > limit:
             await self._end(recovered, report)
             return
         log.warning("job_recovered", **_ids(row), recoveries=recovered.recoveries)

@@ -44,8 +44,8 @@ class Engine:
     def dispatcher(self, lease_s: float) -> Dispatcher:
         return Dispatcher(self.records, self.broker, self.client, self.metrics, max_in_flight=9, lease_s=lease_s)
 
-    def recovery(self) -> JobRecovery:
-        return JobRecovery(self.records, self.broker, DatabaseContact(0), lease_s=60, max_recoveries=3)
+    def recovery(self, max_recoveries: int = 3) -> JobRecovery:
+        return JobRecovery(self.records, self.broker, DatabaseContact(0), lease_s=60, max_recoveries=max_recoveries)
 
     def told(self) -> Any:
         """Return the job in the message for `notify`."""
@@ -124,6 +124,22 @@ async def test_a_job_that_ended_can_be_told_about_without_its_payload(
     tally = await engine.recovery().run_once()
 
     assert (tally.redriven, engine.told()["failure"]["code"]) == (1, "invalid")
+
+
+@pytest.mark.parametrize("max_recoveries", [0, 3])
+async def test_a_session_that_ended_before_its_dispatch_gets_its_terminal_event(
+    engine: Engine, new_task: Callable[..., NewTask], sql: Callable[..., Any], max_recoveries: int
+) -> None:
+    """Given a session that failed while its job waited, the next recovery publishes the end, without recoveries too."""
+    task = new_task()
+    await engine.records.accept([task])
+    sql("update generation_sessions set status = 'failed' where id = %s", (task.session_id,))
+    assert await engine.dispatcher(60).run_once() == 0
+
+    tally = await engine.recovery(max_recoveries).run_once()
+
+    assert (tally.redriven, tally.failed) == (1, 0)
+    assert engine.told()["failure"]["code"] == "session_ended"
 
 
 async def test_jobs_of_an_unknown_product_are_left_alone(
