@@ -24,6 +24,7 @@ from providers.producer.producer import AsyncProducer, QueueUnavailable
 from providers.records.orders import Order, OrderResult, Orders, Outcome
 from providers.served import ServedProducts
 from schemas.common import Product
+from schemas.http import Fault
 from schemas.tasks import AnyTask
 
 #: Statuses of errors of every order, besides the common ones.
@@ -190,6 +191,11 @@ def _order(req: Request, principal: Principal, order_request: OrderRequest) -> O
 
 
 def _refusal(result: OrderResult, order_request: OrderRequest) -> Problem:
+    shopper_pays = result.outcome is Outcome.NO_CREDITS and result.payer == "shopper"
+    if shopper_pays and not order_request.session.get("shopper_email"):
+        detail = "This store's shoppers pay: name the shopper in `shopper_email`."
+        errors = (Fault(pointer="#/shopper_email", detail="Field required", code="missing"),)
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
     if result.outcome is Outcome.NO_CREDITS:
         price, balance = order_request.price, result.balance
         detail = f"Not enough credits: this costs {price}. {_remedy(result, order_request)}"
@@ -205,8 +211,6 @@ def _refusal(result: OrderResult, order_request: OrderRequest) -> Problem:
 
 def _remedy(result: OrderResult, order_request: OrderRequest) -> str:
     if result.payer == "shopper":
-        if "shopper_email" not in order_request.session:
-            return "This store's shoppers pay; name the shopper in `shopper_email`."
         return f"The shopper's balance is {result.balance}; the store sells credits to its shoppers."
     store = " --store" if result.payer == "store" else ""
     command = f"python manage.py credits add {order_request.payer_id} {order_request.price}{store}"
