@@ -8,7 +8,7 @@ import structlog
 from providers.images.model_watch import ModelWatch
 from providers.images.provider_set import make_providers
 from providers.images.routing.admission import AdmissionControl
-from providers.images.routing.limits import parsed_limits
+from providers.images.routing.limits import parse_limits
 from providers.images.routing.router import Router
 from providers.images.webhook_listener import TakesWebhooks, WebhookListener
 from schemas.common import Product
@@ -33,16 +33,16 @@ class Generators:
             for provider in self._set.providers.values()
             if isinstance(provider, TakesWebhooks) and provider.expects_webhooks
         ]
-        limits = parsed_limits(
+        limits = parse_limits(
             rpm=settings.provider_rpm,
             concurrency=settings.provider_concurrency,
             daily_usd=settings.provider_daily_usd,
         )
-        self._gate = AdmissionControl(client)
+        self._admission = AdmissionControl(client)
         self.routers = {
             product: Router(
                 self._set.of(product),
-                self._gate,
+                self._admission,
                 limits=limits,
                 owner_daily_usd=settings.owner_daily_usd,
                 over_budget=settings.budget_policy,
@@ -66,7 +66,7 @@ class Generators:
 
     def in_flight(self) -> dict[str, int]:
         """Return the number of this process's calls in flight by provider."""
-        return dict.fromkeys(self._set.providers, 0) | self._gate.in_flight()
+        return dict.fromkeys(self._set.providers, 0) | self._admission.in_flight()
 
     def start(self) -> None:
         """Start to check daily that the models in use are offered, and to listen for the providers' webhooks."""
@@ -80,4 +80,4 @@ class Generators:
         for listener in self._listeners:
             await listener.aclose()
         await self._set.aclose()
-        await self._gate.aclose()
+        await self._admission.aclose()

@@ -16,7 +16,7 @@ from commands import http_service
 from commands.check_row import CheckRow, fault, ok, warning
 from providers.images.provider_set import ProviderSet, make_providers
 from providers.images.registry import settings_models
-from providers.images.routing.limits import parsed_limits
+from providers.images.routing.limits import parse_limits
 from providers.pose.bundle import installed_pose_model, require_bundle
 from settings import every_setting
 
@@ -76,7 +76,7 @@ def http_access(settings: Settings) -> CheckRow:
 
 def limits(settings: Settings) -> CheckRow:
     """Check whether the providers' limits and budgets can be parsed."""
-    found = parsed_limits(
+    found = parse_limits(
         rpm=settings.provider_rpm, concurrency=settings.provider_concurrency, daily_usd=settings.provider_daily_usd
     )
     return ok("provider limits", f"for {', '.join(sorted(found))}" if found else "none")

@@ -37,7 +37,7 @@ async def status_of(settings: Settings, identifier: str) -> CommandOutcome:
     """
     async with records(settings) as found:
         row = await _job(found, identifier)
-        letters = await found.letters_of(row.task_id if row else identifier)
+        letters = await found.dead_letters_of(row.task_id if row else identifier)
     if row is None:
         return _refused_task(identifier, letters)
     # Prompts and links belong to the user: keep them out of terminals and their logs.

@@ -14,7 +14,7 @@ from pipelines.control.background import wait_or_stop
 from pipelines.delivery.backoff import delay_s
 from providers.delivery import Channel
 from providers.delivery.base import NotAccepted
-from providers.delivery.wakeup import RING, DeliveryWakeup, DeliveryWakeupUnavailable
+from providers.delivery.wakeup import WAKE, DeliveryWakeup, DeliveryWakeupUnavailable
 from providers.records.outbox import Outbox
 from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import Ambiguous, DarkroomError, Fenced, Invalid
@@ -95,9 +95,9 @@ class DeliveryDispatcher:
         try:
             item = await self._wakeup.wait(IDLE_S)
             if item is not None:
-                if item != RING:
+                if item != WAKE:
                     await self._retry_dead(item)
-                await self._wakeup.taken(item)
+                await self._wakeup.ack(item)
         except DeliveryWakeupUnavailable as error:
             # Due deliveries are in the database; Redis only wakes the dispatcher.
             log.warning("delivery_wakeup_unavailable", error=str(error))
@@ -135,24 +135,24 @@ class DeliveryDispatcher:
     async def _attempt(self, delivery: Delivery) -> None:
         if delivery.interrupted:
             log.warning("delivery_unknown", code=OUTCOME_UNKNOWN)
-            await self._deliveries.sent(delivery, OUTCOME_UNKNOWN)
+            await self._deliveries.mark_sent(delivery, OUTCOME_UNKNOWN)
             return
         try:
             await self._channel(delivery).deliver(delivery, on_sending=functools.partial(self._mark_sending, delivery))
         except Fenced:
             log.info("delivery_not_ours")
         except NotAccepted as error:
-            await self._deliveries.sent(delivery, error.error_code)
+            await self._deliveries.mark_sent(delivery, error.error_code)
         except Ambiguous as error:
             log.warning("delivery_unknown", code=error.error_code, error=str(error))
-            await self._deliveries.sent(delivery, error.error_code)
+            await self._deliveries.mark_sent(delivery, error.error_code)
         except DarkroomError as error:
             await self._settle_failure(delivery, error)
         except Exception as error:
             log.exception("channel_crashed")
             await self._settle_failure(delivery, DarkroomError(f"unexpected {type(error).__name__}"))
         else:
-            await self._deliveries.sent(delivery)
+            await self._deliveries.mark_sent(delivery)
             log.info("delivered", attempt=delivery.attempts)
 
     def _channel(self, delivery: Delivery) -> Channel:
@@ -162,7 +162,7 @@ class DeliveryDispatcher:
         return channel
 
     async def _mark_sending(self, delivery: Delivery) -> None:
-        if not await self._deliveries.sending(delivery):
+        if not await self._deliveries.mark_sending(delivery):
             raise Fenced("another dispatcher delivers it")
 
     async def _settle_failure(self, delivery: Delivery, error: DarkroomError) -> None:
@@ -170,7 +170,7 @@ class DeliveryDispatcher:
         fields = {"code": error.error_code, "error": str(error), "attempt": delivery.attempts}
         if delay is None:
             log.warning("delivery_given_up", **fields)
-            await self._deliveries.give_up(delivery, error.error_code, str(error))
+            await self._deliveries.mark_dead(delivery, error.error_code, str(error))
         else:
             log.warning("delivery_retried", delay_s=round(delay, 1), **fields)
-            await self._deliveries.again(delivery, error.error_code, delay)
+            await self._deliveries.reschedule(delivery, error.error_code, delay)

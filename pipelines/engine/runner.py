@@ -183,7 +183,7 @@ async def apply_outcome(
 
     async def save_and_enqueue() -> None:
         if not isinstance(outcome, NotifyOutcome):
-            await scratch.save(running_job.task_id)
+            await scratch.flush(running_job.task_id)
         try:
             await asyncio.to_thread(enqueue)
         except redis.exceptions.RedisError as error:

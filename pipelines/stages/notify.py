@@ -43,7 +43,7 @@ def outbox_messages(job: Job) -> list[OutboxMessage]:
 
 async def _ring(wakeup: DeliveryWakeup) -> None:
     try:
-        await wakeup.ring()
+        await wakeup.notify()
     except DeliveryWakeupUnavailable as error:
         # The couriers look by themselves every second.
         log.warning("delivery_wakeup_failed", error=str(error))

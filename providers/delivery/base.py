@@ -1,4 +1,4 @@
-"""The delivery channel: a way to tell somebody about a job that has ended."""
+"""The port for delivery channels: chat, WhatsApp, audit log, webhook."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import DarkroomError
 
-#: Awaited right before something goes out that can't be taken back; raises Fenced if somebody else does it by now.
+#: Awaited before a send that can't be undone; raises Fenced if another dispatcher has claimed the delivery.
 OnSending = Callable[[], Awaitable[None]]
 
 
@@ -20,28 +20,28 @@ class NotAccepted(DarkroomError):  # noqa: N818  named as the errors of schemas.
 
 @runtime_checkable
 class Channel(Protocol):
-    """Delivers one announcement at a time; many calls run side by side on one event loop.
+    """Delivers one message per call; calls run concurrently on one event loop.
 
-    Whether an attempt that was cut off may be made again is the channel's to say: one that tells twice if it is asked
-    twice awaits `on_sending` first, and is then told at most once. One whose receiver recognises a repetition does not,
-    and tells at least once.
+    The channel decides between at most once and at least once. A channel whose receiver can't recognise a repetition
+    awaits `on_sending` before it sends, so that an interrupted attempt is not repeated. A channel whose receiver can
+    does not await it, and an interrupted attempt is repeated.
     """
 
     @property
     def name(self) -> DeliveryChannel:
-        """The word that records and logs use for it."""
+        """Name of the channel in records and logs."""
 
     async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:
-        """Tell it. Returning means that it was told.
+        """Deliver the message. Returning means that it was delivered.
 
         Raises:
-            RateLimited: The other side asked us to slow down; `retry_after` in seconds if it said for how long.
-            Ambiguous: It may or may not have been told; only raised after `on_sending`.
-            Transient: It was not told, and trying again may help.
-            Invalid: It was not told, and trying again would not help.
-            Fenced: Somebody else tells it.
-            NotAccepted: The receiver takes nothing of this kind; there is nothing to keep.
+            RateLimited: The receiver limits the rate; `retry_after` is its wait in seconds, if given.
+            Ambiguous: It is unknown whether it was delivered; only raised after `on_sending`.
+            Transient: It was not delivered; a retry may succeed.
+            Invalid: It was not delivered; a retry can't succeed.
+            Fenced: Another dispatcher has claimed it.
+            NotAccepted: The receiver takes no rows of this kind; no dead letter is kept.
         """
 
     async def aclose(self) -> None:
-        """Give back connections."""
+        """Close the connections."""

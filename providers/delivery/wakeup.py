@@ -1,8 +1,8 @@
-"""Wakes the couriers of all processes, and brings them what an operator wants delivered again.
+"""Wakes the outbox dispatchers of all processes and carries redelivery requests of operators to them.
 
-| key | type | what | lives |
+| key | type | value | lifetime |
 |---|---|---|---|
-| `darkroom:deliveries` | list | `1`: something is due; or a dead letter that was pushed again | until taken |
+| `darkroom:deliveries` | list | `1`: a delivery is due; or a dead letter to deliver again | until acknowledged |
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import redis.exceptions
 
 from schemas.errors import Unavailable
 
-#: Named in the dead letters of deliveries too: pushing one there delivers it again.
+#: Key of the list. Dead letters of deliveries name it: pushing one to it requests a redelivery.
 LIST = "darkroom:deliveries"
-RING = b"1"
+WAKE = b"1"
 
 
 class DeliveryWakeupUnavailable(Unavailable):
@@ -24,28 +24,28 @@ class DeliveryWakeupUnavailable(Unavailable):
 
 
 class DeliveryWakeup:
-    """Redis only wakes: what is due is in the database, and couriers look there by themselves too."""
+    """Wake-up signal between processes. Due deliveries are in the database, which dispatchers poll as well."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
-        """Ring and wait through `client`, which belongs to somebody else."""
+        """Use `client`, which the caller closes."""
         self._client = client
 
-    async def ring(self) -> None:
-        """Say that something is due.
+    async def notify(self) -> None:
+        """Wake one dispatcher: a delivery is due.
 
         Raises:
             DeliveryWakeupUnavailable: Redis can't be reached.
         """
         try:
-            await self._client.lpush(LIST, RING)
+            await self._client.lpush(LIST, WAKE)
         except redis.exceptions.RedisError as error:
-            raise DeliveryWakeupUnavailable(f"waking the couriers: {type(error).__name__}") from error
+            raise DeliveryWakeupUnavailable(f"waking the outbox dispatcher: {type(error).__name__}") from error
 
     async def wait(self, seconds: int) -> bytes | None:
-        """What was pushed, or None after `seconds`. It stays until it is `taken`, so that a crash loses nothing.
+        """Return the pushed item, or None after `seconds`. It stays in the list until `ack`, so a crash loses nothing.
 
         Raises:
-            DeliveryWakeupUnavailable: As for `ring`.
+            DeliveryWakeupUnavailable: As `notify`.
         """
         try:
             item = await self._client.blmove(LIST, LIST, seconds, "RIGHT", "LEFT")
@@ -53,13 +53,13 @@ class DeliveryWakeup:
             raise DeliveryWakeupUnavailable(f"waiting for a delivery: {type(error).__name__}") from error
         return item if item is None or isinstance(item, bytes) else str(item).encode()
 
-    async def taken(self, item: bytes) -> None:
-        """Forget what `wait` returned.
+    async def ack(self, item: bytes) -> None:
+        """Remove the item that `wait` returned.
 
         Raises:
-            DeliveryWakeupUnavailable: As for `ring`.
+            DeliveryWakeupUnavailable: As `notify`.
         """
         try:
             await self._client.lrem(LIST, 0, item)  # type: ignore[arg-type]  # redis-py takes bytes as well
         except redis.exceptions.RedisError as error:
-            raise DeliveryWakeupUnavailable(f"taking a delivery: {type(error).__name__}") from error
+            raise DeliveryWakeupUnavailable(f"acknowledging a delivery: {type(error).__name__}") from error

@@ -1,4 +1,4 @@
-"""The image provider: whoever turns a prompt and pictures into a picture."""
+"""The port for image providers: services that make a picture from a prompt and input pictures."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from pydantic import Field
 
 from schemas.common import Frozen
 
-#: Called with the provider's own id of the work, before it is waited for. It must be stored when this returns.
+#: Awaited with the provider's id of the work before the wait for it; must store the id before it returns.
 OnStarted = Callable[[str], Awaitable[None]]
-#: The message of a `Task.cancel` after which work that can be resumed goes on at the provider: a worker that shuts down
-#: leaves it to the next one. Any other cancellation cancels the provider's work too.
+#: Message of a `Task.cancel` that keeps resumable work running at the provider: a worker that shuts down leaves it to
+#: the next one. Any other cancellation also cancels the provider's work.
 KEEP_WORK = "keep work"
 
 
 class SizeRule(Frozen):
-    """What the size of a picture must fulfil where any size may be asked for.
+    """Constraints on the size of a picture, for providers without a fixed list of sizes.
 
     Attributes:
-        step: Both sides are multiples of this, pixels.
-        longest: The longest side, pixels.
-        ratio: The longer side is at most this many times the shorter one.
-        least_pixels, most_pixels: Bounds of width times height.
+        step: Divisor of both sides, pixels.
+        longest: Maximum length of a side, pixels.
+        ratio: Maximum ratio of the longer to the shorter side.
+        min_pixels, max_pixels: Bounds of width times height.
     """
 
     step: int
     longest: int
     ratio: float
-    least_pixels: int
-    most_pixels: int
+    min_pixels: int
+    max_pixels: int
 
     def allows(self, width: int, height: int) -> bool:
-        """Whether a picture of this size can be asked for."""
+        """Return whether a picture may have this size, pixels."""
         longer, shorter = max(width, height), min(width, height)
         return (
             width % self.step == 0
             and height % self.step == 0
             and longer <= self.longest
             and longer <= self.ratio * shorter
-            and self.least_pixels <= width * height <= self.most_pixels
+            and self.min_pixels <= width * height <= self.max_pixels
         )
 
     def __str__(self) -> str:
         return (
             f"sides that are multiples of {self.step} and at most {self.longest}, "
-            f"a ratio of at most {self.ratio:g} to 1, and {self.least_pixels} to {self.most_pixels} pixels"
+            f"a ratio of at most {self.ratio:g} to 1, and {self.min_pixels} to {self.max_pixels} pixels"
         )
 
 
 class Capabilities(Frozen):
-    """What a provider can do; nothing else is ever routed to it.
+    """Capabilities of a provider; the router sends it nothing else.
 
     Attributes:
-        edit: Takes input pictures.
-        generate: Works from a prompt alone.
-        max_inputs: The most input pictures of one call.
-        sizes: The sizes it offers as `WxH` in pixels; empty if it takes any.
-        size_rule: What a size must fulfil where `sizes` is empty; None if it takes any.
-        resumable: Its work has an id that can be asked about after a crash, so that nothing is paid for twice.
-        paid: Spends money. A provider that does is out of reach in mock mode.
-        estimate_usd: About what one call costs in US dollars; reserved in the daily budgets before it is made.
+        edit: Whether it takes input pictures.
+        generate: Whether it works from a prompt alone.
+        max_inputs: Maximum number of input pictures per call.
+        sizes: Sizes it makes, as `WxH` in pixels; empty if not limited to a list.
+        size_rule: Constraints on a size where `sizes` is empty; None for any size.
+        resumable: Whether its work has an id that can be waited for again after a crash, without paying twice.
+        paid: Whether it spends money; such a provider is not made in mock mode.
+        estimate_usd: Estimated cost of one call, US dollars; reserved in the daily budgets before the call.
     """
 
     edit: bool
@@ -74,25 +74,25 @@ class Capabilities(Frozen):
     estimate_usd: float = 0.0
 
     def makes_size(self, width: int, height: int) -> bool:
-        """Whether it makes pictures of this size, pixels."""
+        """Return whether it makes pictures of this size, pixels."""
         if self.sizes:
             return f"{width}x{height}" in self.sizes
         return self.size_rule is None or self.size_rule.allows(width, height)
 
 
 class ImageRequest(Frozen):
-    """One picture to make.
+    """A request for one picture.
 
     Attributes:
-        task_id: The task, for the provider's own records and for idempotency.
-        owner_id: Who pays, for budgets.
-        index: Which picture of the task this is, from 0.
-        attempt: How often this picture was tried before, from 0.
+        task_id: Task, for the provider's records and for idempotency.
+        owner_id: Owner whose budget pays.
+        index: Index of the picture in the task, from 0.
+        attempt: Number of earlier attempts at this picture.
         prompt: The full prompt.
         inputs: JPEG bytes, sRGB, in the producer's order.
-        width, height: The wanted size in pixels.
-        quality: The provider's word for it: `low`, `medium`, `high`.
-        deadline_s: Seconds this call may take altogether.
+        width, height: Size, pixels.
+        quality: `low`, `medium` or `high`.
+        deadline_s: Time limit of the whole call, seconds.
     """
 
     task_id: str
@@ -108,13 +108,13 @@ class ImageRequest(Frozen):
 
 
 class GeneratedImage(Frozen):
-    """What a provider made: bytes, or an address from which they must be copied at once.
+    """A picture made by a provider: bytes, or an address from which they must be downloaded at once.
 
     Attributes:
-        data: The encoded picture, any format Pillow reads; None when `url` is given.
-        url: Where the provider keeps it, for about an hour.
-        input_tokens, output_tokens: As counted by the provider; 0 where it does not count.
-        cost_usd: What this call cost in US dollars.
+        data: Encoded picture in a format that Pillow reads; None if `url` is set.
+        url: Address at the provider, valid for about an hour.
+        input_tokens, output_tokens: Tokens counted by the provider; 0 if it counts none.
+        cost_usd: Cost of the call, US dollars.
     """
 
     provider: str
@@ -128,15 +128,15 @@ class GeneratedImage(Frozen):
 
 @runtime_checkable
 class ImageProvider(Protocol):
-    """Makes one picture at a time; many calls run side by side on one event loop."""
+    """Makes one picture per call; calls run concurrently on one event loop."""
 
     @property
     def name(self) -> str:
-        """The word that settings, records and logs use for it."""
+        """Name of the provider in settings, records and logs."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """Capabilities, known once the provider is made."""
 
     async def generate(
         self, request: ImageRequest, *, on_started: OnStarted | None = None, resume: str | None = None
@@ -144,22 +144,22 @@ class ImageProvider(Protocol):
         """Make the picture.
 
         Args:
-            request: What to make.
-            on_started: Told the provider's own id of the work before it is waited for, where there is one.
-            resume: Such an id from before a crash: wait for that work instead of starting and paying for new work.
+            request: The picture to make.
+            on_started: Awaited with the provider's id of the work before the wait for it, if there is an id.
+            resume: Id of work started before a crash: wait for it instead of paying for new work.
 
         Raises:
-            RateLimited: It asked us to slow down; `retry_after` in seconds if it said for how long.
-            Rejected: It refused the content.
-            Ambiguous: No answer in time, the connection broke after the request was sent, or the answer holds no
-                picture: it may have been billed. An id from `on_started` is still good.
-            Transient: It failed in a way that is not billed and may pass. An id from `on_started` is used up.
-            Invalid: It refused the request itself: wrong key, unknown model.
+            RateLimited: The provider limits the rate; `retry_after` is its wait in seconds, if given.
+            Rejected: The provider refused the content.
+            Ambiguous: There was no answer in time, the connection broke after the request was sent, or the answer
+                has no picture. The call may have been billed; an id from `on_started` can still be resumed.
+            Transient: The call failed, was not billed, and may succeed later. An id from `on_started` is spent.
+            Invalid: The provider refused the request: wrong key, unknown model.
 
-        `providers.images.errors` has the codes that tell a router to turn to the next provider. What the call cost
-        although it failed is `details["cost_usd"]`. Cancelling the call cancels the provider's work where the provider
-        offers that, unless with `KEEP_WORK`.
+        `providers.images.errors` has the codes that make the router try the next provider. The cost of a failed call is
+        `details["cost_usd"]`. Cancelling the call cancels the provider's work if the provider supports that, unless the
+        message is `KEEP_WORK`.
         """
 
     async def aclose(self) -> None:
-        """Give back connections."""
+        """Close the connections."""

@@ -1,10 +1,10 @@
-"""What a provider's answers mean, in our family of errors; one place, so that all providers mean the same.
+"""Maps providers' answers to our errors, in one place for all providers.
 
 | answer | error | code |
 |---|---|---|
 | 429 | `RateLimited` | `rate_limited` |
 | 401, 402, 403, 404, used-up quota | `Invalid` | `provider_refused` |
-| the model is not offered, or not any more | `Invalid` | `model_retired` |
+| the model is not offered, or no longer | `Invalid` | `model_retired` |
 | 503, 529 | `Transient` | `overloaded` |
 | the connection could not be made | `Transient` | `unreachable` |
 | 408, 409, 425, 500 and the like | `Transient` | `server_error` |
@@ -28,11 +28,11 @@ MODEL_RETIRED = "model_retired"
 OVERLOADED = "overloaded"
 UNREACHABLE = "unreachable"
 
-_OURS = "The picture could not be made because of a problem on our side. Please try again later."
-_PICTURELESS = "The picture could not be made because the service sent none. Please try again later."
+_OUR_FAULT_MESSAGE = "The picture could not be made because of a problem on our side. Please try again later."
+_NO_PICTURE_MESSAGE = "The picture could not be made because the service sent none. Please try again later."
 
-_Meaning = tuple[type[DarkroomError], str]
-_STATUS: dict[int, _Meaning] = {
+_ErrorAndCode = tuple[type[DarkroomError], str]
+_BY_STATUS: dict[int, _ErrorAndCode] = {
     401: (Invalid, PROVIDER_REFUSED),
     402: (Invalid, PROVIDER_REFUSED),
     403: (Invalid, PROVIDER_REFUSED),
@@ -46,23 +46,23 @@ _STATUS: dict[int, _Meaning] = {
     504: (Ambiguous, "gateway"),
     529: (Transient, OVERLOADED),
 }
-_HUNDREDS: dict[int, _Meaning] = {4: (Invalid, "request_refused"), 5: (Transient, "server_error")}
-_UNEXPECTED: _Meaning = (Ambiguous, "unexpected_status")
+_BY_CLASS: dict[int, _ErrorAndCode] = {4: (Invalid, "request_refused"), 5: (Transient, "server_error")}
+_UNEXPECTED: _ErrorAndCode = (Ambiguous, "unexpected_status")
 
 
 def refuses_to_serve(error: DarkroomError) -> bool:
-    """Whether the provider certainly did not do the work and won't now, so that another one may be asked."""
+    """Return whether the provider certainly did not do the work and won't, so that the next one may be tried."""
     codes = {PROVIDER_REFUSED, MODEL_RETIRED, OVERLOADED, UNREACHABLE}
     return isinstance(error, RateLimited) or error.error_code in codes
 
 
 def from_status(provider: str, status: int, headers: Mapping[str, str], *, reason: str | None = None) -> DarkroomError:
-    """The error of an HTTP answer that is no success; `reason` is the provider's own code for it."""
-    error, code = _STATUS.get(status) or _HUNDREDS.get(status // 100, _UNEXPECTED)
+    """Return the error for an HTTP status other than success; `reason` is the provider's own code."""
+    error, code = _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, _UNEXPECTED)
     return error(
         f"{provider} answered {status}",
         code=code,
-        public_message=_OURS if code == PROVIDER_REFUSED else None,
+        public_message=_OUR_FAULT_MESSAGE if code == PROVIDER_REFUSED else None,
         retry_after=retry_after_s(headers),
         provider=provider,
         http_status=status,
@@ -70,17 +70,17 @@ def from_status(provider: str, status: int, headers: Mapping[str, str], *, reaso
     )
 
 
-def provider_refused(provider: str, said: str) -> Invalid:
-    """The provider does not serve us at all: no key, no money left, no such model."""
-    return Invalid(said, code=PROVIDER_REFUSED, public_message=_OURS, provider=provider)
+def provider_refused(provider: str, message: str) -> Invalid:
+    """Return the error for a provider that does not serve us at all: no key, no money left, no such model."""
+    return Invalid(message, code=PROVIDER_REFUSED, public_message=_OUR_FAULT_MESSAGE, provider=provider)
 
 
 def model_retired(provider: str, model: str, setting: str, status: int) -> Invalid:
-    """The provider does not offer the model that `setting` names; no call can succeed until that is changed."""
+    """Return the error for a model, named by `setting`, that is not offered; no call can succeed until it changes."""
     return Invalid(
         f"{provider} does not offer the model {model}; name another one in {setting}",
         code=MODEL_RETIRED,
-        public_message=_OURS,
+        public_message=_OUR_FAULT_MESSAGE,
         provider=provider,
         model=model,
         setting=setting,
@@ -89,20 +89,20 @@ def model_retired(provider: str, model: str, setting: str, status: int) -> Inval
 
 
 def unreachable(provider: str) -> Transient:
-    """No connection was made, so nothing was asked."""
+    """Return the error for a connection that was not made, so that no request was sent."""
     return Transient(f"{provider} can't be reached", code=UNREACHABLE, provider=provider)
 
 
 def cut_off(provider: str) -> Ambiguous:
-    """The connection broke after the request was sent."""
+    """Return the error for a connection that broke after the request was sent."""
     return Ambiguous(f"the connection to {provider} broke", code="cut_off", provider=provider)
 
 
 def no_answer(provider: str, deadline_s: float) -> Ambiguous:
-    """The deadline passed."""
-    return Ambiguous(f"no answer of {provider} within {deadline_s:g} s", code="no_answer", provider=provider)
+    """Return the error for an exceeded deadline, seconds."""
+    return Ambiguous(f"no answer from {provider} within {deadline_s:g} s", code="no_answer", provider=provider)
 
 
-def no_picture(provider: str, said: str, *, code: str = "no_picture", cost_usd: float | None = None) -> Ambiguous:
-    """A success without a picture that can be used; it may well have been billed."""
-    return Ambiguous(said, code=code, public_message=_PICTURELESS, provider=provider, cost_usd=cost_usd)
+def no_picture(provider: str, message: str, *, code: str = "no_picture", cost_usd: float | None = None) -> Ambiguous:
+    """Return the error for a success without a usable picture, which may have been billed."""
+    return Ambiguous(message, code=code, public_message=_NO_PICTURE_MESSAGE, provider=provider, cost_usd=cost_usd)

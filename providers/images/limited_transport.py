@@ -1,4 +1,4 @@
-"""An httpx2 transport that believes no size: it counts what comes in, and takes nothing compressed."""
+"""An httpx2 transport that bounds the size of answers by counting bytes and refuses compressed ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class AnswerTooLarge(httpx2.ReadError):
-    """The answer is larger than it may be, or would be once decompressed."""
+    """The answer exceeds the maximum size, or is compressed."""
 
 
 class LimitedTransport(httpx2.AsyncBaseTransport):
-    """Cuts every answer off at a number of bytes."""
+    """Raises once an answer exceeds a number of bytes."""
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, max_bytes: int) -> None:
-        """Send through `inner`; `max_bytes` is per answer."""
+        """Send through `inner`; accept at most `max_bytes` per answer."""
         self._inner = inner
         self._max_bytes = max_bytes
 
@@ -26,14 +26,14 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         """Send the request.
 
         Raises:
-            AnswerTooLarge: Here, or while the body is read.
+            AnswerTooLarge: The answer is too large; also raised while its body is read.
         """
         request.headers["accept-encoding"] = "identity"
         response = await self._inner.handle_async_request(request)
         if response.headers.get("content-encoding", "identity") != "identity":
             await response.aclose()
-            raise AnswerTooLarge("the answer is compressed although that was not asked for", request=request)
-        response.stream = _Counted(cast("httpx2.AsyncByteStream", response.stream), self._max_bytes, request)
+            raise AnswerTooLarge("the answer is compressed although not requested", request=request)
+        response.stream = _BoundedStream(cast("httpx2.AsyncByteStream", response.stream), self._max_bytes, request)
         return response
 
     async def aclose(self) -> None:
@@ -41,7 +41,7 @@ class LimitedTransport(httpx2.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-class _Counted(httpx2.AsyncByteStream):
+class _BoundedStream(httpx2.AsyncByteStream):
     def __init__(self, inner: httpx2.AsyncByteStream, max_bytes: int, request: httpx2.Request) -> None:
         self._inner = inner
         self._left = max_bytes

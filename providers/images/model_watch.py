@@ -1,9 +1,9 @@
-"""Asks providers once a day about the models in use, and keeps the answers in Redis for `/metrics`.
+"""Asks providers once a day about the models in use and stores the answers in Redis for `/metrics`.
 
-| key | type | what | lives |
+| key | type | value | lifetime |
 |---|---|---|---|
-| `darkroom:models` | hash | a field per provider: `Answer` as JSON | an answer counts for `KEEP_S` |
-| `darkroom:models:asking:{provider}` | string | a worker asks right now | `CLAIM_S` |
+| `darkroom:models` | hash | a field per provider: `StatusAnswer` as JSON | an answer is used for `KEEP_S` |
+| `darkroom:models:asking:{provider}` | string | set while a worker asks | `CLAIM_S` |
 """
 
 from __future__ import annotations
@@ -31,48 +31,48 @@ if TYPE_CHECKING:
 
     from providers.images.base import ImageProvider
 
-#: A question that was answered is asked again after this many seconds.
+#: Age at which an answer is renewed, seconds.
 ASK_AGAIN_S = 86_400
-#: Seconds between looks for questions that are due; after a failure the next look asks again.
-LOOK_S = 3600.0
-#: Seconds for which other workers leave a question to the one that asks it.
+#: Interval between checks for due questions, seconds; a failed question is due at the next check.
+CHECK_INTERVAL_S = 3600.0
+#: Time for which one worker claims a question, seconds.
 CLAIM_S = 60
-#: An answer that was not renewed for this many seconds is left out of the metrics.
+#: Age from which an answer is left out of the metrics, seconds.
 KEEP_S = 3 * 86_400
 
 _log = structlog.get_logger(__name__)
 
 
-class Answer(Frozen):
-    """What a provider's API said, and when: Unix time, seconds."""
+class StatusAnswer(Frozen):
+    """The status that a provider reported, and the Unix time of the question, seconds."""
 
     status: ModelStatus
     asked_at: float
 
 
 class ModelWatch:
-    """Keeps the answers about the models of these providers fresh; all workers share the work."""
+    """Renews the answers about the models of providers; all workers share the work."""
 
     def __init__(self, providers: Iterable[ImageProvider], client: Redis) -> None:
-        """Watch the providers whose API tells; `client` stays its owner's to close."""
+        """Watch the providers that report a status; the caller closes `client`."""
         self._providers = [provider for provider in providers if isinstance(provider, TellsModelStatus)]
         self._redis = client
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Look now, and then every `LOOK_S` until closed, on the running event loop."""
+        """Check now and every `CHECK_INTERVAL_S` until closed, on the running event loop."""
         if self._providers:
             self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def aclose(self) -> None:
-        """Stop looking."""
+        """Stop checking."""
         if self._running:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running
 
-    async def look(self) -> None:
-        """Ask what is due: never asked, asked about another model, or more than a day ago."""
+    async def run_once(self) -> None:
+        """Ask each provider whose answer is missing, about another model, or older than `ASK_AGAIN_S`."""
         known = await answers(self._redis)
         for provider in self._providers:
             answer = known.get(provider.name)
@@ -83,11 +83,11 @@ class ModelWatch:
     async def _run(self) -> None:
         while True:
             try:
-                await self.look()
+                await self.run_once()
             except RedisError as error:
                 _log.warning("model_status_not_kept", error=type(error).__name__)
-            # Workers that started together should not look together.
-            await asyncio.sleep(LOOK_S * random.uniform(0.9, 1.1))  # noqa: S311  spreads load, guards nothing
+            # Spreads the checks of workers that started together.
+            await asyncio.sleep(CHECK_INTERVAL_S * random.uniform(0.9, 1.1))  # noqa: S311  spreads load, guards nothing
 
     async def _ask(self, provider: TellsModelStatus) -> None:
         try:
@@ -95,35 +95,37 @@ class ModelWatch:
         except DarkroomError as error:
             _log.warning("model_status_unknown", provider=provider.name, code=error.error_code)
             return
-        except Exception as error:  # noqa: BLE001  a third party's provider may raise anything; the others are asked
+        except Exception as error:  # noqa: BLE001  a third-party provider may raise anything; the others must still be asked
             _log.warning("model_status_unknown", provider=provider.name, code=type(error).__name__)
             return
         if status is None:
             return
-        answer = Answer(status=status, asked_at=time.time())
+        answer = StatusAnswer(status=status, asked_at=time.time())
         await self._redis.hset(MODELS, provider.name, answer.model_dump_json())
         found = finding(status, today())
         if found.level is not Level.OK:
             _log.warning("model_ends", provider=provider.name, sentence=found.sentence, **status.model_dump())
 
 
-async def answers(client: Redis) -> dict[str, Answer]:
-    """The answers that still count, by provider.
+async def answers(client: Redis) -> dict[str, StatusAnswer]:
+    """Return the answers younger than `KEEP_S`, by provider.
 
     Raises:
         redis.exceptions.RedisError: Redis can't be read.
     """
-    found: dict[str, Answer] = {}
+    found: dict[str, StatusAnswer] = {}
     for name, value in (await client.hgetall(MODELS)).items():
-        with contextlib.suppress(ValidationError):  # another version's; it asks again for itself
-            answer = Answer.model_validate_json(value)
+        with contextlib.suppress(ValidationError):  # written by another version, which renews it itself
+            answer = StatusAnswer.model_validate_json(value)
             if time.time() - answer.asked_at < KEEP_S:
                 found[name.decode() if isinstance(name, bytes) else name] = answer
     return found
 
 
-def gauges(found: Mapping[str, Answer], day: date) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
-    """Whether each model is offered (1 or 0), and the days until its end where one is announced; by provider, model."""
+def gauges(
+    found: Mapping[str, StatusAnswer], day: date
+) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
+    """Return whether models are offered (1 or 0) and the days until their announced end, by provider and model."""
     offered: dict[tuple[str, str], float] = {}
     days: dict[tuple[str, str], float] = {}
     for provider, answer in found.items():

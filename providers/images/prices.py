@@ -1,7 +1,7 @@
-"""What providers charge. The table is data, `prices.json` beside this file, and settings lay their own over it.
+"""Prices of models. The table is `prices.json` beside this file; PROVIDER_PRICES overrides entries.
 
-Each entry names its source and the day on which it was read. OpenAI also has a lower price for cached input tokens, but
-the usage that its image calls report does not tell which tokens were cached, so all are counted at the full price.
+Each entry names its source and the day on which it was read. OpenAI charges less for cached input tokens, but the usage
+of its image calls does not report them, so all tokens count at the full price.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MILLION = 1_000_000
 
 
 class Tokens(Frozen):
-    """What one call used, as counted by the provider."""
+    """Tokens of one call, as counted by the provider."""
 
     text_in: int = Field(0, ge=0)
     text_out: int = Field(0, ge=0)
@@ -31,15 +31,15 @@ class Tokens(Frozen):
 
 
 class Price(Frozen):
-    """What one model costs.
+    """Price of a model.
 
     Attributes:
         text_in, text_out, image_in, image_out: US dollars per million tokens.
         per_image_usd: US dollars per picture.
         per_second_usd: US dollars per second of prediction.
-        estimate_usd: About what one picture costs: reserved in budgets, and charged where the provider counts nothing.
-        source: The page that the prices are from.
-        as_of: The day on which the page said so.
+        estimate_usd: Estimated cost of a picture, US dollars: reserved in budgets, used where usage is not reported.
+        source: Page with the prices.
+        as_of: Day on which the page was read.
     """
 
     text_in: float = Field(0, ge=0)
@@ -53,7 +53,7 @@ class Price(Frozen):
     as_of: date | None = None
 
     def of_tokens(self, tokens: Tokens) -> float:
-        """US dollars for that many tokens."""
+        """Return the cost of the tokens, US dollars."""
         return (
             tokens.text_in * self.text_in
             + tokens.text_out * self.text_out
@@ -62,7 +62,7 @@ class Price(Frozen):
         ) / _MILLION
 
     def of_prediction(self, seconds: float) -> float:
-        """US dollars for one picture that took that many seconds to predict."""
+        """Return the cost of a picture predicted in `seconds`, US dollars."""
         return self.per_image_usd + seconds * self.per_second_usd
 
 
@@ -70,28 +70,28 @@ _TABLE = TypeAdapter(dict[str, Price])
 
 
 def price_table(overrides: str | None = None) -> dict[str, Price]:
-    """Prices by model.
+    """Return prices by model.
 
     Args:
-        overrides: A JSON object of the same form; a model in it replaces the built-in one.
+        overrides: JSON object of the same form; its models replace built-in ones.
 
     Raises:
-        Invalid: `overrides` is not of that form.
+        Invalid: `overrides` has another form.
     """
     built_in = _TABLE.validate_json(Path(__file__).with_suffix(".json").read_bytes())
     try:
         return built_in | _TABLE.validate_json(overrides or "{}")
     except ValidationError as error:
-        raise Invalid(f"the price table has {error.error_count()} faults", code="prices") from error
+        raise Invalid(f"PROVIDER_PRICES has {error.error_count()} invalid values", code="prices") from error
 
 
 def price_of(model: str, table: Mapping[str, Price]) -> Price:
-    """The price of a model.
+    """Return the price of a model.
 
     Raises:
-        Invalid: It is not in the table: what costs an unknown amount is not bought.
+        Invalid: The table has no price; a model of unknown cost is not used.
     """
     try:
         return table[model]
     except KeyError:
-        raise Invalid(f"there is no price for the model {model!r}", code="prices") from None
+        raise Invalid(f"Missing price of the model {model!r}; add it to PROVIDER_PRICES", code="prices") from None

@@ -1,6 +1,6 @@
 """The image providers that the settings name, and which products they can make.
 
-A provider that can't be made takes out itself only; a product without a provider is off.
+A provider that can't be made is left out; a product without a provider is off.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from providers.images.registry import create, in_mock_mode, read_settings
 from schemas.common import Product
 from schemas.errors import Invalid
 
-#: Input pictures that a provider must take to make the usual task of a product; from a prompt alone where not listed.
-LEAST_INPUTS = {Product.TRYON: 2}
+#: Input pictures of the usual task of a product, which its providers must take; none where not listed.
+MIN_INPUTS = {Product.TRYON: 2}
 
 
 class RoutingSettings(Protocol):
@@ -50,12 +50,12 @@ class RoutingSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderSet:
-    """What was made.
+    """The providers in use.
 
     Attributes:
-        listed: The names of each product's providers, in order; in mock mode with the mock in place of paid ones.
-        providers: Those that were made, by name.
-        refused: Why the others were not, by name: a sentence that names the setting.
+        listed: Names of each product's providers, in order; in mock mode with the mock in place of paid ones.
+        providers: Providers by name.
+        refused: Why other listed providers could not be made, by name: a sentence that names the setting.
         enabled: The products that PRODUCTS names, all if it is unset; the others have no providers listed.
     """
 
@@ -85,19 +85,19 @@ class ProviderSet:
         return f"{product} is off, since no provider in {setting_of(product)} can be used: {faults}"
 
     def passed_over(self, product: Product) -> dict[str, str]:
-        """Return why a listed provider of `product` won't get its usual tasks, by name."""
+        """Return why listed providers of `product` don't get its usual tasks, by name."""
         refused = {name: self.refused[name] for name in self.listed[product] if name in self.refused}
         made = {provider.name: _shortfall(provider, product) for provider in self.of(product)}
         return refused | {name: fault for name, fault in made.items() if fault}
 
     async def aclose(self) -> None:
-        """Give back the providers' connections."""
+        """Close the providers' connections."""
         for provider in self.providers.values():
             await provider.aclose()
 
 
 def make_providers(settings: RoutingSettings) -> ProviderSet:
-    """Make every provider that the settings name."""
+    """Make every provider listed in the settings."""
     listed = {
         Product.TRYON: settings.tryon_providers,
         Product.AVATAR: settings.avatar_providers,
@@ -133,7 +133,7 @@ def setting_of(product: Product) -> str:
 
 
 def _shortfall(provider: ImageProvider, product: Product) -> str | None:
-    can, least = provider.capabilities, LEAST_INPUTS.get(product, 0)
+    can, least = provider.capabilities, MIN_INPUTS.get(product, 0)
     if not least:
         return None if can.generate else f"{provider.name} makes no picture from a prompt alone"
     if can.edit and can.max_inputs >= least:

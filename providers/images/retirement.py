@@ -60,7 +60,7 @@ class TellsModelStatus(Protocol):
         """Ask about the model in use, within `ASK_TIMEOUT_S`; None if the address does not tell.
 
         Raises:
-            DarkroomError: The question was not answered, or the key was refused.
+            DarkroomError: The provider did not answer, or refused the key.
         """
 
 
@@ -73,28 +73,28 @@ class Level(StrEnum):
 
 
 class Finding(Frozen):
-    """A status in words, for operators."""
+    """A status as a sentence for operators."""
 
     level: Level
     sentence: str
 
 
 async def model_status(provider: ImageProvider | TellsModelStatus) -> ModelStatus | None:
-    """Ask the provider about its model; None if its API does not tell.
+    """Return the status of the provider's model; None if its API does not report one.
 
     Raises:
-        DarkroomError: The question was not answered, or the key was refused.
+        DarkroomError: The provider did not answer, or refused the key.
     """
     return await provider.model_status() if isinstance(provider, TellsModelStatus) else None
 
 
 def today() -> date:
-    """The current day, UTC."""
+    """Return the current day, UTC."""
     return datetime.now(UTC).date()
 
 
 def finding(status: ModelStatus, day: date) -> Finding:
-    """Judge the status on `day`: a missing or ended model is a fault, an end within `WARNING_DAYS` a warning."""
+    """Return the finding for `day`: a missing or ended model is a fault, an end within `WARNING_DAYS` a warning."""
     model, remedy = status.model, f"name another model in {status.setting}"
     left = status.days_left(day)
     if not status.available:
@@ -104,6 +104,6 @@ def finding(status: ModelStatus, day: date) -> Finding:
     if left <= 0:
         return Finding(level=Level.FAULT, sentence=f"{model} ended on {status.shutdown_date}; {remedy}")
     if left < WARNING_DAYS:
-        said = f"{model} ends on {status.shutdown_date}, in {left} days; {remedy} before"
-        return Finding(level=Level.WARNING, sentence=said)
+        sentence = f"{model} ends on {status.shutdown_date}, in {left} days; {remedy} before"
+        return Finding(level=Level.WARNING, sentence=sentence)
     return Finding(level=Level.OK, sentence=f"{model} is offered until {status.shutdown_date}")

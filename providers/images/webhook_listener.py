@@ -1,7 +1,7 @@
-"""Wakes a provider's polls when the HTTP service has received a webhook about their work.
+"""Wakes a provider's polls when the HTTP service receives a webhook about their work.
 
 The HTTP service publishes the provider's id of the work on the channel `schemas.keys.provider_webhooks`. Every worker
-hears every id and ignores those that it does not wait for. Nothing else of a webhook is passed on or believed.
+receives every id and ignores those it does not wait for. Nothing else of a webhook is passed on or trusted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
-#: Seconds without a message before Redis is asked whether it is there, and again before it is given up.
+#: Silence after which Redis is pinged, and after which the connection is given up, seconds.
 SILENCE_S = 5.0
 RECONNECT_S = 0.5
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 @runtime_checkable
 class TakesWebhooks(Protocol):
-    """The optional part of an image provider that is told by webhook when its work has ended."""
+    """Optional part of an image provider whose work ends with a webhook."""
 
     @property
     def name(self) -> str:
@@ -36,26 +36,26 @@ class TakesWebhooks(Protocol):
 
     @property
     def expects_webhooks(self) -> bool:
-        """Whether an address for webhooks is set."""
+        """Whether webhooks are requested."""
 
-    def hear_webhooks(self, *, heard: bool) -> None:
-        """Take note whether webhooks reach this process from now on; called when that changes."""
+    def set_webhooks_arrive(self, *, arrive: bool) -> None:
+        """Set whether webhooks reach this process; called when that changes."""
 
     def wake(self, work_id: str) -> None:
-        """Look at the work of this id now, if this process waits for it."""
+        """Poll the work `work_id` now, if this process waits for it."""
 
 
 class WebhookListener:
-    """Subscribes to the webhooks of one provider for as long as it runs, across failures of Redis."""
+    """Subscribes to the webhooks of one provider until closed; reconnects after failures of Redis."""
 
     def __init__(self, provider: TakesWebhooks, client: Redis) -> None:
-        """Listen for `provider`; `client` stays its owner's to close."""
+        """Listen for `provider`; the caller closes `client`."""
         self._provider = provider
         self._redis = client
         self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to listen on the running event loop."""
+        """Start listening on the running event loop."""
         self._running = asyncio.get_running_loop().create_task(self._run())
 
     async def aclose(self) -> None:
@@ -71,22 +71,22 @@ class WebhookListener:
                 async with self._redis.pubsub() as pubsub:
                     await self._listen(pubsub)
             except (RedisError, OSError) as error:
-                _log.warning("webhooks_not_heard", provider=self._provider.name, error=type(error).__name__)
+                _log.warning("webhook_listener_disconnected", provider=self._provider.name, error=type(error).__name__)
             finally:
-                self._provider.hear_webhooks(heard=False)
+                self._provider.set_webhooks_arrive(arrive=False)
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self, pubsub: PubSub) -> None:
         await pubsub.subscribe(provider_webhooks(self._provider.name))
-        asked = False
+        pinged = False
         while True:
             message = await pubsub.get_message(timeout=SILENCE_S)
-            if message is None and asked:
+            if message is None and pinged:
                 raise TimeoutError
             if message is None:
                 await pubsub.ping()
             elif message["type"] == "subscribe":
-                self._provider.hear_webhooks(heard=True)
+                self._provider.set_webhooks_arrive(arrive=True)
             elif message["type"] == "message":
                 self._provider.wake(message["data"].decode(errors="replace"))
-            asked = message is None
+            pinged = message is None

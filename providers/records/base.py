@@ -1,4 +1,4 @@
-"""How the database is reached. What happens there is SQL, the same for every way of reaching it."""
+"""The port to the database. The SQL functions are the same behind every implementation."""
 
 from __future__ import annotations
 
@@ -31,4 +31,4 @@ class Rpc(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Give back connections."""
+        """Close the connections."""

@@ -1,4 +1,4 @@
-"""What can be done with jobs, sessions and credits; every method is one SQL function and one transaction."""
+"""Jobs, sessions and credits. Every method is one SQL function and one transaction."""
 
 from __future__ import annotations
 
@@ -31,40 +31,40 @@ log = structlog.get_logger(__name__)
 Row = TypeVar("Row", bound=BaseModel)
 
 _KNOWN_PRODUCTS = [product.value for product in Product]
-#: Columns of a job that hold objects, and what stands for one that can't be read: the job can still be ended.
+#: Object columns of a job, with the replacement for an unreadable value: the job can still be ended.
 _CONTENTS: dict[str, Any] = {"payload": {}, "journal": {}, "outcome": None, "failure": None}
 
 
 class Records:
-    """Orders, credits and jobs.
+    """Jobs, sessions and credits.
 
-    Every method raises `DatabaseUnavailable` (worth trying again) or `DatabaseRefused` (not). Methods that take a
-    `token` change nothing and say so when another worker owns the job by now.
+    Every method raises `DatabaseUnavailable`, which may pass, or `DatabaseRefused`, which does not. Methods that take a
+    `token` change nothing once another worker owns the job, and their result says so.
     """
 
     def __init__(self, rpc: Rpc, *, max_refund_credits: int = 1) -> None:
-        """Work through `rpc`; refund at most `max_refund_credits` of what our ledger does not prove."""
+        """Call functions through `rpc`; refund at most `max_refund_credits` of charges that are not in our ledger."""
         self._rpc = rpc
         self._max_refund = max_refund_credits
-        #: What is said about ended jobs, through the same connections.
+        #: Deliveries, through the same connections.
         self.outbox = Outbox(rpc)
-        #: Orders over HTTP and what is read there, through the same connections.
+        #: Orders over HTTP, through the same connections.
         self.orders = Orders(rpc)
-        #: What operators do by hand, through the same connections.
+        #: Commands of operators, through the same connections.
         self.operators = Operators(rpc)
 
     async def aclose(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         await self._rpc.aclose()
 
     async def accept(self, tasks: Sequence[NewTask]) -> dict[str, Verdict]:
-        """Take tasks into the waiting room; `{task_id: verdict}`."""
+        """Create a waiting job for each task; return the verdict by task id."""
         rows = [task.model_dump(mode="json") for task in tasks]
         found = await self._rpc.call("darkroom_accept", p_tasks=rows, p_max_refund=self._max_refund)
         return {task_id: Verdict(verdict) for task_id, verdict in found.items()}
 
     async def dispatch(self, *, limit: int, max_in_flight: int, lease_s: float) -> list[JobRow]:
-        """Start waiting jobs in turn, at most `limit` and never more than `max_in_flight` running altogether.
+        """Dispatch at most `limit` waiting jobs, fairly between owners, while fewer than `max_in_flight` run.
 
         Jobs of unknown products are left to workers that know them.
         """
@@ -79,7 +79,7 @@ class Records:
         )
 
     async def renew_leases(self, leases: Mapping[str, int], lease_s: float) -> dict[str, JobState]:
-        """Extend the leases of `{task_id: token}`; the states of those that still hold."""
+        """Renew leases, given as token by task id; return the job states of those still held."""
         held = await self._rpc.call("darkroom_renew_leases", p_leases=dict(leases), p_lease_s=lease_s)
         return {task_id: JobState(state) for task_id, state in held.items()}
 
@@ -88,7 +88,10 @@ class Records:
         return _rows(await self._rpc.call("darkroom_expired_leases", p_limit=limit, p_products=_KNOWN_PRODUCTS))
 
     async def recover(self, task_id: str, token: int, *, max_recoveries: int, lease_s: float) -> JobRow | None:
-        """Take an expired job over; None if another was faster. `recoveries` above the limit: end it."""
+        """Recover a job whose lease expired; return None if another worker was first.
+
+        If the row's `recoveries` exceed `max_recoveries`, the caller must end the job.
+        """
         row = await self._rpc.call(
             "darkroom_recover", p_task_id=task_id, p_token=token, p_max_recoveries=max_recoveries, p_lease_s=lease_s
         )
@@ -104,7 +107,7 @@ class Records:
         provider_job_id: str | None = None,
         spent_usd: float = 0.0,
     ) -> bool:
-        """Write what must survive a crash; false if another worker owns the job or it ended."""
+        """Write data that must survive a crash; return False if another worker owns the job or it has ended."""
         return bool(
             await self._rpc.call(
                 "darkroom_journal",
@@ -118,13 +121,13 @@ class Records:
         )
 
     async def mark_rate_limited(self, task_id: str, token: int, message: str | None) -> bool:
-        """Put the session back to queued with `message` while the job waits; None: it goes on."""
+        """Set the session to queued with `message` while the job waits; None sets it to processing."""
         return bool(
             await self._rpc.call("darkroom_mark_rate_limited", p_task_id=task_id, p_token=token, p_message=message)
         )
 
     async def postpone(self, task_id: str, token: int, delay_s: float, message: str) -> bool:
-        """Put a running job back into the waiting room for `delay_s` seconds, its session queued with `message`."""
+        """Make a running job wait again, for `delay_s` seconds; its session is queued with `message`."""
         return bool(
             await self._rpc.call(
                 "darkroom_postpone", p_task_id=task_id, p_token=token, p_delay_s=delay_s, p_message=message
@@ -132,7 +135,7 @@ class Records:
         )
 
     async def session_progress(self, task_id: str, token: int, progress: int) -> bool:
-        """Show in the session how far a batch is, 0 to 100."""
+        """Set the progress of a batch in its session, 0 to 100."""
         return bool(
             await self._rpc.call("darkroom_session_progress", p_task_id=task_id, p_token=token, p_progress=progress)
         )
@@ -147,7 +150,7 @@ class Records:
         images: list[dict[str, Any]],
         lease_s: float,
     ) -> Completion:
-        """Complete the job: result, session, picture rows and state together."""
+        """Complete the job: result, session, picture rows and state, in one transaction."""
         return Completion(
             await self._rpc.call(
                 "darkroom_complete",
@@ -169,7 +172,7 @@ class Records:
         state: JobState = JobState.FAILED,
         lease_s: float,
     ) -> SettlementResult:
-        """End a waiting or running job and its session, and refund what was charged, once."""
+        """End a waiting or running job and its session, and refund its charge exactly once."""
         return SettlementResult.model_validate(
             await self._rpc.call(
                 "darkroom_fail",
@@ -185,7 +188,7 @@ class Records:
     async def fail_session(
         self, product: Product, channel: str, session_id: str, message: str, request_id: str
     ) -> SettlementResult:
-        """End and refund a session that no job works on."""
+        """End and refund a session without a live job."""
         return SettlementResult.model_validate(
             await self._rpc.call(
                 "darkroom_fail_session",
@@ -199,40 +202,40 @@ class Records:
         )
 
     async def orphans(self, *, older_than_s: float, limit: int = 500) -> list[Orphan]:
-        """Orders alive for longer than `older_than_s` that no job knows."""
+        """Return live sessions older than `older_than_s` seconds that have no job."""
         found = await self._rpc.call("darkroom_orphans", p_older_s=older_than_s, p_limit=limit)
         return _parsed(Orphan, found)
 
     async def replay(self, task_id: str) -> Replay:
-        """Run a failed or cancelled job again, charged again."""
+        """Start a new run of a failed or cancelled job and charge it again."""
         return Replay(await self._rpc.call("darkroom_replay", p_task_id=task_id))
 
     async def job(self, task_id: str) -> JobRow | None:
-        """The row of a task."""
+        """Return the job of a task; None if there is none."""
         row = await self._rpc.call("darkroom_job", p_task_id=task_id)
         return _row(row) if row else None
 
     async def jobs_of_session(self, session_id: str) -> list[JobRow]:
-        """The rows of a session; more than one only if two products use the same id."""
+        """Return the jobs of a session; more than one only if two products use the same id."""
         return _rows(await self._rpc.call("darkroom_jobs_of_session", p_session_id=session_id))
 
     async def recent(self, *, state: JobState | None = None, limit: int = 50) -> list[JobRow]:
-        """The newest jobs, of one state where given."""
+        """Return the newest jobs, of one state if given."""
         return _rows(
             await self._rpc.call("darkroom_recent_jobs", p_state=state.value if state else None, p_limit=limit)
         )
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> int:
-        """Keep payloads that could not be used and end the sessions they name; the credits given back."""
+        """Store unusable payloads and end the sessions they name; return the credits refunded."""
         rows = [letter.model_dump(mode="json", exclude={"id", "created_at"}) for letter in letters]
         return int(await self._rpc.call("darkroom_add_dead_letters", p_letters=rows, p_max_refund=self._max_refund))
 
     async def dead_letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
-        """The newest dead letters, or the one with that id."""
+        """Return the newest dead letters, or the one with that id."""
         return _parsed(DeadLetter, await self._rpc.call("darkroom_dead_letters_page", p_id=letter_id, p_limit=limit))
 
-    async def letters_of(self, identifier: str) -> Sequence[DeadLetter]:
-        """The newest dead letters that name a task or session of that id."""
+    async def dead_letters_of(self, identifier: str) -> Sequence[DeadLetter]:
+        """Return the newest dead letters that name a task or session of that id."""
         return _parsed(DeadLetter, await self._rpc.call("darkroom_letters_of", p_id=identifier))
 
     async def known_tasks(self, task_ids: Sequence[str]) -> set[str]:
@@ -248,15 +251,15 @@ class Records:
         return int(await self._rpc.call("darkroom_retry_refund", p_letter_id=letter_id))
 
     async def drop_dead_letter(self, letter_id: int) -> bool:
-        """Forget a dead letter; false if there is none with that id."""
+        """Delete a dead letter; return False if there is none with that id."""
         return bool(await self._rpc.call("darkroom_drop_dead_letter", p_id=letter_id))
 
     async def purge_dead_letters(self, older_than_s: float) -> int:
-        """Forget dead letters that have been kept for longer; how many."""
+        """Delete dead letters older than `older_than_s` seconds; return how many."""
         return int(await self._rpc.call("darkroom_purge_dead_letters", p_older_s=older_than_s))
 
     async def job_counts(self) -> dict[str, float]:
-        """Jobs per state, and `oldest_waiting_s`."""
+        """Return the number of jobs by state, and `oldest_waiting_s`."""
         return dict(await self._rpc.call("darkroom_job_counts"))
 
 
@@ -265,7 +268,7 @@ def _rows(found: list[dict[str, Any]]) -> list[JobRow]:
 
 
 def _row(found: dict[str, Any]) -> JobRow | None:
-    """Return the row, its contents empty where they are no objects; None for a row of an unknown product."""
+    """Return the row, unreadable object columns replaced; None for an unreadable row, such as of an unknown product."""
     try:
         return JobRow.model_validate(
             found | {name: empty for name, empty in _CONTENTS.items() if not isinstance(found.get(name), dict)}

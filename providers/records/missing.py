@@ -1,4 +1,4 @@
-"""What to do about a function that the database does not have."""
+"""The error for a missing SQL function."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from providers.records.migrate import migrations
 
 
 def function_missing(function: str) -> DatabaseRefused:
-    """The error that names the migration to apply."""
+    """Return the error that names the migration to apply."""
     names = [item.name for item in migrations() if f"create or replace function {function}(" in item.text]
     made_by = f" ({names[-1]})" if names else ""
     return DatabaseRefused(

@@ -1,4 +1,4 @@
-"""What operators do by hand; every method is one SQL function and one transaction."""
+"""Commands of operators. Every method is one SQL function and one transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.common import Product
 
 
 class NewSession(StrEnum):
-    """What became of a session that was to be created."""
+    """Result of creating a session."""
 
     CREATED = "created"
     EXISTS = "exists"
@@ -22,7 +22,7 @@ class NewSession(StrEnum):
 
 
 class Grant(StrEnum):
-    """What became of credits that were to be added."""
+    """Result of adding credits."""
 
     ADDED = "added"
     UNKNOWN_ID = "unknown_id"
@@ -39,7 +39,7 @@ class Granted(BaseModel):
 
 
 class Credits(BaseModel):
-    """What an owner has, in credits; a total that the database does not keep is None."""
+    """Balance and totals of an owner, credits; None for a total that the database does not keep."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,10 +50,10 @@ class Credits(BaseModel):
 
 
 class Operators:
-    """Orders and credits by hand. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
+    """Sessions and credits, for operators. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
 
     def __init__(self, rpc: Rpc) -> None:
-        """Work through `rpc`, which its owner closes."""
+        """Call functions through `rpc`, which the caller closes."""
         self._rpc = rpc
 
     async def new_session(
@@ -72,7 +72,7 @@ class Operators:
         )
 
     async def credits(self, channel: str, owner_id: str) -> Credits | None:
-        """Return what an owner has; None if the database has no balance of that owner."""
+        """Return the credits of an owner; None if the database has no balance of that owner."""
         row = await self._rpc.call("darkroom_owner_credits", p_channel=channel, p_owner_id=owner_id)
         return Credits.model_validate(row) if row else None
 

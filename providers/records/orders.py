@@ -1,4 +1,4 @@
-"""What the HTTP service does with orders and sessions; every method is one SQL function and one transaction."""
+"""Orders and sessions of the HTTP service. Every method is one SQL function and one transaction."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STATES = {"queued": JobState.WAITING, "processing": JobState.RUNNING, "complete
 
 
 class Outcome(StrEnum):
-    """What became of an order."""
+    """Result of placing an order."""
 
     CREATED = "created"
     REPLAYED = "replayed"
@@ -28,13 +28,13 @@ class Outcome(StrEnum):
 
 
 class Order(BaseModel):
-    """An order on its way into the database.
+    """An order to write to the database.
 
     Attributes:
-        client: The name of the token; idempotency keys are its own.
-        fingerprint: Tells whether a repeated call asks for the same.
+        client: Name of the API token; idempotency keys are unique per token.
+        fingerprint: Digest of the request, to detect an idempotency key used for another request.
         payload: The task, for products without a session table.
-        answer: What the caller is told, now and when it asks again, without links: they are signed at each answer.
+        answer: Body of the answer, also for a repeated call, without links: they are signed for each answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,7 +58,7 @@ class OrderResult(BaseModel):
 
     Attributes:
         answer: The first answer, for a repeated call.
-        arrived: Whether the task of a repeated call is known to the workers.
+        arrived: Whether the task of a repeated call has a job.
         balance: Credits of the payer, where they do not cover the price.
         payer: The kind of payer, where the credits do not cover the price; `shopper` for a customer of a store that
             resells credits.
@@ -74,11 +74,11 @@ class OrderResult(BaseModel):
 
 
 class StoredPicture(BaseModel):
-    """Where a finished picture is.
+    """Location of a finished picture.
 
     Attributes:
         path: The path inside its product's bucket; None for a picture that Darkroom did not store.
-        url: The link that was signed when it was made, dead after some hours.
+        url: The link signed at completion, which expires after some hours.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -88,11 +88,11 @@ class StoredPicture(BaseModel):
 
 
 class TaskSummary(BaseModel):
-    """What the database knows of a task.
+    """State of a task.
 
     Attributes:
-        product: None for a payload that could not be used.
-        owner_id: None for a payload that could not be used.
+        product: None for an unusable payload.
+        owner_id: None for an unusable payload.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -116,10 +116,10 @@ class TaskSummary(BaseModel):
 
 
 class SessionRow(Session):
-    """A session as it is stored.
+    """A stored session.
 
     Attributes:
-        at: Its position in the order of pages.
+        at: Sort key for pages.
         picture_path: The path of its picture inside the bucket; None if Darkroom did not store one.
     """
 
@@ -136,7 +136,7 @@ class Orders:
     """Orders and sessions. Every method raises `DatabaseUnavailable` or `DatabaseRefused`."""
 
     def __init__(self, rpc: Rpc) -> None:
-        """Work through `rpc`, which belongs to somebody else."""
+        """Call functions through `rpc`, which the caller closes."""
         self._rpc = rpc
 
     async def place_order(self, order: Order, session: dict[str, Any], price: int) -> OrderResult:
@@ -147,20 +147,20 @@ class Orders:
         return OrderResult.model_validate(found)
 
     async def cancel_order(self, task_id: str, message: str) -> bool:
-        """End the session with `message` and refund it; false if the task arrived after all, and runs."""
+        """End the session with `message` and refund it; return False if its task has a job."""
         return bool(await self._rpc.call("darkroom_cancel_order", p_task_id=task_id, p_message=message) == "ended")
 
     async def cancel_lost_orders(self, *, older_than_s: float, message: str) -> int:
-        """End and refund orders whose task never arrived; how many."""
+        """End and refund orders older than `older_than_s` seconds without a job; return how many."""
         return int(await self._rpc.call("darkroom_cancel_lost_orders", p_older_s=older_than_s, p_message=message))
 
     async def tasks(self, task_ids: list[str]) -> dict[str, TaskSummary]:
-        """What is known of tasks, by id; unknown ones are missing."""
+        """Return summaries by task id, without unknown tasks."""
         found = await self._rpc.call("darkroom_tasks", p_task_ids=task_ids)
         return {task_id: TaskSummary.model_validate(facts) for task_id, facts in found.items()}
 
     async def find(self, session_id: str, owner_id: str | None) -> SessionRow | None:
-        """One session, if it belongs to `owner_id` (None: to anybody)."""
+        """Return a session of `owner_id`, or of any owner if None; None if there is none."""
         rows = await self._select(session_id=session_id, owner_id=owner_id, limit=1)
         return rows[0] if rows else None
 
@@ -173,7 +173,7 @@ class Orders:
         limit: int,
         after: tuple[str, str] | None,
     ) -> list[SessionRow]:
-        """The newest sessions that follow `after` (its `at` and `session_id`)."""
+        """Return the newest sessions after the position `after`: `at` and `session_id`."""
         after_at, after_id = after or (None, None)
         return await self._select(
             channel=channel, owner_id=owner_id, status=status, limit=limit, after_at=after_at, after_id=after_id
@@ -185,12 +185,12 @@ class Orders:
         return [Product(name) for name in found]
 
     async def stats(self, *, channel: str | None, owner_id: str | None) -> Stats:
-        """How many sessions there are."""
+        """Return the number of sessions by status."""
         query = {"channel": channel, "owner_id": owner_id}
         return Stats.model_validate(await self._rpc.call("darkroom_session_stats", p_query=query))
 
     async def ping(self) -> None:
-        """Return when the database answers."""
+        """Check that the database answers."""
         await self._rpc.call("darkroom_ping")
 
     async def _select(self, **query: Any) -> list[SessionRow]:
@@ -206,7 +206,7 @@ def _session(row: dict[str, Any]) -> SessionRow:
         return SessionRow.model_validate(fields | {"state": _STATES.get(status), "code": None})
     code = row["failure_code"]
     if code is None and row.get("error_message") == Cancelled().public_message:
-        # A session that was cancelled before its task arrived has no job that could tell.
+        # A session that was cancelled before its task arrived has no job to read the code from.
         code = Cancelled.code
     cancelled = row["job_state"] == JobState.CANCELLED or code == Cancelled.code
     return SessionRow.model_validate(

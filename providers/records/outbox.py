@@ -1,4 +1,4 @@
-"""What is still to be said about jobs that have ended; every method is one SQL function and one transaction."""
+"""The transactional outbox: deliveries of finished jobs. Every method is one SQL function and one transaction."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ Change = Literal["set", "rotate", "disable", "drop"]
 class Outbox:
     """Deliveries and webhooks.
 
-    Every method raises `DatabaseUnavailable` (worth trying again) or `DatabaseRefused` (not). Methods that take a
-    delivery change nothing and say so when its claim is no longer the newest.
+    Every method raises `DatabaseUnavailable`, which may pass, or `DatabaseRefused`, which does not. Methods that take a
+    delivery return False and change nothing once another dispatcher has claimed it.
     """
 
     def __init__(self, rpc: Rpc) -> None:
-        """Work through `rpc`, which belongs to somebody else."""
+        """Call functions through `rpc`, which the caller closes."""
         self._rpc = rpc
 
-    async def enqueue(self, task_id: str, token: int, announcements: Sequence[OutboxMessage]) -> int:
-        """Close the books of an ended job and take over what is to be said; how many are new."""
-        items = [item.model_dump(mode="json") for item in announcements]
+    async def enqueue(self, task_id: str, token: int, messages: Sequence[OutboxMessage]) -> int:
+        """Release the lease of a finished job and enqueue its deliveries; return how many are new."""
+        items = [item.model_dump(mode="json") for item in messages]
         return int(
             await self._rpc.call("darkroom_enqueue_deliveries", p_task_id=task_id, p_token=token, p_deliveries=items)
         )
 
     async def claim(self, *, limit: int, lease_s: float, task_id: str | None = None) -> list[Delivery]:
-        """Take what is due, of one task where given; what is not settled within `lease_s` is due again."""
+        """Claim due deliveries, of one task if given; one that is not settled within `lease_s` seconds is due again."""
         found = await self._rpc.call(
             "darkroom_claim_deliveries", p_task_id=task_id, p_limit=limit, p_lease_s=float(lease_s)
         )
         return [Delivery.model_validate(row) for row in found]
 
-    async def sending(self, delivery: Delivery) -> bool:
-        """Write down that it goes out now and can't be taken back."""
+    async def mark_sending(self, delivery: Delivery) -> bool:
+        """Record that sending starts and can't be undone; return whether the claim still holds."""
         return bool(await self._rpc.call("darkroom_mark_delivery_sending", p_id=delivery.id, p_claim=delivery.claim))
 
-    async def sent(self, delivery: Delivery, code: str | None = None) -> bool:
-        """It was said; `code` where that is not certain."""
+    async def mark_sent(self, delivery: Delivery, code: str | None = None) -> bool:
+        """Record that the delivery was sent; `code` says why that is uncertain."""
         return await self._settle(delivery, "sent", code, "", 0.0)
 
-    async def again(self, delivery: Delivery, code: str, delay_s: float) -> bool:
-        """It is due again in `delay_s` seconds."""
+    async def reschedule(self, delivery: Delivery, code: str, delay_s: float) -> bool:
+        """Make the delivery due again in `delay_s` seconds."""
         return await self._settle(delivery, "due", code, "", delay_s)
 
-    async def give_up(self, delivery: Delivery, code: str, reason: str) -> bool:
-        """It can't be said: a dead letter keeps it."""
+    async def mark_dead(self, delivery: Delivery, code: str, reason: str) -> bool:
+        """Give the delivery up and keep it as a dead letter."""
         return await self._settle(delivery, "dead", code, reason, 0.0)
 
     async def write_row(self, delivery: Delivery, table: Literal["messages", "audit_log"], row: dict[str, Any]) -> bool:
-        """Say it by a row of this database; written and marked as sent in one transaction."""
+        """Deliver by writing a row of this database; the row and the mark as sent are one transaction."""
         return bool(
             await self._rpc.call(
                 "darkroom_deliver_row", p_id=delivery.id, p_claim=delivery.claim, p_table=table, p_row=row
@@ -61,30 +61,30 @@ class Outbox:
         )
 
     async def retry_dead(self, delivery_id: int) -> bool:
-        """Try a dead delivery again from the start; false if it is not dead."""
+        """Make a dead delivery due again, with all its attempts; return False if it is not dead."""
         return bool(await self._rpc.call("darkroom_retry_dead_delivery", p_id=delivery_id))
 
     async def purge(self, older_than_s: float) -> int:
-        """Forget what was said or given up longer ago; how many."""
+        """Delete deliveries settled more than `older_than_s` seconds ago; return how many."""
         return int(await self._rpc.call("darkroom_purge_deliveries", p_older_s=float(older_than_s)))
 
-    async def of_task(self, task_id: str) -> list[Delivery]:
-        """Everything that was said or is to be said about a task, oldest first."""
+    async def for_task(self, task_id: str) -> list[Delivery]:
+        """Return the deliveries of a task, oldest first."""
         found = await self._rpc.call("darkroom_deliveries_of", p_task_id=task_id)
         return [Delivery.model_validate(row) for row in found]
 
     async def whatsapp_phone(self, user_id: str) -> str | None:
-        """The phone number that a user left, as it was typed."""
+        """Return the phone number of a user as they typed it; None if there is none."""
         found = await self._rpc.call("darkroom_whatsapp_phone", p_user_id=user_id)
         return str(found) if found else None
 
     async def webhook(self, owner_id: str, change: Change | None = None, url: str | None = None) -> Webhook | None:
-        """An owner's webhook, changed where asked for."""
+        """Return the webhook of an owner, after `change` if given; None if there is none."""
         row = await self._rpc.call("darkroom_webhook", p_owner_id=owner_id, p_change=change, p_url=url)
         return Webhook.model_validate(row) if row else None
 
     async def images_job(self, job_id: str) -> ImagesJob | None:
-        """The row of an image job that its caller created."""
+        """Return the producer's row of a batch; None if there is none."""
         row = await self._rpc.call("darkroom_images_job", p_job_id=job_id)
         return ImagesJob.model_validate(row) if row else None
 

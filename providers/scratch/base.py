@@ -1,4 +1,4 @@
-"""The scratch store: bytes between the stages of one job."""
+"""The port for the scratch store: bytes between the stages of one job."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from typing import Protocol
 
 
 class Scratch(Protocol):
-    """Holds a job's bytes under `{task_id}/{name}` until the job ends."""
+    """Keeps a job's bytes under `{task_id}/{name}` until the job ends."""
 
     async def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
-        """Keep `data` under `name`, replacing what is there; it is complete or absent, never partial.
+        """Write `data` to `name`, replacing a previous value; readers never see a part of it.
 
-        What is `durable` survives a power cut. What is not may be lost with this process: its job starts over then.
+        A `durable` write survives a power cut. Any other may be lost with this process; its job then starts over.
 
         Raises:
             Unavailable: The store can't be reached or is full.
         """
 
     async def probe(self) -> None:
-        """Return if the store takes a write of the size of a picture.
+        """Check that the store takes a write of the size of a picture.
 
         Raises:
-            Unavailable: It does not.
+            Unavailable: The write failed.
         """
 
     async def read(self, name: str) -> bytes:
-        """The bytes under `name`.
+        """Return the bytes of `name`.
 
         Raises:
             Unavailable: The store can't be reached.
-            KeyError: There is nothing under that name (any more).
+            KeyError: The name does not exist, or not any more.
         """
 
     def forget(self, name: str) -> None:
-        """Say that `name` is not needed any more: it may go now, and goes at the latest with its task."""
+        """Allow `name` to be deleted now; it is deleted with its task at the latest."""
 
     async def delete_task(self, task_id: str) -> None:
-        """Forget everything of a task. Forgetting what is not there is success."""
+        """Delete all names of a task; do nothing if there are none."""
 
     async def purge(self, older_than_s: float) -> int:
-        """Forget what is older than `older_than_s` seconds, whatever it belongs to; returns how many tasks."""
+        """Delete everything older than `older_than_s` seconds; return the number of tasks."""
 
     async def aclose(self) -> None:
-        """Give back connections."""
+        """Close the connections."""

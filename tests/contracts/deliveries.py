@@ -90,7 +90,7 @@ class DeliveriesContract:
         task_id = desk.ended_job()
         assert await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) == 1
         assert desk.one("select lease_until is null from darkroom_jobs where task_id = %s", task_id)
-        (found,) = await desk.deliveries.of_task(task_id)
+        (found,) = await desk.deliveries.for_task(task_id)
         assert (found.kind, found.channel, found.state, found.run) == (
             DeliveryKind.PHOTO,
             DeliveryChannel.WEB,
@@ -102,12 +102,12 @@ class DeliveriesContract:
         task_id = desk.ended_job()
         taken = [await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) for _ in range(2)]
         assert taken == [1, 0]
-        assert len(await desk.deliveries.of_task(task_id)) == 1
+        assert len(await desk.deliveries.for_task(task_id)) == 1
 
     async def test_an_old_token_hands_over_nothing(self, desk: Desk) -> None:
         task_id = desk.ended_job()
         assert await desk.deliveries.enqueue(task_id, 2, [photo("u1")]) == 0
-        assert await desk.deliveries.of_task(task_id) == []
+        assert await desk.deliveries.for_task(task_id) == []
 
     async def test_a_job_that_still_runs_hands_over_nothing(self, desk: Desk) -> None:
         task_id = desk.ended_job(state="running")
@@ -133,23 +133,23 @@ class DeliveriesContract:
         desk.let_claims_run_out()
         (second,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert (second.id, second.interrupted) == (first.id, False)
-        assert not await desk.deliveries.sending(first)
+        assert not await desk.deliveries.mark_sending(first)
         assert not await desk.deliveries.write_row(first, "messages", {"user_id": "u", "content": "x"})
-        assert not await desk.deliveries.sent(first)
-        assert not await desk.deliveries.again(first, "x", 1)
-        assert not await desk.deliveries.give_up(first, "x", "x")
-        assert await desk.deliveries.sent(second)
+        assert not await desk.deliveries.mark_sent(first)
+        assert not await desk.deliveries.reschedule(first, "x", 1)
+        assert not await desk.deliveries.mark_dead(first, "x", "x")
+        assert await desk.deliveries.mark_sent(second)
 
     async def test_an_attempt_cut_off_while_it_was_sent_says_so(self, desk: Desk) -> None:
         first = await desk.claimed()
-        assert await desk.deliveries.sending(first)
+        assert await desk.deliveries.mark_sending(first)
         desk.let_claims_run_out()
         (second,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert second.interrupted
 
     async def test_a_retry_waits_its_time_and_counts(self, desk: Desk) -> None:
         delivery = await desk.claimed()
-        assert await desk.deliveries.again(delivery, "unreachable", 30)
+        assert await desk.deliveries.reschedule(delivery, "unreachable", 30)
         assert desk.state(delivery) == ("due", 1, "unreachable")
         assert await desk.deliveries.claim(limit=10, lease_s=LEASE_S) == []
         desk.let_claims_run_out()
@@ -158,7 +158,7 @@ class DeliveriesContract:
 
     async def test_what_is_given_up_is_a_dead_letter_without_its_text(self, desk: Desk) -> None:
         delivery = await desk.claimed()
-        assert await desk.deliveries.give_up(delivery, "window_closed", "WhatsApp refused with code 131047")
+        assert await desk.deliveries.mark_dead(delivery, "window_closed", "WhatsApp refused with code 131047")
         (letter,) = await desk.records.dead_letters()
         assert (letter.list, letter.code, letter.task_id) == ("darkroom:deliveries", "window_closed", delivery.task_id)
         assert f'"delivery": {delivery.id}' in letter.payload
@@ -167,7 +167,7 @@ class DeliveriesContract:
     async def test_a_dead_delivery_can_be_armed_again_once(self, desk: Desk) -> None:
         delivery = await desk.claimed()
         assert not await desk.deliveries.retry_dead(delivery.id)
-        await desk.deliveries.give_up(delivery, "x", "x")
+        await desk.deliveries.mark_dead(delivery, "x", "x")
         assert [await desk.deliveries.retry_dead(delivery.id) for _ in range(2)] == [True, False]
         (again,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert again.attempts == 0
@@ -178,7 +178,7 @@ class DeliveriesContract:
         row = {"user_id": user, "avatar_id": None, "channel": "web", "role": "assistant", "content": "x" * 500}
         assert await desk.deliveries.write_row(delivery, "messages", row)
         assert not await desk.deliveries.write_row(delivery, "messages", row)
-        assert not await desk.deliveries.again(delivery, "database_unavailable", 0)
+        assert not await desk.deliveries.reschedule(delivery, "database_unavailable", 0)
         assert desk.state(delivery)[0] == "sent"
         assert desk.one("select content from messages where user_id = %s", user) == "x" * 500
         assert desk.one("select count(*) from messages") == 1
@@ -220,7 +220,7 @@ class DeliveriesContract:
 
     async def test_what_is_long_said_is_forgotten_and_what_is_due_is_not(self, desk: Desk) -> None:
         said, due = await desk.claimed(), await desk.claimed()
-        await desk.deliveries.sent(said)
+        await desk.deliveries.mark_sent(said)
         assert await desk.deliveries.purge(3600) == 0
         assert await desk.deliveries.purge(-1) == 1
         assert desk.state(due)[0] == "claimed"

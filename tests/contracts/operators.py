@@ -69,8 +69,8 @@ class OperatorContract:
         letter = DeadLetter(list="l", code="invalid", reason="r", payload="{}", task_id="t-1", session_id="s-1")
         await records.add_dead_letters([letter])
         for identifier in ("t-1", "s-1"):
-            assert [item.task_id for item in await records.letters_of(identifier)] == ["t-1"]
-        assert await records.letters_of("t-2") == []
+            assert [item.task_id for item in await records.dead_letters_of(identifier)] == ["t-1"]
+        assert await records.dead_letters_of("t-2") == []
 
     async def test_a_letter_without_a_message_leaves_the_session_alone(self, records: Records, world: World) -> None:
         session = world.session(world.user(0), price=2)

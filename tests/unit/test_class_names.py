@@ -11,11 +11,8 @@ PACKAGES = ("actors", "commands", "devtools", "http", "pipelines", "providers", 
 #: Names that may occur twice, with the reason.
 EXCEPTIONS: dict[str, str] = {
     "Answer": "answers of the safe HTTP client, of OpenAI and of a model's status: each private to its folder",
-    "Metrics": "Replicate's own name of a member of its answers",
     "PhotoRequest": "a photo for the size recommendation, and the body of POST /photos",
     "Picture": "a decoded photo for the pose model, and a picture of a job",
-    "Problem": "problem JSON of our own service, and Replicate's",
-    "Status": "Replicate's states of a prediction, and the four words of the progress channel",
     "Task": "the base of the task payloads, and the HTTP resource /tasks/{task_id}",
     "Tokens": "API tokens of callers, and tokens that a model consumed",
 }

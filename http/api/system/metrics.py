@@ -97,7 +97,7 @@ def _jobs(counts: Mapping[str, float]) -> dict[str, tuple[str, Mapping[str, floa
     }
 
 
-def _models(answers: Mapping[str, model_watch.Answer]) -> dict[str, tuple[str, Mapping[str, float]]]:
+def _models(answers: Mapping[str, model_watch.StatusAnswer]) -> dict[str, tuple[str, Mapping[str, float]]]:
     offered, days = model_watch.gauges(answers, today())
     return {
         "darkroom_model_offered": ("1 if the provider offers the model in use, else 0.", _labelled(offered)),

@@ -1,4 +1,4 @@
-"""The part of OpenAI's answer that is used, read strictly: what the client makes of it is not validated."""
+"""The fields of OpenAI's answers that are used. The SDK does not validate its models, so these do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TokenDetails(Payload):
 
 
 class Usage(Payload):
-    """Tokens of one call. Without details all of them count as the dearer kind, image tokens."""
+    """Tokens of one call. Without details all count as image tokens, which cost more."""
 
     input_tokens: int = Field(0, ge=0)
     output_tokens: int = Field(0, ge=0)
@@ -34,7 +34,7 @@ class Usage(Payload):
 
     @property
     def tokens(self) -> Tokens:
-        """The same, as the price table counts."""
+        """The tokens by the kinds of the price table."""
         incoming = self.input_tokens_details or TokenDetails(image_tokens=self.input_tokens)
         outgoing = self.output_tokens_details or TokenDetails(image_tokens=self.output_tokens)
         return Tokens(
@@ -46,14 +46,14 @@ class Usage(Payload):
 
 
 class Model(Payload):
-    """The answer about a model: its id, and the day on which it ends if that is announced."""
+    """A model: its id, and the day on which it ends, if announced."""
 
     id: str
     shutdown_date: date | None = None
 
 
 class Answer(Payload):
-    """The body of a 200."""
+    """The body of a 200 answer."""
 
     data: tuple[Item, ...] | None = None
     usage: Usage | None = None

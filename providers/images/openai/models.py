@@ -8,7 +8,7 @@
 | 2.6 and later | free | and xhigh, max | no | low, medium, high |
 
 Every generation also accepts the quality `auto`, and up to 16 inputs per edit. A model whose name is not of this form,
-such as an alias of a proxy, is asked for whatever is set.
+such as an alias of a proxy, is sent every setting unchecked.
 
 Source: https://developers.openai.com/api/reference/resources/images, read on 2026-11-25.
 """
@@ -25,21 +25,21 @@ MAX_INPUTS = 16
 COMPLEXITIES = ("low", "medium", "high")
 _NAME = re.compile(r"gpt-image-(?P<major>\d+)(?:\.(?P<minor>\d+))?(?:-(?P<variant>[a-z]+))?")
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
-#: An alias of a 1.5 model that does not take every parameter of it, as a variant such as mini does not.
+#: Alias of a 1.5 model that, like the variant mini, does not take every parameter.
 _ALIASES = {"chatgpt-image-latest": "gpt-image-1.5-chatgpt"}
 _FIXED_SIZES = frozenset({"1024x1024", "1024x1536", "1536x1024"})
-_FREE_SIZES = SizeRule(step=16, longest=3840, ratio=3, least_pixels=655_360, most_pixels=8_294_400)
+_FREE_SIZES = SizeRule(step=16, longest=3840, ratio=3, min_pixels=655_360, max_pixels=8_294_400)
 _QUALITIES = ("low", "medium", "high", "auto")
 _MORE_QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
 
 
 class ModelRules(Frozen):
-    """The parameters of one model.
+    """Parameters that a model accepts.
 
     Attributes:
-        qualities: Accepted values of `quality`; empty if they are not known.
+        qualities: Accepted values of `quality`; empty if unknown.
         sizes: Accepted sizes as `WxH`; empty if sizes are free.
-        size_rule: What free sizes must fulfil; None if it is not known.
+        size_rule: Constraints on free sizes; None if unknown.
         input_fidelity: Whether the parameter may be sent with an edit.
         complexity: Whether the parameter may be sent.
     """
@@ -52,12 +52,12 @@ class ModelRules(Frozen):
 
 
 def undated(model: str) -> str:
-    """The model's name without the date of its snapshot."""
+    """Return the model's name without its snapshot date."""
     return _SNAPSHOT.sub("", model)
 
 
 def rules_of(model: str) -> ModelRules:
-    """The rules of the model's generation."""
+    """Return the rules of the model's generation."""
     name = undated(model)
     found = _NAME.fullmatch(_ALIASES.get(name, name))
     if found is None:
@@ -75,7 +75,7 @@ def rules_of(model: str) -> ModelRules:
 
 
 def check_options(model: str, *, quality: str | None, complexity: str | None, size: tuple[int, int] | None) -> None:
-    """Compare the settings with what the model accepts.
+    """Check the settings against the model's rules.
 
     Raises:
         Invalid: A setting has a value that the model refuses; the message names the setting and the remedy.
@@ -97,11 +97,11 @@ def check_options(model: str, *, quality: str | None, complexity: str | None, si
         raise _refused(f"OPENAI_SIZE is {size[0]}x{size[1]}; {model} needs {rules.size_rule}")
 
 
-def parsed_size(text: str) -> tuple[int, int]:
-    """Width and height of `WxH`.
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height of a size written `WxH`.
 
     Raises:
-        Invalid: It is not of that form.
+        Invalid: The text has another form.
     """
     found = re.fullmatch(r"(\d{2,5})x(\d{2,5})", text)
     if found is None:
@@ -109,5 +109,5 @@ def parsed_size(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _refused(said: str) -> Invalid:
-    return Invalid(said, code="provider_options")
+def _refused(message: str) -> Invalid:
+    return Invalid(message, code="provider_options")

@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from providers.images import errors as faults
 from providers.images.base import Capabilities, GeneratedImage, ImageRequest, OnStarted
-from providers.images.decode_picture import MAX_ANSWER_BYTES, decoded
+from providers.images.decode_picture import MAX_ANSWER_BYTES, decode_picture
 from providers.images.limited_transport import AnswerTooLarge, LimitedTransport
 from providers.images.openai.answer import Answer, Model
-from providers.images.openai.models import MAX_INPUTS, check_options, parsed_size, rules_of, undated
+from providers.images.openai.models import MAX_INPUTS, check_options, parse_size, rules_of, undated
 from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_of
 from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
@@ -27,28 +27,28 @@ MODEL_SETTING = "OPENAI_MODEL"
 BASE_URL = "https://api.openai.com/v1"
 #: Codes of a refusal of the content rather than of the request.
 MODERATION = frozenset({"moderation_blocked", "content_policy_violation", "content_filter", "safety_violation"})
-#: Codes of an account without money, which come as 429 or 400.
 _NO_SUCH_MODEL = "model_not_found"
-#: With 403 the same code means that the model is there, but not for this project.
-_NOT_THERE = frozenset({400, 404, 410})
+#: Statuses for which the code means a missing model; 403 means a model that the project may not use.
+_MODEL_MISSING_STATUSES = frozenset({400, 404, 410})
+#: Codes of an account without money, sent with 429 or 400.
 _UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 #: Settings that are sent as they are, unless unset; the quality that is set replaces the request's.
 _OPTIONS = ("quality", "input_fidelity", "moderation", "complexity")
 _CONNECT_S = 5.0
-#: One worker process may have a thousand generations in the air.
+#: A worker process may have a thousand concurrent generations.
 _MAX_CONNECTIONS = 1024
 
 
 class OpenAIProvider:
-    """Edits with up to 16 inputs in order, generations without input; pictures come back as base64 or an address."""
+    """Edits up to 16 inputs, in order, or generates without inputs; pictures arrive as base64 or an address."""
 
     name = "openai"
 
     def __init__(self, config: ProviderConfig) -> None:
-        """Make the client; nothing is sent yet.
+        """Create the client without sending anything.
 
         Raises:
-            Invalid: It is mock mode, there is no key, no price for the model, or the model refuses a setting.
+            Invalid: Mock mode is on, the key or the model's price is missing, or the model refuses a setting.
         """
         settings = config.settings_as(OpenAISettings)
         if config.mock_mode:
@@ -57,7 +57,7 @@ class OpenAIProvider:
             raise faults.provider_refused(self.name, "openai needs an API key: set OPENAI_API_KEY")
         self.model = settings.model
         self._price = price_of(self.model if self.model in config.prices else undated(self.model), config.prices)
-        self._size = parsed_size(settings.size) if settings.size else None
+        self._size = parse_size(settings.size) if settings.size else None
         check_options(self.model, quality=settings.quality, complexity=settings.complexity, size=self._size)
         rules = rules_of(self.model)
         options = {"output_format": "jpeg"} | settings.model_dump(include=set(_OPTIONS), exclude_none=True)
@@ -83,17 +83,17 @@ class OpenAIProvider:
         self,
         request: ImageRequest,
         *,
-        on_started: OnStarted | None = None,  # noqa: ARG002 - OpenAI's work has no id that could be asked about
+        on_started: OnStarted | None = None,  # noqa: ARG002 - OpenAI's work has no id to resume
         resume: str | None = None,  # noqa: ARG002 - the same
     ) -> GeneratedImage:
         """See `ImageProvider.generate`."""
         try:
             async with asyncio.timeout(request.deadline_s):
-                body = await self._call(request)
+                body = await self._request(request)
         except TimeoutError:
             raise faults.no_answer(self.name, request.deadline_s) from None
         except openai.OpenAIError as error:
-            raise self._translated(error) from error
+            raise self._map_error(error) from error
         return self._picture(body)
 
     async def model_status(self) -> ModelStatus | None:
@@ -112,15 +112,15 @@ class OpenAIProvider:
         except TimeoutError:
             raise faults.no_answer(self.name, ASK_TIMEOUT_S) from None
         except openai.OpenAIError as error:
-            raise self._translated(error) from error
+            raise self._map_error(error) from error
         return ModelStatus(model=self.model, setting=MODEL_SETTING, available=True, shutdown_date=model.shutdown_date)
 
     async def aclose(self) -> None:
         """See `ImageProvider.aclose`."""
         await self._client.close()
 
-    async def _call(self, request: ImageRequest) -> bytes:
-        wanted: dict[str, Any] = {
+    async def _request(self, request: ImageRequest) -> bytes:
+        parameters: dict[str, Any] = {
             "model": self.model,
             "prompt": request.prompt,
             "size": "{}x{}".format(*(self._size or (request.width, request.height))),
@@ -130,12 +130,12 @@ class OpenAIProvider:
         } | self._options
         images = self._client.images.with_raw_response
         if not request.inputs:
-            wanted.pop("input_fidelity", None)
-            generated: bytes = (await images.generate(**wanted)).content
+            parameters.pop("input_fidelity", None)
+            generated: bytes = (await images.generate(**parameters)).content
             return generated
-        wanted.pop("moderation", None)
+        parameters.pop("moderation", None)
         files = [(f"{number}.jpg", data, "image/jpeg") for number, data in enumerate(request.inputs)]
-        edited: bytes = (await images.edit(image=files, **wanted)).content
+        edited: bytes = (await images.edit(image=files, **parameters)).content
         return edited
 
     def _picture(self, body: bytes) -> GeneratedImage:
@@ -148,7 +148,9 @@ class OpenAIProvider:
         first = next(iter(answer.data or ()), None)
         if first is None or not (first.b64_json or first.url):
             raise faults.no_picture(self.name, "openai answered without a picture", cost_usd=cost)
-        data, url = decoded(self.name, first.b64_json or first.url or "", is_url=not first.b64_json, cost_usd=cost)
+        data, url = decode_picture(
+            self.name, first.b64_json or first.url or "", is_url=not first.b64_json, cost_usd=cost
+        )
         return GeneratedImage(
             provider=self.name,
             model=self.model,
@@ -159,11 +161,11 @@ class OpenAIProvider:
             cost_usd=cost,
         )
 
-    def _translated(self, error: openai.OpenAIError) -> DarkroomError:
+    def _map_error(self, error: openai.OpenAIError) -> DarkroomError:
         provider = self.name
         match error:
             case openai.APIStatusError():
-                return self._refusal(error)
+                return self._map_status_error(error)
             case openai.APIConnectionError(
                 __cause__=httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout()
             ):
@@ -173,18 +175,21 @@ class OpenAIProvider:
             case _:
                 return faults.cut_off(provider)
 
-    def _refusal(self, error: openai.APIStatusError) -> DarkroomError:
+    def _map_status_error(self, error: openai.APIStatusError) -> DarkroomError:
         provider, code = self.name, error.code
         if code in MODERATION:
-            said = "openai refused the content"
             return Rejected(
-                said, code="moderation_blocked", provider=provider, http_status=error.status_code, reason=code
+                "openai refused the content",
+                code="moderation_blocked",
+                provider=provider,
+                http_status=error.status_code,
+                reason=code,
             )
         if code in _UNPAID:
             return faults.provider_refused(provider, "openai's account has no money left")
-        if code == _NO_SUCH_MODEL and error.status_code in _NOT_THERE:
+        if code == _NO_SUCH_MODEL and error.status_code in _MODEL_MISSING_STATUSES:
             return faults.model_retired(provider, self.model, MODEL_SETTING, error.status_code)
-        return faults.from_status(provider, error.status_code, error.response.headers, reason=_safe(code))
+        return faults.from_status(provider, error.status_code, error.response.headers, reason=_one_word(code))
 
 
 def _http_client() -> httpx2.AsyncClient:
@@ -193,6 +198,6 @@ def _http_client() -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
 
 
-def _safe(code: str | None) -> str | None:
-    """The code, if it is one word: what a provider answers is not trusted to hold no secrets."""
+def _one_word(code: str | None) -> str | None:
+    """Return the code if it is one word; any other text from a provider may contain secrets."""
     return code if code and code.isidentifier() and len(code) <= 64 else None  # noqa: PLR2004 - a word, not a text

@@ -1,4 +1,4 @@
-"""Admission decisions as Lua scripts, one step each; keys in the order of `providers.images.routing.admission`."""
+"""Lua scripts of admission control, each atomic; keys in the order of `providers.images.routing.admission`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 """
 
-#: Looks at everything before it changes anything. Returns the verdict and milliseconds.
-ENTER = (
+#: Checks every limit before it changes anything. Returns the verdict and a wait, milliseconds.
+ACQUIRE = (
     _NOW
     + """
 local starts, calls, paused, circuit, by_provider, by_owner = unpack(KEYS)
-local call, rpm, places = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local most, lease = tonumber(ARGV[4]), tonumber(ARGV[5])
+local call, rpm, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local max_wait, lease = tonumber(ARGV[4]), tonumber(ARGV[5])
 local cost, provider_usd, owner_usd, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 
 if owner_usd >= 0 and tonumber(redis.call('GET', by_owner) or 0) + cost > owner_usd then return {'owner_budget', 0} end
@@ -28,11 +28,11 @@ if open_until > 0 then
   if probe > now then return {'open', math.min(1000, probe - now)} end
   half_open = true
 end
-local silence = redis.call('PTTL', paused)
-if silence > 0 then return {'paused', silence} end
-if places > 0 then
+local pause = redis.call('PTTL', paused)
+if pause > 0 then return {'paused', pause} end
+if slots > 0 then
   redis.call('ZREMRANGEBYSCORE', calls, '-inf', now)
-  if redis.call('ZCARD', calls) >= places then return {'full', 0} end
+  if redis.call('ZCARD', calls) >= slots then return {'full', 0} end
 end
 local wait = 0
 if rpm > 0 then
@@ -41,11 +41,11 @@ if rpm > 0 then
   if begun >= rpm then
     wait = math.max(0, redis.call('ZRANGE', starts, begun - rpm, begun - rpm, 'WITHSCORES')[2] + 60000 - now)
   end
-  if wait > most then return {'paced', wait} end
+  if wait > max_wait then return {'paced', wait} end
   redis.call('ZADD', starts, now + wait, call)
   redis.call('PEXPIRE', starts, wait + 60000)
 end
-if places > 0 then
+if slots > 0 then
   redis.call('ZADD', calls, now + wait + lease, call)
   redis.call('PEXPIRE', calls, 3600000)
 end
@@ -60,23 +60,23 @@ return {'admitted', wait}
 """
 )
 
-LEAVE = (
+RELEASE = (
     _NOW
     + """
 local starts, calls, paused, circuit, by_provider, by_owner = unpack(KEYS)
-local call, health, correction, silence, begun = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
-local enough, open_for, forget, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
+local call, health, correction, pause, begun = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+local failures_to_open, open_for, forget, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
 
 redis.call('ZREM', calls, call)
 if begun == '0' then redis.call('ZREM', starts, call) end
-if silence > 0 then redis.call('SET', paused, 1, 'PX', silence) end
+if pause > 0 then redis.call('SET', paused, 1, 'PX', pause) end
 if health == 'up' then
   redis.call('DEL', circuit)
 elseif health == 'unknown' then
   redis.call('HDEL', circuit, 'probe')
 else
-  local failures = redis.call('HINCRBY', circuit, 'failures', health == 'gone' and enough or 1)
-  if failures >= enough then
+  local failures = redis.call('HINCRBY', circuit, 'failures', health == 'gone' and failures_to_open or 1)
+  if failures >= failures_to_open then
     redis.call('HSET', circuit, 'until', now + open_for)
     redis.call('HDEL', circuit, 'probe')
   end
@@ -91,8 +91,8 @@ end
 """
 )
 
-#: Whether the provider was shut while a call waited for its start.
-SHUT = (
+#: Returns 1 if the provider is paused or its circuit is open.
+IS_BLOCKED = (
     _NOW
     + """
 local open_until = tonumber(redis.call('HGET', KEYS[2], 'until') or 0)

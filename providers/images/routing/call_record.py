@@ -1,4 +1,4 @@
-"""One call to a provider, as the job, the log and the admission are told of it."""
+"""The record of one provider call, for the job, the log and admission control."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from schemas.job import Call
 if TYPE_CHECKING:
     from providers.images.base import GeneratedImage
 
-#: Told of each call that was made, whatever came of it.
+#: Awaited after each call, successful or not.
 OnCall = Callable[[Call], Awaitable[None]]
 
 _log = structlog.get_logger(__name__)
 
 
 class CallRecord:
-    """Measures one call, tells of it, and says what it showed."""
+    """Times one call, logs it and passes it to a callback; derives cost and provider health."""
 
     def __init__(self, provider: str, on_call: OnCall | None) -> None:
         """Start the clock."""
@@ -54,7 +54,7 @@ class CallRecord:
 
     @property
     def health(self) -> ProviderHealth:
-        """What the call showed about the provider."""
+        """Health of the provider as shown by the call."""
         if self.image or isinstance(self.error, (RateLimited, Rejected)):
             return ProviderHealth.UP
         if _code(self.error) == faults.MODEL_RETIRED:
@@ -65,11 +65,11 @@ class CallRecord:
 
     @property
     def pause_s(self) -> float:
-        """The silence that the provider asked for."""
+        """The pause that the provider asked for, seconds; 0 if none."""
         return (self.error.retry_after or 0.0) if isinstance(self.error, Transient) else 0.0
 
     def spent_usd(self, unclear: float) -> float:
-        """What the call cost; `unclear` where that can't be known."""
+        """Return the cost of the call, US dollars; `unclear` if it is unknown."""
         if self.image:
             return self.image.cost_usd
         known = self.error.details.get("cost_usd") if isinstance(self.error, DarkroomError) else None

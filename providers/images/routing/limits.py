@@ -1,4 +1,4 @@
-"""What may be asked of a provider, by all workers together."""
+"""Limits of a provider, for all workers together."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Limits(Frozen):
-    """One provider's limits; None is no limit.
+    """Limits of one provider; None is unlimited.
 
     Attributes:
-        rpm: Calls begun in any 60 seconds.
-        concurrency: Calls at once.
+        rpm: Calls started in any 60 seconds.
+        concurrency: Concurrent calls.
         daily_usd: US dollars per day (UTC).
     """
 
@@ -27,22 +27,22 @@ class Limits(Frozen):
     daily_usd: float | None = Field(default=None, ge=0)
 
 
-def parsed_limits(
+def parse_limits(
     *, rpm: Iterable[str] = (), concurrency: Iterable[str] = (), daily_usd: Iterable[str] = ()
 ) -> dict[str, Limits]:
-    """Limits by provider, of words such as `openai=300`.
+    """Return limits by provider, parsed from words such as `openai=300`.
 
     Raises:
-        Invalid: A word is none of that form, or its number makes no sense.
+        Invalid: A word has another form, or its number is out of range.
     """
     found: dict[str, dict[str, str]] = {}
     for field, words in (("rpm", rpm), ("concurrency", concurrency), ("daily_usd", daily_usd)):
         for word in words:
             name, equals, value = word.partition("=")
             if not (name.strip() and equals):
-                raise Invalid(f"a provider's limit is written provider=number, not {word!r}", code="limits")
+                raise Invalid(f"Invalid limit {word!r}; write provider=number, such as openai=300", code="limits")
             found.setdefault(name.strip(), {})[field] = value.strip()
     try:
         return {name: Limits.model_validate(fields) for name, fields in found.items()}
     except ValidationError as error:
-        raise Invalid(f"a provider's limit is no sensible number: {error.errors()[0]['msg']}", code="limits") from None
+        raise Invalid(f"Invalid number in a provider's limit: {error.errors()[0]['msg']}", code="limits") from None

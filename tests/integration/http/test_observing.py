@@ -12,7 +12,7 @@ import redis
 import redis.asyncio
 from prometheus_client.parser import text_string_to_metric_families
 
-from providers.images.model_watch import Answer
+from providers.images.model_watch import StatusAnswer
 from providers.images.retirement import ModelStatus, today
 from providers.metrics.recorder import GAUGES, Metrics
 from schemas import keys
@@ -93,7 +93,7 @@ async def test_what_providers_said_about_their_models_is_shown(client: httpx.Cli
     def said(model: str, *, available: bool, days: int | None = None) -> str:
         end = None if days is None else today() + timedelta(days=days)
         status = ModelStatus(model=model, setting="S", available=available, shutdown_date=end)
-        return Answer(status=status, asked_at=time.time()).model_dump_json()
+        return StatusAnswer(status=status, asked_at=time.time()).model_dump_json()
 
     async with redis.asyncio.Redis.from_url(redis_url) as connection:
         await connection.hset(keys.MODELS, "openai", said("gpt-image-1.5", available=True, days=30))

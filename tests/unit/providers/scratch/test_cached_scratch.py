@@ -47,7 +47,7 @@ async def test_what_need_not_last_reaches_the_store_only_when_it_is_saved(store:
         with pytest.raises(KeyError):
             await store.read("t1/a")
 
-        await held.save("t1")
+        await held.flush("t1")
 
         assert await store.read("t1/a") == b"1"
 

