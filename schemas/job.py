@@ -72,7 +72,6 @@ class Job(Frozen):
         pictures: What the job makes, in order.
         input_tokens, output_tokens: As counted by the provider.
         cost_usd: What all calls of this run cost, in US dollars.
-        started_ms: When this run was dispatched, milliseconds since the epoch.
         refunded: Credits that its failure gave back.
     """
 
@@ -97,6 +96,5 @@ class Job(Frozen):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
-    started_ms: int = 0
     failure: Failure | None = None
     refunded: int = 0

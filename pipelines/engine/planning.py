@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from pipelines.products import PRODUCTS
 from pipelines.products.base import Plan
 from schemas.common import JobState, StageName
@@ -65,7 +63,6 @@ def _job(row: JobRow, plan: Plan) -> Job:
         prompt=plan.prompt,
         params=plan.params or {},
         pictures=tuple(Picture() for _ in range(plan.count)),
-        started_ms=round((row.dispatched_at.timestamp() if row.dispatched_at else time.time()) * 1000),
         failure=Failure.model_validate(row.failure) if row.failure else None,
     )
     made = row.outcome or row.journal.get("generated")

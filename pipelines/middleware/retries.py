@@ -33,7 +33,7 @@ class Retries(StageMiddleware):
         Args:
             max_retries: Retries of a stage after its first attempt.
             lease_s: Duration of a lease, seconds.
-            stuck_after_s: Age of a job, seconds, from which on it no longer waits for an unavailable service.
+            stuck_after_s: Longest time that a stage waits for an unavailable service, seconds.
         """
         self._max_retries = max_retries
         self._lease_s = lease_s
@@ -45,19 +45,22 @@ class Retries(StageMiddleware):
         Raises:
             DarkroomError: The error is final.
         """
-        waiting = False
+        waiting_since: float | None = None
         while True:
             try:
                 return await self._attempt(run, call_next)
             except DarkroomError as error:
                 decision = decide(error, run.job.attempt, max_retries=self._max_retries)
-                if not isinstance(decision, Retry) or self._is_stuck(run, error):
+                if not isinstance(decision, Retry):
                     raise
                 if not isinstance(error, Unavailable):
                     return await self._retry_later(run, error, decision)
-                if not waiting:
+                if waiting_since is None:
+                    waiting_since = time.monotonic()
                     log.warning("waiting_for_service", code=error.error_code, error=str(error))
-                waiting = True
+                # An outcome is published however late.
+                if run.stage is not StageName.NOTIFY and time.monotonic() - waiting_since > self._stuck_after_s:
+                    raise
             # Not through the queue: the unavailable store may be the one for the files that the job has in memory.
             await asyncio.sleep(decision.delay_s)
             run.running_job.begin_stage(run.stage)
@@ -67,11 +70,6 @@ class Retries(StageMiddleware):
         if job.attempt and run.stage is not StageName.NOTIFY:
             await run.services.records.mark_rate_limited(job.task_id, job.token, None)
         return await call_next(run)
-
-    def _is_stuck(self, run: StageRun, error: DarkroomError) -> bool:
-        """Return whether the job has waited too long for a service of ours. An outcome is published however late."""
-        age_s = time.time() - run.job.started_ms / 1000
-        return isinstance(error, Unavailable) and run.stage is not StageName.NOTIFY and age_s > self._stuck_after_s
 
     async def _retry_later(self, run: StageRun, error: DarkroomError, retry: Retry) -> StageOutcome:
         job, delay_s = run.job, retry.delay_s

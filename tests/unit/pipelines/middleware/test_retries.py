@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import time
+import itertools
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.engine.outcome import Advance, Drop, RetryStage, StageOutcome
 from pipelines.engine.running_jobs import RunningJob
-from pipelines.middleware import Retries
+from pipelines.middleware import Retries, retries
 from pipelines.retrying import retry_policy as policy
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -77,7 +78,7 @@ async def test_a_final_error_is_not_retried() -> None:
 async def test_a_stage_waits_in_process_for_an_unavailable_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a full scratch store, when it accepts writes again, then the stage continues and has used up no attempt."""
     monkeypatch.setattr(policy, "UNAVAILABLE_DELAY_S", 0.01)
-    job = JOB.model_copy(update={"attempt": 3, "started_ms": round(time.time() * 1000)})
+    job = JOB.model_copy(update={"attempt": 3})
     failures = [Unavailable("the scratch folder is full")] * 5
 
     async def fail(_: StageRun) -> StageOutcome:
@@ -88,11 +89,18 @@ async def test_a_stage_waits_in_process_for_an_unavailable_service(monkeypatch: 
     assert await run_with_retries(fail, {"t": "running"}, StageName.GENERATE, job) == Advance(job)
 
 
-async def test_a_job_waits_for_an_unavailable_service_no_longer_than_the_limit_for_stuck_jobs() -> None:
-    job = JOB.model_copy(update={"started_ms": round((time.time() - 901) * 1000)})
+async def test_a_stage_waits_for_an_unavailable_service_no_longer_than_the_limit_for_stuck_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Given a full scratch store and any clock, when it stays full beyond the limit, the error is final."""
+    monkeypatch.setattr(policy, "UNAVAILABLE_DELAY_S", 0.0)
+    now = itertools.count(0, 400)
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: next(now)))
 
     with pytest.raises(Unavailable):
-        await run_with_retries(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, job)
+        await run_with_retries(Unavailable("the scratch folder is full"), {"t": "running"}, StageName.GENERATE, JOB)
+
+    assert next(now) > 900
 
 
 async def test_a_job_over_budget_is_postponed_although_the_database_is_unavailable_at_first() -> None:
