@@ -17,7 +17,7 @@ def ignore_repeated_stop_signals() -> None:
     """Hand the first stop signal to the handlers that are installed, and ignore all that follow.
 
     A signal to the process group arrives twice, since Dramatiq's main process forwards its own. Dramatiq's handler
-    exits at the second: the jobs in progress would neither finish nor be handed back.
+    exits at the second: the jobs in progress would neither finish nor be requeued.
     """
     if threading.current_thread() is not threading.main_thread():
         return

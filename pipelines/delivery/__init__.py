@@ -1,1 +1,1 @@
-"""Telling about jobs that have ended: what is said, when it is tried again, and who says it."""
+"""Deliveries about ended jobs: the webhook message and the delays between attempts."""

@@ -1,4 +1,4 @@
-"""From the waiting room into the queues: in turn, bounded, and looked after."""
+"""Dispatch is fair and bounded; recovery and sweep end what got stuck."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def queued(broker: Broker) -> int:
     return found
 
 
-async def test_owners_take_turns_whoever_pushed_more(
+async def test_owners_take_turns_however_many_tasks_they_push(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
-    """Given one owner's thirty tasks, when three others push one each, then these three are among the next started."""
+    """Given one owner's thirty tasks, when three others push one each, then these three are dispatched next."""
     await records.accept([new_task("flood") for _ in range(30)])
     dispatcher = Dispatcher(records, broker, client, metrics, max_in_flight=5, lease_s=60)
     assert await dispatcher.run_once() == 5
@@ -50,7 +50,7 @@ async def test_owners_take_turns_whoever_pushed_more(
     assert sorted(running) == ["a", "b", "c", "flood", "flood"]
 
 
-async def test_no_more_start_than_may_be_in_flight(
+async def test_no_more_jobs_are_dispatched_than_may_be_in_flight(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task() for _ in range(10)])
@@ -62,31 +62,31 @@ async def test_no_more_start_than_may_be_in_flight(
     assert queued(broker) == 4
 
 
-async def test_a_job_that_merely_waits_in_a_queue_is_left_alone(
+async def test_a_job_that_is_still_queued_is_not_recovered(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     task = new_task()
     await records.accept([task])
     await Dispatcher(records, broker, client, metrics, max_in_flight=4, lease_s=0.05).run_once()
-    await asyncio.sleep(0.1)  # the lease runs out
+    await asyncio.sleep(0.1)  # the lease expires
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
 
-    tally = await recovery.run_once()
+    report = await recovery.run_once()
 
-    assert (tally.checked, tally.redriven) == (1, 0)
+    assert (report.checked, report.redriven) == (1, 0)
     row = await records.job(task.task_id)
     assert row is not None
     assert (row.token, row.recoveries) == (1, 0)
     assert queued(broker) == 1
 
 
-async def test_a_redis_that_came_back_empty_is_healed_from_the_table(
+async def test_jobs_are_recovered_from_the_table_after_redis_lost_its_data(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task() for _ in range(3)])
     await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
     await client.flushall()
-    await asyncio.sleep(0.1)  # the leases run out
+    await asyncio.sleep(0.1)  # the leases expire
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
 
     assert (await recovery.run_once()).redriven == 2
@@ -114,36 +114,36 @@ async def test_a_worker_that_is_stopping_recovers_nothing(
     assert (row.token, row.recoveries) == (1, 0)
 
 
-async def test_two_janitors_drive_a_job_once(
+async def test_concurrent_recoveries_recover_a_job_once(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
     await records.accept([new_task()])
     await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
     await client.flushall()
-    await asyncio.sleep(0.1)  # the lease runs out
-    janitors = [JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3) for _ in range(4)]
+    await asyncio.sleep(0.1)  # the lease expires
+    recoveries = [JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3) for _ in range(4)]
 
-    tallies = await asyncio.gather(*(recovery.run_once() for recovery in janitors))
+    reports = await asyncio.gather(*(recovery.run_once() for recovery in recoveries))
 
-    assert sum(tally.redriven for tally in tallies) == 1
+    assert sum(report.redriven for report in reports) == 1
 
 
-async def test_nothing_is_taken_over_before_the_database_was_reached_for_a_lease(
+async def test_nothing_is_recovered_before_the_database_was_reached_for_a_lease(
     records: Records, broker: Broker, client: redis.asyncio.Redis, metrics: Metrics, new_task: Callable[..., NewTask]
 ) -> None:
-    """Given an expired job after an outage, when a recovery loop starts, it waits a full lease before taking over."""
+    """Given an expired job after an outage, when a recovery loop starts, it waits a full lease before recovering."""
     await records.accept([new_task()])
     await Dispatcher(records, broker, client, metrics, max_in_flight=2, lease_s=0.05).run_once()
     await client.flushall()
-    await asyncio.sleep(0.1)  # the lease runs out
+    await asyncio.sleep(0.1)  # the lease expires
     now = 100.0
     recovery = JobRecovery(records, broker, DatabaseContact(20, now=lambda: now), lease_s=LEASE_S, max_recoveries=3)
-    looks = []
+    recovered = []
     for _ in range(6):
-        looks.append((await recovery.run_once()).redriven)
+        recovered.append((await recovery.run_once()).redriven)
         now += 4
 
-    assert looks == [0, 0, 0, 0, 0, 1]
+    assert recovered == [0, 0, 0, 0, 0, 1]
 
 
 async def test_a_session_is_not_swept_before_the_database_was_reached_for_a_lease(
@@ -159,10 +159,10 @@ async def test_a_session_is_not_swept_before_the_database_was_reached_for_a_leas
     assert (await sweep.run_once()).failed == 0
 
 
-async def test_a_session_nobody_knows_is_swept_but_not_while_its_task_is_on_its_way(
+async def test_a_session_without_a_job_is_swept_unless_its_task_is_still_in_a_list(
     records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask], tmp_path: Path
 ) -> None:
-    """Given a stuck session, it is left alone while its task lies in the list, and refunded when not."""
+    """Given a stuck session, it stays queued while its task is in the list, and is refunded otherwise."""
     task = new_task()
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
     sweep = Sweep(
@@ -173,13 +173,13 @@ async def test_a_session_nobody_knows_is_swept_but_not_while_its_task_is_on_its_
     assert (await sweep.run_once()).failed == 0
     await client.delete("wearon:tasks:generation")
 
-    tally = await sweep.run_once()
+    report = await sweep.run_once()
 
-    assert (tally.failed, tally.refunded) == (1, 1)
+    assert (report.failed, report.refunded) == (1, 1)
     assert (await sweep.run_once()).failed == 0
 
 
-async def test_what_merely_waits_in_a_long_backlog_is_not_swept(
+async def test_a_long_backlog_is_not_swept(
     records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask], tmp_path: Path
 ) -> None:
     await records.accept([new_task() for _ in range(5)])
@@ -189,7 +189,7 @@ async def test_what_merely_waits_in_a_long_backlog_is_not_swept(
         stuck_after_s=0, dead_letter_ttl_s=1000,
     )  # fmt: skip
 
-    tally = await sweep.run_once()
+    report = await sweep.run_once()
 
-    assert (tally.checked, tally.failed) == (0, 0)
+    assert (report.checked, report.failed) == (0, 0)
     assert len(await records.recent(state=JobState.WAITING)) == 5

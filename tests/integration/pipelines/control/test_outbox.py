@@ -1,4 +1,4 @@
-"""The dispatcher: from the table to the channels, whatever fails on the way."""
+"""The outbox dispatcher delivers from the table, whatever fails."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def whatsapp(*failures: DarkroomError) -> FakeChannel:
     return FakeChannel(DeliveryChannel.WHATSAPP, failures)
 
 
-async def hand_over(
+async def enqueue(
     desk: Desk, kind: DeliveryKind = DeliveryKind.PHOTO, channel: DeliveryChannel = DeliveryChannel.WHATSAPP
 ) -> str:
     task_id = desk.ended_job(state="failed" if kind is DeliveryKind.APOLOGY else "completed")
@@ -58,8 +58,8 @@ async def hand_over(
     return task_id
 
 
-async def look(dispatcher: DeliveryDispatcher, desk: Desk) -> int:
-    """One look, as if everything that waits had waited long enough."""
+async def run_once(dispatcher: DeliveryDispatcher, desk: Desk) -> int:
+    """Run the dispatcher once, with all delays and claims expired; return the number of deliveries."""
     desk.let_claims_run_out()
     found = await dispatcher.run_once()
     await dispatcher.drain()
@@ -71,31 +71,31 @@ async def only(desk: Desk, task_id: str) -> Delivery:
     return found
 
 
-async def test_what_is_due_is_delivered_once(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_due_delivery_is_sent_once(desk: Desk, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp()
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await hand_over(desk)
-    assert [await look(dispatcher, desk) for _ in range(2)] == [1, 0]
+    task_id = await enqueue(desk)
+    assert [await run_once(dispatcher, desk) for _ in range(2)] == [1, 0]
     assert len(channel.sent) == 1
     assert (await only(desk, task_id)).state == "sent"
 
 
-async def test_the_one_apology_comes_even_if_its_first_tries_fail(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    channel = whatsapp(Transient("away"), RateLimited("slow down"), Transient("away"))
+async def test_the_apology_is_sent_once_although_its_first_attempts_fail(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    channel = whatsapp(Transient("no connection"), RateLimited("slow down"), Transient("no connection"))
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await hand_over(desk, DeliveryKind.APOLOGY)
-    assert [await look(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    task_id = await enqueue(desk, DeliveryKind.APOLOGY)
+    assert [await run_once(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
     assert [item.message["text"] for item in channel.sent] == ["Sorry."]
     assert (await only(desk, task_id)).state == "sent"
 
 
-async def test_when_every_try_failed_a_dead_letter_keeps_it_and_the_outcome_stands(
+async def test_a_delivery_whose_attempts_all_failed_becomes_a_dead_letter_and_the_job_stays_completed(
     desk: Desk, wakeup: DeliveryWakeup
 ) -> None:
-    channel = whatsapp(*(Transient("away", code="unreachable") for _ in range(4)))
+    channel = whatsapp(*(Transient("no connection", code="unreachable") for _ in range(4)))
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await hand_over(desk)
-    assert [await look(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    task_id = await enqueue(desk)
+    assert [await run_once(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
     (letter,) = await desk.records.dead_letters()
     assert (letter.code, letter.task_id) == ("unreachable", task_id)
     job = await desk.records.job(task_id)
@@ -104,10 +104,10 @@ async def test_when_every_try_failed_a_dead_letter_keeps_it_and_the_outcome_stan
 
 
 async def test_a_retry_waits_two_seconds_first(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    channel = whatsapp(Transient("away"))
+    channel = whatsapp(Transient("no connection"))
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await hand_over(desk)
-    await look(dispatcher, desk)
+    task_id = await enqueue(desk)
+    await run_once(dispatcher, desk)
     waits = desk.one(
         "select extract(epoch from next_at - now())::float8 from darkroom_deliveries where task_id = %s", task_id
     )
@@ -115,44 +115,44 @@ async def test_a_retry_waits_two_seconds_first(desk: Desk, wakeup: DeliveryWakeu
 
 
 @pytest.mark.parametrize("error", [Invalid("closed", code="window_closed"), Invalid("none", code="no_phone")])
-async def test_what_cannot_pass_is_not_tried_again(desk: Desk, wakeup: DeliveryWakeup, error: DarkroomError) -> None:
+async def test_a_final_error_is_not_retried(desk: Desk, wakeup: DeliveryWakeup, error: DarkroomError) -> None:
     channel = whatsapp(error)
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await hand_over(desk)
-    assert [await look(dispatcher, desk) for _ in range(2)] == [1, 0]
+    task_id = await enqueue(desk)
+    assert [await run_once(dispatcher, desk) for _ in range(2)] == [1, 0]
     assert (await only(desk, task_id)).code == error.error_code
     assert not channel.sent
 
 
-async def test_what_may_have_arrived_is_not_sent_again(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_delivery_that_may_have_arrived_is_not_sent_again(desk: Desk, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp(Ambiguous("no answer", code="whatsapp_unknown"))
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await hand_over(desk)
-    assert [await look(dispatcher, desk) for _ in range(2)] == [1, 0]
+    task_id = await enqueue(desk)
+    assert [await run_once(dispatcher, desk) for _ in range(2)] == [1, 0]
     found = await only(desk, task_id)
     assert (found.state, found.code) == ("sent", "whatsapp_unknown")
 
 
-async def test_a_courier_killed_while_sending_leaves_nothing_to_send_twice(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    task_id = await hand_over(desk)
+async def test_a_dispatcher_killed_while_sending_does_not_send_twice(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    task_id = await enqueue(desk)
     (claimed,) = await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
     await desk.deliveries.mark_sending(claimed)
     channel = whatsapp()
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    await look(dispatcher, desk)
+    await run_once(dispatcher, desk)
     found = await only(desk, task_id)
     assert (found.state, found.code, len(channel.sent)) == ("sent", OUTCOME_UNKNOWN, 0)
 
 
-async def test_a_courier_killed_before_sending_is_replaced(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    await hand_over(desk)
+async def test_a_dispatcher_killed_before_sending_is_replaced(desk: Desk, wakeup: DeliveryWakeup) -> None:
+    await enqueue(desk)
     await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
     channel = whatsapp()
-    await look(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel}), desk)
+    await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel}), desk)
     assert len(channel.sent) == 1
 
 
-async def test_a_courier_killed_between_writing_and_settling_has_written_once(
+async def test_a_dispatcher_killed_between_writing_and_settling_has_written_once(
     desk: Desk, wakeup: DeliveryWakeup
 ) -> None:
     """A web message and its mark are one transaction, so there is no moment between them."""
@@ -166,18 +166,18 @@ async def test_a_courier_killed_between_writing_and_settling_has_written_once(
             raise Transient("the connection broke after the commit")
 
     for channel in (Killed(desk.deliveries), WebChannel(desk.deliveries)):
-        await look(DeliveryDispatcher(desk.deliveries, wakeup, {DeliveryChannel.WEB: channel}), desk)
+        await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {DeliveryChannel.WEB: channel}), desk)
     assert desk.one("select count(*) from messages where user_id = %s", user) == 1
     assert (await only(desk, task_id)).state == "sent"
 
 
 async def test_a_channel_that_is_not_set_up_is_said_so(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    task_id = await hand_over(desk)
-    await look(DeliveryDispatcher(desk.deliveries, wakeup, {}), desk)
+    task_id = await enqueue(desk)
+    await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {}), desk)
     assert (await only(desk, task_id)).code == "channel_not_set_up"
 
 
-async def test_a_crashing_channel_takes_nobody_along(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_crashing_channel_harms_no_other_delivery(desk: Desk, wakeup: DeliveryWakeup) -> None:
     class Crashing(FakeChannel):
         async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  it crashes
             raise ZeroDivisionError
@@ -187,11 +187,11 @@ async def test_a_crashing_channel_takes_nobody_along(desk: Desk, wakeup: Deliver
         DeliveryChannel.WEBHOOK: FakeChannel(DeliveryChannel.WEBHOOK),
     }
     await desk.deliveries.webhook("u1", "set", "https://shop.example")
-    crashed = await hand_over(desk)
+    crashed = await enqueue(desk)
     task_id = desk.ended_job("u1")
     event = OutboxMessage(kind=DeliveryKind.RESULT, channel=DeliveryChannel.WEBHOOK, message={})
     await desk.deliveries.enqueue(task_id, 3, [event])
-    assert await look(DeliveryDispatcher(desk.deliveries, wakeup, channels), desk) == 2
+    assert await run_once(DeliveryDispatcher(desk.deliveries, wakeup, channels), desk) == 2
     assert (await only(desk, crashed)).state == "dead"
     assert (await only(desk, task_id)).state == "sent"
 
@@ -213,26 +213,26 @@ async def until_sent(channel: FakeChannel, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_courier_that_is_rung_for_delivers_at_once(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_dispatcher_that_is_woken_delivers_immediately(desk: Desk, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp()
     async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
-        await hand_over(desk)
+        await enqueue(desk)
         await wakeup.notify()
         await until_sent(channel, 1)
 
 
-async def test_a_courier_that_nobody_rings_for_looks_by_itself(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_dispatcher_that_is_not_woken_delivers_anyway(desk: Desk, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp()
     async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
-        await hand_over(desk)
+        await enqueue(desk)
         await until_sent(channel, 1)
 
 
 async def test_while_redis_is_away_what_is_due_is_delivered_all_the_same(desk: Desk, tmp_path: Path) -> None:
     channel = whatsapp()
-    away = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody.sock"))
+    away = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "missing.sock"))
     async with away, running(DeliveryDispatcher(desk.deliveries, DeliveryWakeup(away), {channel.name: channel})):
-        await hand_over(desk)
+        await enqueue(desk)
         await until_sent(channel, 1)
 
 
@@ -241,8 +241,8 @@ async def test_a_dead_letter_that_is_pushed_again_is_delivered_and_rubbish_is_ig
 ) -> None:
     channel = whatsapp(Invalid("closed", code="window_closed"))
     dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    await hand_over(desk)
-    await look(dispatcher, desk)
+    await enqueue(desk)
+    await run_once(dispatcher, desk)
     (letter,) = await desk.records.dead_letters()
     async with redis.asyncio.Redis.from_url(redis_url) as client:
         for item in (b"not json", b"{}", b"[1]", letter.payload.encode()):

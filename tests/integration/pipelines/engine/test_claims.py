@@ -17,7 +17,7 @@ def claims(client: redis.asyncio.Redis) -> MessageClaims:
     return MessageClaims(client)
 
 
-async def test_a_message_is_claimed_once_and_may_be_claimed_again_only_by_whoever_has_it(claims: MessageClaims) -> None:
+async def test_a_message_is_claimed_once_and_again_only_by_its_claimant(claims: MessageClaims) -> None:
     assert await claims.claim("t1", 1, "m1", claimant="a") is Claim.CLAIMED
     assert await claims.claim("t1", 1, "m1", claimant="a") is Claim.CLAIMED
     assert await claims.claim("t1", 1, "m1", claimant="b") is Claim.DUPLICATE
@@ -29,7 +29,7 @@ async def test_an_older_token_claims_nothing(claims: MessageClaims) -> None:
     assert await claims.claim("t1", 1, "m2", claimant="a") is Claim.STALE
 
 
-async def test_an_ended_job_may_only_be_told_about(claims: MessageClaims) -> None:
+async def test_an_ended_job_may_only_be_notified(claims: MessageClaims) -> None:
     await claims.revoke("t1", 1)
     assert await claims.claim("t1", 1, "m1", claimant="a") is Claim.ENDED
     assert await claims.claim("t1", 1, "m2", claimant="a", after_end=True) is Claim.CLAIMED

@@ -1,4 +1,4 @@
-"""The broker on a real Valkey: messages of jobs arrive once, at once, and no more than are wanted."""
+"""The broker on a real Valkey: a job's message arrives once, immediately, and only when a slot is free."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_message_sent_twice_arrives_once(broker: Broker) -> None:
 
 
 def test_a_waiting_consumer_is_woken_by_the_message(broker: Broker) -> None:
-    """Given a consumer that waits for two seconds, when a message comes, then it is there long before they are over."""
+    """Given a consumer that waits for two seconds, when a message arrives, then it is fetched long before that."""
     consumer = broker.consume("fetch")
     taken: list[float] = []
 
@@ -51,14 +51,14 @@ def test_a_waiting_consumer_is_woken_by_the_message(broker: Broker) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    time.sleep(0.3)  # it waits by now; if it does not, the test is only easier
+    time.sleep(0.3)  # usually it waits by now; otherwise the test is easier to pass
     sent = time.monotonic()
     broker.enqueue(job_message("fetch", JOB))
     thread.join()
     assert taken[0] - sent < 0.5
 
 
-def test_a_worker_never_has_more_in_hand_than_the_queues_limit(broker: Broker) -> None:
+def test_a_worker_never_fetches_more_than_the_queues_limit(broker: Broker) -> None:
     for number in range(10):
         broker.enqueue(job_message("generate", JOB.model_copy(update={"task_id": f"t{number}"})))
     consumer = broker.consume("generate", prefetch=1000)
@@ -72,7 +72,7 @@ def test_a_worker_never_has_more_in_hand_than_the_queues_limit(broker: Broker) -
     assert broker.client.llen("dramatiq:generate") == 5
 
 
-def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
+def test_the_next_stage_gets_the_job_of_the_previous_one(broker: Broker) -> None:
     following: Message[Any] = Message(queue_name="resize", actor_name="resize", args=(), kwargs={}, options={})
     first = job_message("fetch", JOB)
     first.options["pipe_target"] = following.asdict()
@@ -88,7 +88,7 @@ def test_the_next_stage_gets_the_job_a_step_further(broker: Broker) -> None:
     assert broker.client.llen("dramatiq:resize") == 0
 
 
-def test_an_acknowledged_message_frees_its_place_unless_a_job_has_it(broker: Broker) -> None:
+def test_an_acknowledged_message_frees_its_slot_unless_its_job_has_claimed_it(broker: Broker) -> None:
     for number in range(LIMIT + 1):
         broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
     consumer = broker.consume("fetch")
@@ -118,7 +118,7 @@ def test_a_message_counts_as_queued_until_it_is_acknowledged_or_its_worker_is_de
     assert broker.is_queued("t1", 1, taken_within_s=60), "its worker has not renewed the lease yet"
 
 
-def test_what_dead_workers_held_is_forgotten_and_the_living_keep_theirs(broker: Broker) -> None:
+def test_the_messages_of_dead_workers_are_deleted_and_live_ones_keep_theirs(broker: Broker) -> None:
     for number in range(2):
         broker.enqueue(job_message("fetch", JOB.model_copy(update={"task_id": f"t{number}"})))
     assert take(broker.consume("fetch"))

@@ -1,4 +1,4 @@
-"""Consumers on a real Valkey: replies that are lost, workers that leave, and logs without private data."""
+"""Consumers on a real Valkey: lost replies, stopping workers, and logs without private data."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def enqueue(broker: Broker, count: int) -> None:
 
 
 def test_a_message_whose_fetch_was_not_answered_is_fetched_again(broker: Broker) -> None:
-    """Given a fetch whose reply was lost, when a new consumer begins, then it gets the message."""
+    """Given a fetch whose reply was lost, when a new consumer begins, then it fetches the message."""
     enqueue(broker, 1)
     assert broker.do_fetch("fetch", 1)
     assert broker.client.llen("dramatiq:fetch") == 0
@@ -38,7 +38,7 @@ def test_a_message_whose_fetch_was_not_answered_is_fetched_again(broker: Broker)
     message = take(broker.consume("fetch"))
 
     assert message is not None
-    assert next(broker.consume("fetch")) is None, "a message in hand is not reclaimed"
+    assert next(broker.consume("fetch")) is None, "a held message is not reclaimed"
 
 
 @pytest.mark.parametrize("how", ["ack", "nack"])
@@ -65,7 +65,7 @@ def test_a_slot_is_free_although_redis_did_not_answer_the_acknowledgement(
     assert not broker.client.keys("dramatiq:__acks__*")
 
 
-def test_a_worker_that_leaves_gives_back_what_it_fetched_and_did_not_begin(broker: Broker) -> None:
+def test_a_stopping_worker_requeues_messages_that_it_has_not_processed(broker: Broker) -> None:
     enqueue(broker, 3)
     consumer = broker.consume("fetch")
     assert take(consumer)
@@ -78,7 +78,7 @@ def test_a_worker_that_leaves_gives_back_what_it_fetched_and_did_not_begin(broke
     assert broker.client.llen("dramatiq:fetch") == 2
 
 
-def test_a_worker_that_leaves_does_not_wait_for_redis_to_acknowledge(
+def test_a_stopping_worker_does_not_wait_for_redis_to_acknowledge(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enqueue(broker, 1)
@@ -96,7 +96,7 @@ def test_a_worker_that_leaves_does_not_wait_for_redis_to_acknowledge(
     assert broker.slots.wait_until_empty(0)
 
 
-def test_a_message_that_is_no_message_stops_no_consumer(broker: Broker) -> None:
+def test_an_unreadable_message_does_not_stop_the_consumer(broker: Broker) -> None:
     broker.do_enqueue("fetch", "broken", b'{"prompt": "' + SECRET.encode() + b'"}')
     enqueue(broker, 1)
     assert take(broker.consume("fetch"), 5).options["job_message_id"] == "t0:1:fetch:0.0"
@@ -105,7 +105,7 @@ def test_a_message_that_is_no_message_stops_no_consumer(broker: Broker) -> None:
 def test_dramatiqs_own_logs_never_print_the_arguments_of_a_message(
     broker: Broker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given an actor that fails and an acknowledgement that does, when everything is logged, the prompt is not."""
+    """Given an actor and an acknowledgement that fail, when everything is logged, then the prompt is not."""
     failed = threading.Event()
     acknowledge: Any = type(broker).__getattr__
 

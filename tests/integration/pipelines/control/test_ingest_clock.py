@@ -1,4 +1,4 @@
-"""Consumers of task lists are judged by Redis' own time."""
+"""The heartbeats of task list consumers use the time of Redis."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from providers.records import Records
 
 
-async def test_a_consumer_whose_clock_is_behind_keeps_what_it_took(
+async def test_a_consumer_whose_clock_is_behind_keeps_its_tasks(
     client: redis.asyncio.Redis, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given a host whose clock is two minutes behind, when another one looks, then its consumer counts as alive."""
+    """Given a host whose clock is two minutes behind, when another host checks, then its consumer counts as alive."""
     real = time.time
     taken = keys.processing("slow", TASK_LISTS[Product.TRYON])
     await client.lpush(taken, "task")

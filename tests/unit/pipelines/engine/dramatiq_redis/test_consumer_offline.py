@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_worker_that_stops_while_redis_is_away_is_told_so_as_dramatiq_expects(tmp_path: Path) -> None:
-    broker = Broker(f"unix://{tmp_path}/nobody.sock", limits={"fetch": 1}, middleware=[])
+def test_requeueing_without_redis_raises_the_error_that_dramatiq_expects(tmp_path: Path) -> None:
+    broker = Broker(f"unix://{tmp_path}/missing.sock", limits={"fetch": 1}, middleware=[])
     consumer = broker.consume("fetch")
     message: Message[None] = Message(
         queue_name="fetch", actor_name="fetch", args=(), kwargs={}, options={"redis_message_id": "1"}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TASKS = "wearon:tasks:generation"
 
 
-async def test_what_workers_announce_is_what_is_served(client: redis.asyncio.Redis) -> None:
+async def test_announced_products_are_served(client: redis.asyncio.Redis) -> None:
     """Given no worker, everything may be served; with workers, what one of them makes."""
     assert await ServedProducts(client).workers() is None
     assert await ServedProducts(client).is_served(Product.AVATAR)
@@ -47,7 +47,7 @@ async def test_what_workers_announce_is_what_is_served(client: redis.asyncio.Red
     assert not await ServedProducts(client).is_served(Product.IMAGES)
 
 
-async def test_a_worker_without_any_provider_says_so(client: redis.asyncio.Redis) -> None:
+async def test_a_worker_without_any_provider_announces_that(client: redis.asyncio.Redis) -> None:
     await ServedProducts(client).announce("one", [])
     assert await ServedProducts(client).workers() == dict.fromkeys(Product, 0)
     assert not await ServedProducts(client, own=[]).is_served(Product.TRYON)
@@ -59,12 +59,12 @@ async def test_its_tasks_stay_in_their_list_until_a_worker_can_make_them(
     monkeypatch.setattr(module, "UNSERVED_PAUSE_S", 0.01)
     task = new_task()
     await client.lpush(TASKS, pushed(task))
-    looks = 0
+    checks = 0
     on = asyncio.Event()
 
     async def is_served(_: Product) -> bool:
-        nonlocal looks
-        looks += 1
+        nonlocal checks
+        checks += 1
         return on.is_set()
 
     stopped = asyncio.Event()
@@ -72,7 +72,7 @@ async def test_its_tasks_stay_in_their_list_until_a_worker_can_make_them(
         TaskListConsumer(Product.TRYON, "one", client, records, is_served=is_served).run(stopped)
     )
     async with asyncio.timeout(20):
-        while looks < 3:  # noqa: ASYNC110  the loop under test tells nobody
+        while checks < 3:  # noqa: ASYNC110  the loop under test sets no event
             await asyncio.sleep(0.01)
         assert await client.llen(TASKS) == 1
         assert await records.job(task.task_id) is None
@@ -86,7 +86,7 @@ async def test_its_tasks_stay_in_their_list_until_a_worker_can_make_them(
 async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in_the_list(
     records: Records, broker: Broker, client: redis.asyncio.Redis, new_task: Callable[..., NewTask], tmp_path: Path
 ) -> None:
-    """Given a pushed task, its session is left alone while the product is served; else the sweep refunds it."""
+    """Given a pushed task, its session stays queued while the product is served; else the sweep refunds it."""
     await client.lpush(TASKS, pushed(new_task()))
     sweep = Sweep(
         recovery=JobRecovery(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records,
@@ -97,13 +97,13 @@ async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in
     await ServedProducts(client).withdraw("one")
     await ServedProducts(client).announce("one", [Product.AVATAR])
 
-    tally = await sweep.run_once()
+    report = await sweep.run_once()
 
-    assert (tally.failed, tally.refunded) == (1, 1)
+    assert (report.failed, report.refunded) == (1, 1)
     assert await client.llen(TASKS) == 1
 
 
-async def test_a_job_that_reaches_a_worker_without_a_provider_is_tried_again_elsewhere(
+async def test_a_job_that_reaches_a_worker_without_a_provider_is_retried(
     client: redis.asyncio.Redis,
 ) -> None:
     with pytest.raises(Transient) as raised:

@@ -1,4 +1,4 @@
-"""A row that this version can't read harms no other row."""
+"""A row that this version can't use harms no other row."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Engine:
     def recovery(self, max_recoveries: int = 3) -> JobRecovery:
         return JobRecovery(self.records, self.broker, DatabaseContact(0), lease_s=60, max_recoveries=max_recoveries)
 
-    def told(self) -> Any:
+    def notified(self) -> Any:
         """Return the job in the message for `notify`."""
         return take(self.broker.consume("notify")).args[0]
 
@@ -59,7 +59,7 @@ def engine(records: Records, broker: Broker, client: redis.asyncio.Redis, metric
 
 @pytest.fixture
 def sql(database_url: str) -> Iterator[Callable[..., Any]]:
-    """Runs a statement as whoever broke the row."""
+    """Runs an SQL statement."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection.execute
         connection.execute("delete from darkroom_jobs where product = 'hologram'")
@@ -68,7 +68,7 @@ def sql(database_url: str) -> Iterator[Callable[..., Any]]:
 
 @pytest.fixture
 def unknown_product(sql: Callable[..., Any]) -> Callable[[str], None]:
-    """Makes a job one of a product that only a newer version knows."""
+    """Changes the product of a job to one that only a newer version knows."""
 
     def change(task_id: str) -> None:
         sql("alter table darkroom_jobs drop constraint if exists darkroom_jobs_product_check")
@@ -92,7 +92,7 @@ async def test_an_unusable_payload_ends_its_job_and_the_others_start(
     assert rows[bad.task_id].state is JobState.FAILED
     assert (rows[bad.task_id].failure or {})["code"] == "invalid"
     assert sql("select count(*) from darkroom_ledger where session_id = %s", (bad.session_id,)).fetchone() == (1,)
-    assert (engine.told()["task_id"], engine.broker.client.llen("dramatiq:fetch")) == (bad.task_id, 1)
+    assert (engine.notified()["task_id"], engine.broker.client.llen("dramatiq:fetch")) == (bad.task_id, 1)
 
 
 async def test_a_started_job_whose_payload_is_unusable_is_ended_at_its_recovery(
@@ -105,13 +105,13 @@ async def test_a_started_job_whose_payload_is_unusable_is_ended_at_its_recovery(
     sql("update darkroom_jobs set payload = '[]' where task_id = %s", (bad.task_id,))
     await asyncio.sleep(0.1)  # the leases run out
 
-    tally = await engine.recovery().run_once()
+    report = await engine.recovery().run_once()
 
-    assert (tally.redriven, tally.failed, tally.refunded) == (1, 1, 1)
-    assert engine.told()["failure"]["code"] == "invalid"
+    assert (report.redriven, report.failed, report.refunded) == (1, 1, 1)
+    assert engine.notified()["failure"]["code"] == "invalid"
 
 
-async def test_a_job_that_ended_can_be_told_about_without_its_payload(
+async def test_a_job_that_ended_can_be_notified_without_its_payload(
     engine: Engine, new_task: Callable[..., NewTask], sql: Callable[..., Any]
 ) -> None:
     bad = new_task()
@@ -121,9 +121,9 @@ async def test_a_job_that_ended_can_be_told_about_without_its_payload(
     await engine.client.flushall()
     await asyncio.sleep(0.1)  # the lease runs out
 
-    tally = await engine.recovery().run_once()
+    report = await engine.recovery().run_once()
 
-    assert (tally.redriven, engine.told()["failure"]["code"]) == (1, "invalid")
+    assert (report.redriven, engine.notified()["failure"]["code"]) == (1, "invalid")
 
 
 @pytest.mark.parametrize("max_recoveries", [0, 3])

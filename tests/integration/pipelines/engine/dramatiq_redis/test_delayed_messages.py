@@ -1,4 +1,4 @@
-"""Delayed messages on a real Valkey: they stay there until they are due, whatever becomes of workers and clocks."""
+"""Delayed messages on a real Valkey stay there until they are due, whatever happens to workers and clocks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JOB = Job(product=Product.TRYON, task_id="t1", session_id="s1", owner_id="u1", c
 RETRIES = 60
 
 
-def put_back_later(broker: Broker, delay_s: float, job: Job = JOB) -> None:
+def enqueue_delayed_retry(broker: Broker, delay_s: float, job: Job = JOB) -> None:
     enqueue_retry(broker, job_message("generate", job), job.model_copy(update={"attempt": 1}), delay_s)
 
 
@@ -44,7 +44,7 @@ def shifted_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[float]:
 
 
 def test_a_delayed_message_is_moved_into_its_queue_when_it_is_due(broker: Broker) -> None:
-    put_back_later(broker, 0.3)
+    enqueue_delayed_retry(broker, 0.3)
     assert broker.is_queued("t1", 1)
     assert broker.client.llen("dramatiq:generate") == 0
     delayed = broker.consume("generate.DQ")
@@ -56,9 +56,9 @@ def test_a_delayed_message_is_moved_into_its_queue_when_it_is_due(broker: Broker
     assert broker.slots.claim(message.options["redis_message_id"])
 
 
-def test_a_delayed_message_outlives_the_consumer_that_looked_at_it(broker: Broker) -> None:
-    """Given a delayed message, when the consumer is replaced after a connection error, then the message still comes."""
-    put_back_later(broker, 0.2)
+def test_a_delayed_message_outlives_the_consumer_that_saw_it(broker: Broker) -> None:
+    """Given a delayed message, when the consumer is replaced after a connection error, then it is still delivered."""
+    enqueue_delayed_retry(broker, 0.2)
     next(broker.consume("generate.DQ"))
 
     replacement = broker.consume("generate.DQ")
@@ -71,14 +71,14 @@ def test_a_delay_does_not_depend_on_the_clock_of_the_host_that_asked_for_it(
     broker: Broker, shifted_clock: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert shifted_clock
-    put_back_later(broker, 0.1)
+    enqueue_delayed_retry(broker, 0.1)
     monkeypatch.undo()
     delayed = broker.consume("generate.DQ")
     move_until_due(broker, delayed)
     assert broker.client.llen("dramatiq:generate") == 1
 
 
-def test_a_worker_whose_clock_is_behind_is_not_forgotten(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_whose_clock_is_behind_does_not_count_as_dead(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 120)
     broker.enqueue(job_message("fetch", JOB))
@@ -90,7 +90,7 @@ def test_a_worker_whose_clock_is_behind_is_not_forgotten(broker: Broker, monkeyp
 
 
 def test_every_delayed_retry_finds_its_slot_in_a_running_worker(broker: Broker) -> None:
-    """Given many retries that come due, when Dramatiq's own worker delivers them, then none is lost on the way."""
+    """Given many retries that are due, when Dramatiq's own worker delivers them, then none is lost."""
     delivered: list[str] = []
     failed: list[BaseException] = []
     done = threading.Event()
@@ -112,7 +112,7 @@ def test_every_delayed_retry_finds_its_slot_in_a_running_worker(broker: Broker) 
     worker.start()
     try:
         for number in range(RETRIES):
-            put_back_later(broker, 0.01 * (number % 7), JOB.model_copy(update={"task_id": f"t{number}"}))
+            enqueue_delayed_retry(broker, 0.01 * (number % 7), JOB.model_copy(update={"task_id": f"t{number}"}))
         assert done.wait(30)
     finally:
         worker.stop()
