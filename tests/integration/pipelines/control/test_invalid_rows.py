@@ -136,10 +136,10 @@ async def test_a_session_that_ended_before_its_dispatch_gets_its_terminal_event(
     sql("update generation_sessions set status = 'failed' where id = %s", (task.session_id,))
     assert await engine.dispatcher(60).run_once() == 0
 
-    tally = await engine.recovery(max_recoveries).run_once()
+    report = await engine.recovery(max_recoveries).run_once()
 
-    assert (tally.redriven, tally.failed) == (1, 0)
-    assert engine.told()["failure"]["code"] == "session_ended"
+    assert (report.redriven, report.failed) == (1, 0)
+    assert engine.notified()["failure"]["code"] == "session_ended"
 
 
 async def test_jobs_of_an_unknown_product_are_left_alone(
