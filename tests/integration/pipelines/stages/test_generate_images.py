@@ -92,11 +92,10 @@ class Studio:
     def __init__(self) -> None:
         self.calls: Counter[int] = Counter()
         self.failures: dict[int, list[DarkroomError]] = {}
-        self.most_at_once = 0
+        self.barrier: asyncio.Barrier | None = None
         self.work_id: str | None = None
         self.by_address = False
         self.resumed: list[Any] = []
-        self._at_once = 0
 
     async def generate(
         self,
@@ -108,22 +107,19 @@ class Studio:
         resume: Any = None,
     ) -> GeneratedImage:
         await on_begin()
-        self._at_once += 1
-        self.most_at_once = max(self.most_at_once, self._at_once)
-        try:
-            self.calls[request.index] += 1
-            self.resumed.append(resume)
-            if self.work_id:
-                await on_work("mock", self.work_id)
-            await asyncio.sleep(0.02 * (request.index + 1))
-            await on_call(Call(provider="mock", outcome="ok", seconds=0, cost_usd=COST_USD))
-            if self.failures.get(request.index):
-                raise self.failures[request.index].pop(0)
-            data = None if self.by_address else _jpeg()
-            url = "http://127.0.0.1:1/picture.jpg" if self.by_address else None
-            return GeneratedImage(provider="mock", model="mock", data=data, url=url, input_tokens=1)
-        finally:
-            self._at_once -= 1
+        if self.barrier:
+            await self.barrier.wait()
+        self.calls[request.index] += 1
+        self.resumed.append(resume)
+        if self.work_id:
+            await on_work("mock", self.work_id)
+        await asyncio.sleep(0.02 * (request.index + 1))
+        await on_call(Call(provider="mock", outcome="ok", seconds=0, cost_usd=COST_USD))
+        if self.failures.get(request.index):
+            raise self.failures[request.index].pop(0)
+        data = None if self.by_address else _jpeg()
+        url = "http://127.0.0.1:1/picture.jpg" if self.by_address else None
+        return GeneratedImage(provider="mock", model="mock", data=data, url=url, input_tokens=1)
 
 
 class Batch:
@@ -188,8 +184,9 @@ async def batch(database_url: str, redis_url: str, flush_redis: None, tmp_path: 
 
 
 async def test_the_pictures_are_made_side_by_side_and_kept_in_order(batch: Batch) -> None:
-    job = await batch.generate(await batch.start())
-    assert batch.studio.most_at_once == 4
+    batch.studio.barrier = asyncio.Barrier(4)
+    async with asyncio.timeout(30):  # fewer at once would wait for ever
+        job = await batch.generate(await batch.start())
     assert [picture.scratch for picture in job.pictures] == [f"{job.task_id}/made-{n}" for n in range(4)]
     assert job.input_tokens == 4
 
