@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.cli import VERSION, credits, dead, session, webhook  # noqa: A004  named after the command
+from commands.cli import VERSION, credits, dead, session, size, webhook  # noqa: A004  named after the command
 from commands.cli.layout import command, group
 from commands.cli.running import Json, Limit
 from commands.cli.running import run as _run
@@ -31,6 +31,7 @@ for _name, _group in (
     ("webhook", webhook),
     ("session", session),
     ("credits", credits),
+    ("size", size),
 ):
     app.add_typer(_group.app, name=_name)
 

@@ -162,6 +162,8 @@ def make_dependencies(settings: Settings) -> Dependencies:
         sizing=make_sizing(
             settings.data_dir,
             _fetch_policy(settings),
+            records.size_feedback,
+            key,
             pose_model_path=settings.pose_model_path,
             population=population_named(settings.population),
         ),

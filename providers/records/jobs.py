@@ -12,6 +12,7 @@ from providers.records.base import Rpc
 from providers.records.operators import Operators
 from providers.records.orders import Orders
 from providers.records.outbox import Outbox
+from providers.records.size_feedback import SizeFeedbackRecords
 from schemas.common import JobState, Product
 from schemas.job import Failure
 from schemas.records import (
@@ -52,6 +53,8 @@ class Records:
         self.orders = Orders(rpc)
         #: Commands of operators, through the same connections.
         self.operators = Operators(rpc)
+        #: Feedback on recommended sizes, through the same connections.
+        self.size_feedback = SizeFeedbackRecords(rpc)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -5,11 +5,12 @@ The picture is kept in memory only, until the request ends; it is neither writte
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 import falcon
 
@@ -18,9 +19,13 @@ from api.csp import content_security_policy
 from api.operations import Media, Operation, Scope
 from api.problems import Problem
 from api.sizing.photo_request import read_photo_request
+from api.sizing.size_feedback import EstimateIds
+from api.sizing.size_shifts import SizeShifts
 from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
+from pipelines.sizing.chart import BUILT_IN, step_cm
 from pipelines.sizing.chart_csv import ChartCsvError
 from pipelines.sizing.populations import Population, builds
+from pipelines.sizing.sizes import find_chart
 from providers.pose.errors import PoseBusy, PoseNotLoaded
 from schemas.errors import InputRefused, Transient
 from schemas.size_charts import Chart
@@ -34,6 +39,13 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parent / "pages" / "estimate_body.html"
 EXAMPLE = {"image_url": "https://shop.example/photo.jpg", "height_cm": 175, "weight_kg": 75, "sex": "male"}
+
+
+class Feedback(NamedTuple):
+    """What the recommendation needs of size feedback."""
+
+    shifts: SizeShifts
+    ids: EstimateIds
 
 
 class PhotoSource(Protocol):
@@ -64,13 +76,14 @@ class EstimateBody:
         ),
     }
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each is a part of the service
         self,
         pose: PosePool | None,
         fetcher: PhotoSource,
         charts: Mapping[str, Chart],
         population: Population,
         *,
+        feedback: Feedback,
         max_picture_bytes: int,
     ) -> None:
         """Serve the page and the recommendation.
@@ -80,14 +93,16 @@ class EstimateBody:
             fetcher: Fetches `image_url`.
             charts: The size charts that can be named.
             population: Distribution of body weights where the weight is unknown.
+            feedback: Corrections learned from shops' feedback, and the ids of estimates.
             max_picture_bytes: Largest upload, bytes.
         """
         self._pose = pose
         self._fetcher = fetcher
         self._charts = charts
         self._population = population
+        self._feedback = feedback
         self._max_picture_bytes = max_picture_bytes
-        self._page = PAGE.read_bytes()
+        self._page = _page_with_charts(charts)
         self._policy = content_security_policy(self._page.decode())
 
     async def on_get(self, _req: Request, resp: Response) -> None:
@@ -104,9 +119,21 @@ class EstimateBody:
             asked, picture = await read_photo_request(req, max_picture_bytes=self._max_picture_bytes)
             check_asked(asked, asked, self._charts)
             detection = await self._detect(pose, asked, picture)
-            answer = recommend(detection, asked, asked, self._charts, population=self._population)
+            answer = self._recommend(detection, asked, req.context.principal.owner or asked.store_id)
         resp.content_type = falcon.MEDIA_JSON
         resp.data = answer.model_dump_json(exclude=None if query.landmarks else {"landmarks"}).encode()
+
+    def _recommend(self, detection: Detection, asked: EstimateRequest, store_id: str | None) -> SizeAnswer:
+        """Recommend with the shop's correction; with a shop the answer has an id that feedback can name."""
+        name, chart = find_chart(asked, asked, self._charts)
+        shift = self._feedback.shifts.shift_cm(store_id, name, step_cm(chart))
+        answer = recommend(detection, asked, asked, self._charts, population=self._population, feedback_shift_cm=shift)
+        if store_id is None:
+            return answer
+        estimate_id = self._feedback.ids.make(
+            store_id=store_id, chart=name, size=answer.recommended_size, shift_cm=shift
+        )
+        return answer.model_copy(update={"estimate_id": estimate_id})
 
     def _require_pose(self) -> PosePool:
         """Return the pool, or refuse before the body is read if no pose could be estimated."""
@@ -146,6 +173,13 @@ class EstimateBuilds:
         query = read_query(req, BuildsQuery)
         resp.content_type = falcon.MEDIA_JSON
         resp.data = builds(self._population, query.height_cm, query.sex).model_dump_json().encode()
+
+
+def _page_with_charts(charts: Mapping[str, Chart]) -> bytes:
+    """Return the page with the shop's own charts in its list."""
+    own = [name for name in charts if name not in BUILT_IN]
+    options = "".join(f'<option value="{html.escape(name)}">{html.escape(name)}</option>' for name in own)
+    return PAGE.read_text(encoding="utf-8").replace("<!--charts-->", options).encode()
 
 
 @contextmanager

@@ -6,13 +6,16 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.sizing.estimate_body import EstimateBody, EstimateBuilds
+from api.sizing.estimate_body import EstimateBody, EstimateBuilds, Feedback
+from api.sizing.size_feedback import EstimateIds, SizeFeedback
+from api.sizing.size_shifts import SizeShifts
 from pipelines.sizing.populations import Population
 from pipelines.sizing.shop_charts import read_charts
 from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.bundle import installed_pose_model
 from providers.pose.load import load_estimator
 from providers.pose.pool import PosePool
+from providers.records.size_feedback import SizeFeedbackRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Sizing:
 
     resource: EstimateBody
     builds: EstimateBuilds
+    feedback: SizeFeedback
+    shifts: SizeShifts
     fetcher: Fetcher
     pose: PosePool | None
 
@@ -42,15 +47,26 @@ class Sizing:
         """Stop the pose pool and close the fetcher's connections."""
         if self.pose is not None:
             await self.pose.aclose()
+        await self.shifts.aclose()
         await self.fetcher.aclose()
 
 
-def make_sizing(data_dir: Path, policy: FetchPolicy, *, pose_model_path: Path | None, population: Population) -> Sizing:
+def make_sizing(  # noqa: PLR0913  each names a part of the service
+    data_dir: Path,
+    policy: FetchPolicy,
+    records: SizeFeedbackRecords,
+    key: bytes,
+    *,
+    pose_model_path: Path | None,
+    population: Population,
+) -> Sizing:
     """Return the size recommendation with the model and charts in `data_dir`; nothing is loaded before `start`.
 
     Args:
         data_dir: `DATA_DIR`, which may hold a pose model and a folder `charts`.
         policy: Which photos may be fetched, and how large a photo may be.
+        records: The stored size feedback.
+        key: Signs the ids of estimates.
         pose_model_path: Another pose model.
         population: Distribution of body weights where the weight is unknown.
 
@@ -63,5 +79,8 @@ def make_sizing(data_dir: Path, policy: FetchPolicy, *, pose_model_path: Path | 
         pose = PosePool(functools.partial(load_estimator, model), max_pixels=policy.max_pixels)
     fetcher = Fetcher(policy)
     charts = read_charts(data_dir / "charts")
-    resource = EstimateBody(pose, fetcher, charts, population, max_picture_bytes=policy.max_bytes)
-    return Sizing(resource, EstimateBuilds(population), fetcher, pose)
+    ids, shifts = EstimateIds(key), SizeShifts(records)
+    resource = EstimateBody(
+        pose, fetcher, charts, population, feedback=Feedback(shifts, ids), max_picture_bytes=policy.max_bytes
+    )
+    return Sizing(resource, EstimateBuilds(population), SizeFeedback(records, ids), shifts, fetcher, pose)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES = 65_536
 MAX_PARTS = 16
 _PICTURE = "image"
+#: Names of the form's text fields.
+_FIELDS = {*EstimateRequest.model_fields, "height_in", "weight_lb"}
 
 
 def _forms() -> MultipartFormHandler:
@@ -85,7 +87,7 @@ async def _read_form(req: Request, max_picture_bytes: int) -> tuple[dict[str, An
     async for part in form:
         if part.name == _PICTURE:
             picture = await _bounded(part, max_picture_bytes) or None
-        elif part.name in EstimateRequest.model_fields:
+        elif part.name in _FIELDS:
             fields[part.name] = await _text(part)
     return {name: value for name, value in fields.items() if value}, picture
 

@@ -1,4 +1,4 @@
-"""An application of nothing but `/estimate-body`, with whichever pose estimator a test needs."""
+"""An application of the size recommendation only, with the pose estimator that a test needs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING, Any
 import falcon.asgi
 
 from api import problems
-from api.sizing.estimate_body import EstimateBody
+from api.middleware.access import LOCAL
+from api.sizing.estimate_body import EstimateBody, EstimateBuilds, Feedback
+from api.sizing.size_feedback import EstimateIds, SizeFeedback
+from api.sizing.size_shifts import SizeShifts
 from pipelines.sizing.chart import BUILT_IN
 from pipelines.sizing.populations import DEFAULT
 from providers.fetch import Fetcher, FetchPolicy
+from providers.records.base import DatabaseUnavailable
+from providers.records.size_feedback import SizeFeedbackRecords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from providers.pose.pool import PosePool
+    from providers.records.base import Rpc
     from schemas.size_charts import Chart
 
 MAX_PICTURE_BYTES = 5_000_000
@@ -26,6 +32,7 @@ class Named:
 
     async def process_request(self, req: Any, _: Any) -> None:
         req.context.request_id = "req_test"
+        req.context.principal = LOCAL
 
 
 class Lifespan:
@@ -45,10 +52,26 @@ class Lifespan:
         await self._fetcher.aclose()
 
 
-def build(pose: PosePool | None, charts: Mapping[str, Chart] = BUILT_IN) -> falcon.asgi.App[Any, Any]:
-    """The service with this pool."""
+class NoDatabase:
+    """A database that is away."""
+
+    async def call(self, function: str, **_: Any) -> Any:
+        raise DatabaseUnavailable(function)
+
+    async def aclose(self) -> None: ...
+
+
+def build(
+    pose: PosePool | None, charts: Mapping[str, Chart] = BUILT_IN, rpc: Rpc | None = None
+) -> falcon.asgi.App[Any, Any]:
+    """Return the service with this pool, and this database or none."""
     fetcher = Fetcher(FetchPolicy(allowed_networks=("127.0.0.0/8",)))
     app: falcon.asgi.App[Any, Any] = falcon.asgi.App(middleware=[Named(), Lifespan(pose, fetcher)])
     problems.install(app)
-    app.add_route("/estimate-body", EstimateBody(pose, fetcher, charts, DEFAULT, max_picture_bytes=MAX_PICTURE_BYTES))
+    records, ids = SizeFeedbackRecords(rpc or NoDatabase()), EstimateIds(b"a key of the tests")
+    feedback = Feedback(SizeShifts(records), ids)
+    resource = EstimateBody(pose, fetcher, charts, DEFAULT, feedback=feedback, max_picture_bytes=MAX_PICTURE_BYTES)
+    app.add_route("/estimate-body", resource)
+    app.add_route("/estimate-body/builds", EstimateBuilds(DEFAULT))
+    app.add_route("/size-feedback", SizeFeedback(records, ids))
     return app

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from falcon.testing import ASGIConductor, Result
 
-from api.sizing.estimate_body import EstimateBody
+from api.sizing.estimate_body import EstimateBody, Feedback
+from api.sizing.size_feedback import EstimateIds
+from api.sizing.size_shifts import SizeShifts
 from api.system.openapi import document
 from devtools.pictures.synthetic_person import draw_person, jpeg
 from pipelines.sizing.chart import BUILT_IN
@@ -17,10 +19,11 @@ from pipelines.sizing.populations import DEFAULT
 from providers.fetch import Fetcher, FetchPolicy
 from providers.pose.fake import FakeEstimator, standing_pose
 from providers.pose.pool import PosePool
+from providers.records.size_feedback import SizeFeedbackRecords
 from schemas.errors import Invalid
 from schemas.gates import SENTENCES, Gate
 from schemas.size_charts import Chart, Girth
-from tests.integration.http.sizing_app import MAX_PICTURE_BYTES, build
+from tests.integration.http.sizing_app import MAX_PICTURE_BYTES, NoDatabase, build
 from tests.unit.pipelines.sizing.bodies import seen
 
 if TYPE_CHECKING:
@@ -138,6 +141,49 @@ async def test_a_shops_chart_is_named_or_brought_along(service: ASGIConductor, p
     assert (await upload(service, chart="jeans", **MAN)).json["recommended_size"] == "34"
     assert (await upload(service, chart=json.dumps(own), **MAN)).json["recommended_size"] == "34"
     assert (await ask(service, image_url=photo_url, chart=own, **MAN)).json["chart"] == "own"
+
+
+async def test_a_chart_is_pasted_as_csv(service: ASGIConductor) -> None:
+    lines = "girth,size,garment_cm,ease_cm\nchest,S,104,12\nchest,M,112,12\nchest,L,120,12\n"
+    answer = (await upload(service, chart=lines, **MAN)).json
+
+    assert (answer["chart"], answer["recommended_size"]) == ("own", "M")
+    broken = await upload(service, chart=lines.replace("12", "much"), **MAN)
+    assert (broken.status_code, broken.json["code"]) == (422, "size_chart")
+
+
+async def test_height_and_weight_may_be_inches_and_pounds(service: ASGIConductor) -> None:
+    imperial = (await upload(service, height_in=68.9, weight_lb=165.3, sex="male")).json
+    metric = (await upload(service, height_cm=175, weight_kg=75, sex="male")).json
+
+    assert imperial["measurements"]["chest_cm"] == pytest.approx(metric["measurements"]["chest_cm"], abs=0.1)
+
+
+async def test_the_builds_are_answered_as_weights_of_civilians(service: ASGIConductor) -> None:
+    result = await service.simulate_get("/estimate-body/builds", params={"height_cm": "165", "sex": "female"})
+
+    assert result.status_code == 200
+    assert [build["build"] for build in result.json["builds"]] == [1, 2, 3, 4, 5]
+    assert result.json["builds"][2]["weight_kg"] == pytest.approx(25.9 * 1.65**2, abs=0.5)
+    assert "England" in result.json["source"]
+
+
+async def test_without_a_weight_no_size_is_decided(service: ASGIConductor) -> None:
+    answer = (await upload(service, height_cm=175, sex="male")).json
+
+    assert answer["decided"] is False
+    assert answer["recommended_size"]
+    assert answer["message"].endswith("Your weight makes it right for 6 in 10.")
+
+
+async def test_an_estimate_for_a_shop_has_an_id_and_others_have_none(service: ASGIConductor) -> None:
+    assert (await upload(service, store_id="shop-1", **MAN)).json["estimate_id"]
+    assert (await upload(service, **MAN)).json["estimate_id"] is None
+
+
+async def test_an_estimate_is_answered_while_the_database_of_feedback_is_away(service: ASGIConductor) -> None:
+    for _ in range(3):
+        assert (await upload(service, store_id="shop-1", **MAN)).json["feedback_shift_cm"] == 0
 
 
 async def test_a_gate_is_answered_with_a_code_a_sentence_and_what_was_seen(
@@ -288,7 +334,11 @@ async def test_the_page_may_load_nothing_from_elsewhere(service: ASGIConductor) 
 
 
 def test_every_gate_is_in_the_openapi_description() -> None:
-    resource = EstimateBody(None, Fetcher(FetchPolicy()), BUILT_IN, DEFAULT, max_picture_bytes=MAX_PICTURE_BYTES)
+    records, ids = SizeFeedbackRecords(NoDatabase()), EstimateIds(b"key")
+    feedback = Feedback(SizeShifts(records), ids)
+    resource = EstimateBody(
+        None, Fetcher(FetchPolicy()), BUILT_IN, DEFAULT, feedback=feedback, max_picture_bytes=MAX_PICTURE_BYTES
+    )
     described = document([("/estimate-body", resource)], "/")
     request = described["components"]["schemas"]["EstimateRequest"]["description"]
 
