@@ -237,7 +237,7 @@ class SizeAnswer(Frozen):
         waist_level: Where the waist of the chart is taken; null for charts of other girths.
         used: The facts that changed the answer.
         feedback_shift_cm: Correction learned from the shop's returns, added to the girth, cm.
-        estimate_id: Names this estimate in `POST /size-feedback`; absent where that is not served.
+        estimate_id: Names this estimate in `POST /size-feedback`; null without a shop.
         landmarks: The 33 landmarks of the person; over HTTP only with `?landmarks=true`.
     """
 

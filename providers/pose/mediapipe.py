@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: More than one, so that a bystander is noticed.
+#: More than one, so that a second person is detected.
 MAX_POSES = 4
-#: Lower than the library's 0.5: the gates decide what is usable, and say why.
+#: Lower than the library's 0.5: the gates refuse unusable poses, with a reason.
 MIN_DETECTION_CONFIDENCE = 0.3
 
 
@@ -39,7 +39,7 @@ class MediaPipeEstimator:
             num_poses=MAX_POSES,
             min_pose_detection_confidence=MIN_DETECTION_CONFIDENCE,
         )
-        #: Notices come until both of its models have run, which is when somebody was found.
+        #: Whether both models have run, which is when a person was detected: no notices are written after that.
         self._settled = False
         try:
             with native_log.NATIVE_LOG.filtered():

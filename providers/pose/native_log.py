@@ -1,7 +1,7 @@
-"""Keeps the notices that TensorFlow Lite writes to standard error at every start out of our logs.
+"""Removes the notices that TensorFlow Lite writes to standard error at every start.
 
-They are written by native threads straight to file descriptor 2, and no environment variable switches them off. What is
-written there meanwhile is held back for that long and then passed on, except for lines that are known to mean nothing.
+Native threads write them directly to file descriptor 2, and no environment variable disables them. Output to that
+descriptor is buffered while a filter is open and then written, except for known notices.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STDERR = 2
-#: Whole lines, as MediaPipe 0.10.31 writes them; a line that is not among them is passed on.
+#: Whole lines, as MediaPipe 0.10.31 writes them; all other lines are written.
 NOTICES = re.compile(
     rb"INFO: Created TensorFlow Lite XNNPACK delegate for CPU\."
     rb"|WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR"
@@ -29,10 +29,10 @@ NOTICES = re.compile(
 
 
 class NativeLog:
-    """Holds back what is written to standard error while at least one `filtered` context is open."""
+    """Buffers standard error while at least one `filtered` context is open."""
 
     def __init__(self) -> None:
-        """Nothing is held back yet."""
+        """Start without buffering."""
         self._lock = threading.Lock()
         self._open = 0
         self._held: BinaryIO | None = None
@@ -41,7 +41,7 @@ class NativeLog:
 
     @contextlib.contextmanager
     def filtered(self) -> Iterator[None]:
-        """Hold back standard error inside, then pass it on without the notices. Contexts may overlap."""
+        """Buffer standard error inside, then write it without the notices. Contexts may overlap."""
         with self._lock:
             self._open += 1
             if self._open == 1:
@@ -58,7 +58,7 @@ class NativeLog:
         self._held = tempfile.TemporaryFile()  # noqa: SIM115  closed when it is passed on
         self._stderr = os.dup(STDERR)
         os.dup2(self._held.fileno(), STDERR)
-        # A crash inside would leave what is held back unread: its traceback goes past it.
+        # A crash inside would lose the buffer: write its traceback to the original descriptor.
         self._watches_crashes = not faulthandler.is_enabled()
         if self._watches_crashes:
             faulthandler.enable(self._stderr)

@@ -42,7 +42,7 @@ BOUNDARY = "----darkroom"
 
 @pytest.fixture
 def poses() -> list[Pose]:
-    """Whom the pose model finds; a test may change it."""
+    """The poses that the model finds; a test may change them."""
     return [standing_pose()]
 
 
@@ -128,7 +128,7 @@ async def test_fields_left_empty_in_a_form_are_not_given(service: ASGIConductor)
     assert result.json["used"] == ["photo", "height_cm"]
 
 
-async def test_landmarks_are_told_when_asked_for(service: ASGIConductor) -> None:
+async def test_landmarks_are_answered_on_request(service: ASGIConductor) -> None:
     landmarks = (await upload(service, query="landmarks=true", **MAN)).json["landmarks"]
 
     assert len(landmarks) == 33
@@ -199,7 +199,7 @@ async def test_a_gate_is_answered_with_a_code_a_sentence_and_what_was_seen(
     assert result.json["landmark_visibility"]["left_ankle"] == 0.2
 
 
-async def test_nobody_in_the_photo_is_refused(service: ASGIConductor, poses: list[Pose]) -> None:
+async def test_a_photo_without_a_person_is_refused(service: ASGIConductor, poses: list[Pose]) -> None:
     poses.clear()
     assert (await upload(service, **MAN)).json["code"] == "NO_PERSON"
 
@@ -237,7 +237,7 @@ async def test_a_body_that_is_no_json_is_refused(service: ASGIConductor, body: b
     assert result.status_code == 400
 
 
-async def test_a_number_that_is_none_is_refused(service: ASGIConductor) -> None:
+async def test_nan_is_refused(service: ASGIConductor) -> None:
     body = b'{"image_url": "https://shop.example/a.jpg", "height_cm": NaN}'
     assert (await service.simulate_post("/estimate-body", body=body)).status_code in {400, 422}
 

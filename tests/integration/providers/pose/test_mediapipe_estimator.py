@@ -28,7 +28,7 @@ class TestMediaPipeEstimator(PoseEstimatorContract):
         return loaded
 
 
-def test_nobody_and_two_people_are_told_apart(loaded: MediaPipeEstimator) -> None:
+def test_no_person_and_two_people_are_detected_as_such(loaded: MediaPipeEstimator) -> None:
     assert len(loaded.detect(np.asarray(nobody()))) == 0
     assert len(loaded.detect(np.asarray(two_people()))) == 2
 

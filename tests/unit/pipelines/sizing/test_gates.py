@@ -69,7 +69,7 @@ def test_the_size_that_counts_is_that_of_the_picture_as_it_came() -> None:
     assert refused(Detection(1280, 300, 640, 150, (STANDING,))).gate is Gate.IMAGE_TOO_SMALL
 
 
-def test_a_picture_of_nobody_is_refused() -> None:
+def test_a_picture_without_a_person_is_refused() -> None:
     refusal = refused(Detection(1000, 1000, 1000, 1000, ()))
 
     assert refusal.gate is Gate.NO_PERSON
@@ -112,7 +112,7 @@ def test_a_person_seen_twice_is_one_person() -> None:
 
 
 @pytest.mark.parametrize("degrees", [16, -16, 40])
-def test_a_leaning_person_is_told_to_stand_straight(degrees: float) -> None:
+def test_a_leaning_person_is_asked_to_stand_straight(degrees: float) -> None:
     refusal = refused(found(leaning(degrees)))
 
     assert refusal.gate is Gate.NOT_UPRIGHT
@@ -124,7 +124,7 @@ def test_a_slight_lean_passes() -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, -90, 180])
-def test_a_picture_on_its_side_or_head_is_told_to_be_turned(degrees: float) -> None:
+def test_a_picture_on_its_side_or_upside_down_is_asked_to_be_turned(degrees: float) -> None:
     refusal = refused(found(leaning(degrees)))
 
     assert refusal.gate is Gate.NOT_UPRIGHT
@@ -158,7 +158,7 @@ def test_a_back_is_refused() -> None:
     assert refused(found(mirrored)).gate is Gate.BACK_VIEW
 
 
-def test_several_cropped_people_are_told_that_there_are_several() -> None:
+def test_several_cropped_people_are_refused_as_several_people() -> None:
     near = moved(STANDING, lambda mark: (mark.x - 0.2, mark.y + 0.3))
     assert refused(found(near, moved(near, lambda mark: (mark.x + 0.4, mark.y)))).gate is Gate.MULTIPLE_PEOPLE
 
@@ -176,7 +176,7 @@ def test_a_side_squat_is_bent_legs_rather_than_a_crooked_camera() -> None:
     assert refused(found(squat)).gate is Gate.NOT_STANDING
 
 
-def test_the_first_gate_in_their_order_is_the_one_that_is_told() -> None:
+def test_the_first_gate_in_their_order_is_answered() -> None:
     hidden_and_far = seen(smaller(0.2, 0.5), 11, 0.1)
     assert refused(found(hidden_and_far)).gate is Gate.PERSON_TOO_SMALL
 

@@ -45,7 +45,7 @@ def test_other_modes_become_rgb(mode: str) -> None:
     assert decode(encoded(half_red().convert(mode), kind)).rgb.shape == (200, 300, 3)
 
 
-def test_a_large_picture_is_scaled_and_its_own_size_told() -> None:
+def test_a_large_picture_is_scaled_and_its_original_size_reported() -> None:
     picture = decode(encoded(Image.new("RGB", (4000, 3000)), "JPEG"))
 
     assert picture.rgb.shape == (960, 1280, 3)

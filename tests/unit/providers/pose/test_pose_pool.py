@@ -172,5 +172,5 @@ async def test_closing_gives_back_every_model() -> None:
     assert [estimator.closed for estimator in made] == [True, True, True]
 
 
-def test_there_is_one_estimator_per_core_unless_told_otherwise() -> None:
+def test_there_is_one_estimator_per_core_by_default() -> None:
     assert PosePool(FakeEstimator).size == len(os.sched_getaffinity(0))
