@@ -1,6 +1,6 @@
-"""Pushes try-on tasks over HTTP from outside, follows them to their end, prints one JSON object.
+"""Order try-on pictures over HTTP, wait until their tasks have ended, and print the result as one JSON object.
 
-Needs Python alone, not Darkroom: it stands for a producer elsewhere.
+Needs only Python, not Darkroom: it represents a producer on another host.
 """
 
 from __future__ import annotations
@@ -14,29 +14,33 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-#: Seconds a refused call is tried again for: an HTTP service that is being replaced is away for a few.
-PATIENCE_S = 60.0
+#: Seconds for which a call is retried: an HTTP service that is being replaced is unavailable for a few seconds.
+RETRY_S = 60.0
 ENDED = {"completed", "failed"}
-#: The most sessions that one call lists, and so the most tasks that are followed.
+#: Maximum number of sessions in one listing, and so the maximum number of tasks.
 PAGE = 50
 
 
 class Caller:
-    """Calls the service with a token."""
+    """Calls the HTTP service with a token."""
 
     def __init__(self, url: str, token: str) -> None:
-        """Call `url` with `token`."""
+        """Call the service at `url` with `token`."""
         self._url, self._token = url, token
 
     def call(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """The answer; tried again while nobody listens or the service says that it is away."""
-        deadline = time.monotonic() + PATIENCE_S
+        """Return the JSON answer; retry while the service refuses connections or answers 502 or 503.
+
+        Raises:
+            OSError: The call failed for `RETRY_S` seconds, or with another status.
+        """
+        deadline = time.monotonic() + RETRY_S
         while True:
             try:
                 return self._once(path, body)
             except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
-                away = not isinstance(error, urllib.error.HTTPError) or error.code in {502, 503}
-                if not away or time.monotonic() > deadline:
+                unavailable = not isinstance(error, urllib.error.HTTPError) or error.code in {502, 503}
+                if not unavailable or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
 
@@ -46,28 +50,28 @@ class Caller:
             data=json.dumps(body).encode() if body else None,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the same
-            found: dict[str, Any] = json.load(answer)
-            return found
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  the caller names the service
+            content: dict[str, Any] = json.load(answer)
+            return content
 
 
-def push(caller: Caller, asked: argparse.Namespace) -> list[str]:
-    """Order `tasks` pictures over `spread` seconds; the ids of their sessions."""
+def push(caller: Caller, arguments: argparse.Namespace) -> list[str]:
+    """Order `tasks` pictures over `spread` seconds; return the ids of their sessions."""
     order = {
         "channel": "b2c",
-        "user_id": asked.user,
-        "model_image_url": f"{asked.pictures}/person.jpg",
-        "outfit_image_url": f"{asked.pictures}/outfit.jpg",
+        "user_id": arguments.user,
+        "model_image_url": f"{arguments.pictures}/person.jpg",
+        "outfit_image_url": f"{arguments.pictures}/outfit.jpg",
     }
     sessions = []
-    for _ in range(asked.tasks):
+    for _ in range(arguments.tasks):
         sessions.append(caller.call("/generations", order)["session_id"])
-        time.sleep(asked.spread / asked.tasks)
+        time.sleep(arguments.spread / arguments.tasks)
     return sessions
 
 
 def follow(caller: Caller, user: str, sessions: list[str], within_s: float) -> dict[str, str]:
-    """How each session ended; those that did not within `within_s` seconds have their last status."""
+    """Return the status of each session, when all have ended or after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     status = dict.fromkeys(sessions, "queued")
     while time.monotonic() < deadline and not ENDED.issuperset(status.values()):
@@ -78,21 +82,21 @@ def follow(caller: Caller, user: str, sessions: list[str], within_s: float) -> d
 
 
 def main() -> int:
-    """Push, follow, print; exit code 1 unless every task completed."""
+    """Order, wait and print; return exit code 1 unless every task completed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--token-file", type=Path, required=True)
-    parser.add_argument("--pictures", required=True, help="where workers find person.jpg and outfit.jpg")
+    parser.add_argument("--pictures", required=True, help="base URL of person.jpg and outfit.jpg, as workers reach it")
     parser.add_argument("--user", default="smoke")
     parser.add_argument("--tasks", type=int, default=20, choices=range(1, PAGE + 1), metavar="1…50")
-    parser.add_argument("--spread", type=float, default=0.0, help="seconds over which they are pushed")
-    parser.add_argument("--within", type=float, default=180.0, help="seconds they may take to end")
-    asked = parser.parse_args()
+    parser.add_argument("--spread", type=float, default=0.0, help="seconds over which the orders are spread")
+    parser.add_argument("--within", type=float, default=180.0, help="seconds to wait until all tasks have ended")
+    arguments = parser.parse_args()
     started = time.monotonic()
-    caller = Caller(asked.url, asked.token_file.read_text().strip())
-    status = follow(caller, asked.user, push(caller, asked), asked.within)
+    caller = Caller(arguments.url, arguments.token_file.read_text().strip())
+    status = follow(caller, arguments.user, push(caller, arguments), arguments.within)
     outcomes = list(status.values())
-    print(  # noqa: T201  what this is for
+    print(  # noqa: T201  the result is read from standard output
         json.dumps(
             {
                 "pushed": len(outcomes),
@@ -103,7 +107,7 @@ def main() -> int:
             }
         )
     )
-    return 0 if outcomes.count("completed") == asked.tasks else 1
+    return 0 if outcomes.count("completed") == arguments.tasks else 1
 
 
 if __name__ == "__main__":

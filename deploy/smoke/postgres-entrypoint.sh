@@ -1,15 +1,15 @@
 #!/bin/sh
-# Makes the cluster and the database on first start, as the official image does, then becomes the server.
+# Creates the cluster and the database at the first start, as the official image does, then executes the server.
 set -eu
 if [ -n "${POSTGRES_PASSWORD_FILE:-}" ]; then
   POSTGRES_PASSWORD=$(cat "$POSTGRES_PASSWORD_FILE")
 fi
 if [ ! -e "$PGDATA/made" ]; then
-  find "$PGDATA" -mindepth 1 -delete # what an interrupted start left
+  find "$PGDATA" -mindepth 1 -delete # remove the files of an interrupted start
   (umask 077 && printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/password)
   initdb --username "$POSTGRES_USER" --pwfile /tmp/password --auth scram-sha-256 --encoding UTF8 >/dev/null
   echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
-  # Until the database is there, nobody gets in.
+  # Accept no TCP connection before the database exists.
   export PGPASSWORD="$POSTGRES_PASSWORD"
   pg_ctl --silent --wait --options "-c listen_addresses=''" start >/dev/null
   createdb --username "$POSTGRES_USER" "$POSTGRES_DB"
