@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from pipelines.engine.slots import MAX_ACTIVE_JOBS, Slot, SlotPool
@@ -32,6 +33,10 @@ def assert_wakes(slots: SlotPool, queue: str, change: Callable[[], object]) -> N
 
     thread = threading.Thread(target=wait)
     thread.start()
+    deadline = time.monotonic() + 10
+    while not slots._changed._waiters:  # type: ignore[attr-defined]  # until the thread really waits
+        assert time.monotonic() < deadline, "the thread did not wait"
+        time.sleep(0.001)
     assert not woken.is_set()
 
     change()
