@@ -122,7 +122,7 @@ def _size(person: MeasuredPerson, path: str, population: Population) -> Sized:
 
 def _summary(sized: Sequence[Sized]) -> dict[str, Any]:
     bins = _bins(sized)
-    gaps = [abs(part["confidence"] - part["right"]) for part in bins if part["n"] >= MIN_BIN]
+    gaps = [round(abs(part["confidence"] - part["right"]), 3) for part in bins if part["n"] >= MIN_BIN]
     return {
         "n": len(sized),
         "exact": _share(one.steps == 0 for one in sized),

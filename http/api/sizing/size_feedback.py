@@ -59,7 +59,6 @@ class SizeFeedback:
             scope=Scope.PRODUCE,
             body=SizeFeedbackRequest,
             problems=(422, 503),
-            examples={"a return": {"estimate_id": "WyJ…", "outcome": "too_small"}},
         ),
     }
 
