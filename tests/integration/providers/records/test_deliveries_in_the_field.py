@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from devtools.supabase_emulator.database import SETUP
 from providers.delivery.audit import AuditChannel
 from providers.delivery.base import NotAccepted
 from providers.delivery.web import WebChannel
@@ -41,6 +42,7 @@ def field_url(embedded: Embedded) -> Iterator[str]:
         connection.execute("create database field_deliveries")
         url = embedded.postgres.url_of("field_deliveries")
         with psycopg.connect(url) as inside:
+            inside.execute(SETUP.read_bytes())
             inside.execute(FIELD.read_bytes())
         migrate(url)
         yield url
