@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from actors.services import Services
-from pipelines.stages.notify import notify_everybody
+from pipelines.stages.notify import publish_outcome
 from schemas.job import Job
 
 
 async def notify(job: Job, services: Services) -> Job:
     """Publish the outcome and enqueue its deliveries."""
-    return await notify_everybody(
+    return await publish_outcome(
         job,
         progress=services.progress,
         scratch=services.scratch,

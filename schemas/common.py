@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-#: A UUID or another safe path segment. Ids become folders in the object storage, so anything else is refused.
+#: A UUID or another safe path segment. Ids become folder names in the object storage: anything else is refused.
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-#: Ids of requests are only logged and passed on; producers put dots and colons into them.
+#: Request ids are only logged and passed on, so dots and colons are allowed as well.
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 Url = Annotated[str, StringConstraints(min_length=8, max_length=4096, pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://\S+$")]
 Timestamp = AwareDatetime
@@ -31,7 +31,7 @@ class Product(StrEnum):
 
 
 class StageName(StrEnum):
-    """The stages a job can pass through; each is an actor with a queue of the same name."""
+    """The stages of a job; each is an actor with a queue of the same name."""
 
     FETCH = "fetch"
     RESIZE = "resize"
@@ -52,17 +52,17 @@ class JobState(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the outcome is settled and will not change."""
+        """Return whether the state is final."""
         return self in {JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED}
 
 
 class Frozen(BaseModel):
-    """A value of ours: immutable, and an unknown field is a mistake."""
+    """Base of internal values: immutable; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Payload(BaseModel):
-    """A value from outside: immutable, and unknown fields are kept out of the way, never an error."""
+    """Base of values from outside: immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

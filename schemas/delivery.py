@@ -1,4 +1,4 @@
-"""What is said about jobs that have ended, and to whom."""
+"""Deliveries about finished jobs: the messages of the outbox and their rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.common import Frozen
 
 
 class DeliveryKind(StrEnum):
-    """What is said."""
+    """The content of a delivery."""
 
     PHOTO = "photo"
     APOLOGY = "apology"
@@ -21,7 +21,7 @@ class DeliveryKind(StrEnum):
 
 
 class DeliveryChannel(StrEnum):
-    """By which way."""
+    """The channel of a delivery."""
 
     WEB = "web"
     WHATSAPP = "whatsapp"
@@ -30,11 +30,11 @@ class DeliveryChannel(StrEnum):
 
 
 class OutboxMessage(Frozen):
-    """Something that is to be said about a job.
+    """A message about a finished job, to be stored in the outbox.
 
     Attributes:
-        message: What the channel needs: `user_id`, `avatar_id` and `text` for a chat, a row for the audit log, the
-            event for a webhook. Never shown in a log: it holds signed addresses.
+        message: The channel's input: `user_id`, `avatar_id` and `text` for a chat, a row for the audit log, the
+            event for a webhook. Never logged: it contains signed addresses.
     """
 
     kind: DeliveryKind
@@ -43,14 +43,14 @@ class OutboxMessage(Frozen):
 
 
 class Delivery(BaseModel):
-    """One announcement on its way; a row of `darkroom_deliveries`.
+    """A row of `darkroom_deliveries`.
 
     Attributes:
         session_id: Session of the delivery's task, for logs.
-        claim: Fences the attempt: only the newest claim may settle.
-        attempts: Finished attempts since it was armed.
-        age_s: Seconds since it was armed.
-        interrupted: The attempt before was cut off while it was being sent.
+        claim: Number of the claim, a fencing token: only the latest claimant may settle the delivery.
+        attempts: Finished attempts since the delivery was enqueued or last redelivered.
+        age_s: Seconds since the delivery was enqueued or last redelivered.
+        interrupted: Whether the previous attempt was interrupted while sending.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -75,12 +75,12 @@ class Delivery(BaseModel):
 
 
 class Webhook(BaseModel):
-    """Where an owner wants to be told of results.
+    """The webhook of an owner, which receives the results of jobs.
 
     Attributes:
-        version: Which of the owner's secrets signs.
-        rotated_at: Since when; the version before signs as well for a while.
-        disabled_at: Since when nothing is sent, because the receiver said that it is gone.
+        version: Version of the secret that signs.
+        rotated_at: Time of the last rotation; the previous version also signs for a grace period.
+        disabled_at: Time at which deliveries stopped because the receiver answered that it is gone.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -93,7 +93,7 @@ class Webhook(BaseModel):
 
 
 class ImagesJob(BaseModel):
-    """What the row of an image job says, as its caller created it."""
+    """A row of `image_generation_jobs`, as the caller created it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -2,20 +2,20 @@
 
 ```
 DarkroomError
-├── Transient            retried: the other side may recover
-│   ├── RateLimited      retried after what the other side asked for
+├── Transient            retried: the service may recover
+│   ├── RateLimited      retried after the delay that the service asked for
 │   ├── Ambiguous        retried, but never with another provider: the call may have been billed
 │   └── Unavailable      one of our own services (database, Redis, storage) can't be reached
 ├── Rejected             never retried: the content was refused
 ├── Invalid              never retried: the task or our configuration is at fault
 │   └── InputRefused     an input picture can't be used
-├── TimedOut             never retried: the generation used up its time
-├── Cancelled            never retried: somebody asked for it
-└── Fenced               not an outcome: another worker owns the job now, this one stops silently
+├── TimedOut             never retried: the time limit of the generation has passed
+├── Cancelled            never retried: the task was cancelled on request
+└── Fenced               not an outcome: another worker owns the job; this worker stops without a report
 ```
 
 `public_message` is the only text that may reach a session row, a progress event or an HTTP reply. `str(error)` and
-`details` are for logs and the job's record; they must not hold addresses, keys or prompts.
+`details` are for logs and the job's row; they must not contain addresses, keys or prompts.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class DarkroomError(Exception):
 
     code: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
-    #: Whether operators should be told: a refused picture is the user's affair, a missing bucket is ours.
+    #: Whether to report the error to operators: a missing bucket concerns them, a refused picture only the user.
     report: ClassVar[bool] = True
 
     def __init__(
@@ -40,14 +40,14 @@ class DarkroomError(Exception):
         code: str | None = None,
         **details: str | float | None,
     ) -> None:
-        """Make an error.
+        """Create an error.
 
         Args:
-            message: What happened, for the log.
-            public_message: What the user reads; the class's docstring unless given.
-            retry_after: Seconds the other side asked us to wait.
-            code: A finer code than the class's, lower_snake_case.
-            details: Structured facts for the job's record, such as `provider`, `http_status`.
+            message: Description for the log.
+            public_message: Text for the user; by default the docstring of the class.
+            retry_after: Delay that the service asked for, in seconds.
+            code: A more specific code than that of the class, in lower_snake_case.
+            details: Structured fields for the job's row, such as `provider`, `http_status`.
         """
         self.public_message = public_message or (type(self).__doc__ or "").strip()
         super().__init__(message or self.public_message)

@@ -1,7 +1,7 @@
-"""The one value that travels between stages.
+"""The job: the value that is passed from stage to stage.
 
-It is small JSON: ids, references and what was spent. Image bytes never travel; they lie in the scratch store under
-the names the job carries.
+A job is small JSON: ids, references and costs. Image bytes are kept in the scratch store, under names that the job
+holds.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pydantic import Field
 
 from schemas.common import Frozen, Id, Product, RequestId, StageName, Url
 
-#: The version of the job's own wire format. A worker that meets a newer one leaves the job to newer workers.
+#: Version of the job's wire format. A worker leaves jobs of a newer version to newer workers.
 JOB_VERSION = 1
 
 
 class Call(Frozen):
-    """One call to an image provider: what was tried, and what it cost."""
+    """One call to an image provider, with its outcome and cost."""
 
     provider: str
     model: str | None = None
@@ -27,13 +27,13 @@ class Call(Frozen):
 
 
 class Picture(Frozen):
-    """One picture that the job makes.
+    """A picture of a job.
 
     Attributes:
-        scratch: Name in the scratch store of the newest version of the picture, once there is one.
-        source_url: The provider's own address of the picture, until `fetch` has copied it. Never shown to anybody.
-        url: The signed address in the object storage, after `upload`.
-        path: The path inside the bucket, after `upload`.
+        scratch: Name of the picture's latest version in the scratch store; None before `generate` or `fetch`.
+        source_url: The provider's address of the picture, until `fetch` has copied it. Never published.
+        url: Signed address in the object storage, set by `upload`.
+        path: Path inside the bucket, set by `upload`.
     """
 
     scratch: str | None = None
@@ -48,7 +48,7 @@ class Picture(Frozen):
 
 
 class Failure(Frozen):
-    """Why a job ended without a picture. `message` is for the user, the rest is for operators."""
+    """The reason of a job's failure: `message` is for the user, the other fields are for operators."""
 
     code: str
     message: str
@@ -58,21 +58,21 @@ class Failure(Frozen):
 
 
 class Job(Frozen):
-    """A task on its way through the stages.
+    """The state of a task between two stages.
 
     Attributes:
         run: 1 for the first run, one more for each replay. Charges and refunds are unique per run.
-        token: The fencing token. It grows each time the job is driven again; only the newest may commit.
-        attempt: How often the present stage was tried before, from 0.
-        delivery: Distinguishes messages of one stage and attempt: handed back at a shutdown, delivered again.
+        token: The fencing token. Dispatch, recovery and replay raise it; only the latest may commit.
+        attempt: Number of earlier attempts of the current stage, from 0.
+        delivery: Distinguishes messages of the same stage and attempt, such as one requeued at a shutdown.
         inputs: Addresses of the input pictures, in the producer's order.
-        input_scratch: Names in the scratch store of the inputs, in the same order, once fetched.
+        input_scratch: Names of the inputs in the scratch store, in the same order, set by `fetch`.
         prompt: The full prompt for the provider, built when the job starts.
-        params: What only this product needs: style, count, avatar, scene.
-        pictures: What the job makes, in order.
+        params: Product-specific values, such as the style or the avatar id.
+        pictures: The pictures of the job, in order.
         input_tokens, output_tokens: As counted by the provider.
-        cost_usd: What all calls of this run cost, in US dollars.
-        refunded: Credits that its failure gave back.
+        cost_usd: Cost of all calls of this run, in US dollars.
+        refunded: Credits that were refunded for its failure.
     """
 
     version: Annotated[int, Field(le=JOB_VERSION)] = JOB_VERSION

@@ -3,9 +3,9 @@
 | key | type | contents | lifetime |
 |---|---|---|---|
 | `schemas.tasks.TASK_LISTS` | list | tasks; producers LPUSH, ingest takes from the right | until ingested |
-| `darkroom:processing:{consumer}:{list}` | list | taken by one consumer, not yet in the database | until written |
+| `darkroom:processing:{consumer}:{list}` | list | tasks of one consumer, not yet in the database | until stored |
 | `darkroom:consumers` | sorted set | consumers by their last heartbeat, milliseconds | until cleaned up |
-| `darkroom:pushed:{task_id}` | string | marks that HTTP has pushed the task | ten minutes |
+| `darkroom:pushed:{task_id}` | string | marks a task as pushed by HTTP | ten minutes |
 | `darkroom:wake` | list | at most one element: wakes a dispatcher | until popped |
 | `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, `at_token`, `taken`, a field per claimed message | a day |
 | `darkroom:progress:{task_id}` | hash | the latest progress event and the fields that order it | `PROGRESS_TTL_S` |
@@ -15,13 +15,13 @@
 | `task_updates:{task_id}` | channel | progress events | |
 | `darkroom:deliveries` | list | wakes outbox dispatchers; redeliveries (`providers/delivery/wakeup.py`) | until taken |
 | `darkroom:last_sweep` | string | time of the last scheduled sweep, milliseconds | |
-| `darkroom:served` | sorted set | products that running workers make (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
+| `darkroom:served` | sorted set | products that running workers serve (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
 | `darkroom:cancel` | channel | `{task_id}:{token}` of jobs that were cancelled or failed | |
 | `dramatiq:*` | | Dramatiq's queues (`pipelines/engine/dramatiq_redis`) | until acknowledged |
 | `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by the time they are due, milliseconds | until due |
 | `darkroom:metrics`, `darkroom:gauges` | hash | counters and gauges (`providers/metrics/recorder.py`) | |
 | `darkroom:models` | hash | answers of providers about their models (`providers/images/model_watch.py`) | |
-| `darkroom:models:asking:{provider}` | string | lock of the worker that asks about the model | a minute |
+| `darkroom:models:asking:{provider}` | string | lock of the worker that queries the model | a minute |
 | `darkroom:webhooks:{provider}` | channel | provider job ids that have ended, from webhooks; wakes polls | |
 | `darkroom:provider:{provider}:*` | several | limits and circuit (`providers/images/routing/admission.py`) | an hour |
 | `darkroom:spent:{day}:provider:{provider}` | string | millionths of a US dollar, spent or reserved | two days |
@@ -29,54 +29,54 @@
 | `darkroom:limit:http:{name}:{minute}` | string | HTTP calls of one token or address | two minutes |
 | `darkroom:http` | channel | never published to; keeps an HTTP process's subscription open | |
 
-`darkroom:refunds` is no key but the name of a list in the table `darkroom_dead_letters`.
+`darkroom:refunds` is not a key: it is the name of a list in the table `darkroom_dead_letters`.
 """
 
 from __future__ import annotations
 
 CONSUMERS = "darkroom:consumers"
 WAKE = "darkroom:wake"
-#: When a scheduled sweep was last made, Unix time in milliseconds.
+#: Time of the last scheduled sweep, Unix time in milliseconds.
 LAST_SWEEP = "darkroom:last_sweep"
 CANCEL_CHANNEL = "darkroom:cancel"
 MODELS = "darkroom:models"
 BROKER_NAMESPACE = "dramatiq"
-#: Every worker process by its last sign of life, milliseconds; Dramatiq keeps it.
+#: Sorted set of worker processes by their last heartbeat, milliseconds; maintained by Dramatiq.
 HEARTBEATS = f"{BROKER_NAMESPACE}:__heartbeats__"
 
 JOB_TTL_S = 86_400
 
 
 def processing(consumer: str, task_list: str) -> str:
-    """The processing list of one consumer for one producers' list."""
+    """Return the key of a consumer's processing list for one task list."""
     return f"darkroom:processing:{consumer}:{task_list}"
 
 
 def pushed(task_id: str) -> str:
-    """Return the key of the note that HTTP has pushed a task."""
+    """Return the key that marks a task as pushed by HTTP."""
     return f"darkroom:pushed:{task_id}"
 
 
 def delayed(queue_name: str) -> str:
-    """Return the key of the messages of a queue that are not due yet."""
+    """Return the key of a queue's delayed messages."""
     return f"darkroom:delayed:{queue_name}"
 
 
 def job(task_id: str) -> str:
-    """Who may work on a job, and which of its messages were claimed."""
+    """Return the key of a job's fencing token and claimed messages."""
     return f"darkroom:job:{task_id}"
 
 
 def asking_model(provider: str) -> str:
-    """Held by the worker that asks a provider about its model."""
+    """Return the key of the lock that a worker holds while it queries a provider's model."""
     return f"{MODELS}:asking:{provider}"
 
 
 def provider_webhooks(provider: str) -> str:
-    """The channel on which the HTTP service publishes the ids that a provider's webhooks name."""
+    """Return the channel on which HTTP publishes the job ids of a provider's webhooks."""
     return f"darkroom:webhooks:{provider}"
 
 
 def progress(task_id: str) -> str:
-    """The latest progress event of a task."""
+    """Return the key of a task's latest progress event."""
     return f"darkroom:progress:{task_id}"

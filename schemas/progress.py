@@ -1,4 +1,4 @@
-"""Progress events: published on `task_updates:{task_id}` and kept for those who come late."""
+"""Progress events: published on `task_updates:{task_id}` and stored for late subscribers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-#: Codes of a failed task that was cancelled.
+#: Failure codes of a cancelled task.
 CANCELLED_CODES = frozenset({"cancelled", "session_ended"})
 
 
 class Status(StrEnum):
-    """The four words of the progress channel."""
+    """The status of a progress event."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -20,20 +20,20 @@ class Status(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether nothing follows."""
+        """Return whether this is the status of a task's last event."""
         return self in {Status.COMPLETED, Status.FAILED}
 
 
 class Progress(BaseModel):
-    """One change of a task, as a subscriber sees it.
+    """A progress event of a task.
 
     Attributes:
         progress: 0 to 100; never goes down within an attempt.
-        message: The phase, for a person.
-        seq: Counts the events of a task from 1; the id of the server-sent event.
+        message: The phase, in words for the user.
+        seq: Number of the event within its task, from 1; the id of the server-sent event.
         run: The run the event belongs to.
-        attempt: The fencing token of the attempt: progress may start over when it grows.
-        result_urls: The signed addresses, on completion.
+        attempt: The fencing token of the attempt: a new attempt may restart the progress.
+        result_urls: Signed addresses of the pictures, on completion.
         code: The machine-readable reason, on failure.
     """
 
@@ -54,10 +54,10 @@ class Progress(BaseModel):
 
     @property
     def cancelled(self) -> bool:
-        """Whether the task failed because it was cancelled."""
+        """Return whether the task was cancelled."""
         return self.status is Status.FAILED and self.code in CANCELLED_CODES
 
 
 def channel(task_id: str) -> str:
-    """The Redis channel that a task's events are published on."""
+    """Return the Redis channel of a task's events."""
     return f"task_updates:{task_id}"

@@ -1,4 +1,4 @@
-"""The three task payloads that producers LPUSH (contract of the Redis lists)."""
+"""The task payloads that producers LPUSH, one type per product."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.common import Id, Payload, Product, Prompt, RequestId, Timestamp, Url
 
-#: The newest payload version this code understands.
+#: The latest supported payload version.
 VERSION = 1
-#: A payload larger than this is refused before it is parsed, in bytes.
+#: Maximum size of a payload in bytes, checked before parsing.
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_INPUTS = 16
 MAX_PICTURES = 10
 
-#: The list each product's producers push to.
+#: The Redis list of each product.
 TASK_LISTS: dict[Product, str] = {
     Product.TRYON: "wearon:tasks:generation",
     Product.AVATAR: "ava:tasks:photo",
@@ -27,7 +27,7 @@ Text = Annotated[str, Field(max_length=2_000)]
 
 
 class Task(Payload):
-    """What every product's payload has."""
+    """Base of the payloads of all products."""
 
     request_id: RequestId | None = None
     version: Annotated[int, Field(strict=True, ge=1, le=VERSION)] = VERSION
@@ -56,12 +56,12 @@ class TryOnTask(Task):
 
     @property
     def owner_id(self) -> str:
-        """The shopper (b2c) or the shop (b2b)."""
+        """Return the id of the shopper (b2c) or the shop (b2b)."""
         return self.user_id or self.store_id or ""
 
 
 class Avatar(Payload):
-    """The companion that the photo shows. Everything but the id may be missing."""
+    """The companion that the photo shows. Every field but the id is optional."""
 
     id: Id
     name: Text | None = None
@@ -73,7 +73,7 @@ class Avatar(Payload):
 
 
 class AvatarChannel(StrEnum):
-    """Where the photo is delivered."""
+    """The chat that the photo is delivered to."""
 
     WEB = "web"
     WHATSAPP = "whatsapp"
@@ -92,7 +92,7 @@ class AvatarTask(Task):
 
     @property
     def task_id(self) -> str:
-        """The job's id: this product has one id for both."""
+        """Return the job's id, which is also the task's id."""
         return self.job_id
 
 

@@ -16,7 +16,7 @@ from actors.services import Services, make_services
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.fetch import fetch_inputs
-from pipelines.stages.notify import notify_everybody
+from pipelines.stages.notify import publish_outcome
 from pipelines.stages.resize import resize_inputs
 from pipelines.stages.upload import upload_pictures
 from pipelines.stages.watermark import finish_pictures
@@ -74,6 +74,6 @@ async def _everything(job: Job) -> None:
     job = await upload_pictures(
         job, scratch=use.scratch, storage=use.storage, records=use.records, lease_s=settings.lease_s
     )
-    await notify_everybody(
+    await publish_outcome(
         job, progress=use.progress, scratch=use.scratch, deliveries=use.records.outbox, wakeup=use.wakeup
     )

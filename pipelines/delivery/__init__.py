@@ -1,1 +1,1 @@
-"""Deliveries about ended jobs: the webhook message and the delays between attempts."""
+"""Deliveries about finished jobs: the result event and the delays between attempts."""

@@ -1,4 +1,4 @@
-"""The message for an owner's webhook about an ended job."""
+"""The result event for webhooks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.job import Job
 
 
 def result_message(job: Job) -> OutboxMessage:
-    """Return the event of an ended job, in the form of Standard Webhooks: `type`, `timestamp`, `data`."""
+    """Return the event of a finished job in the layout of Standard Webhooks: `type`, `timestamp`, `data`."""
     message = {
         "type": "generation.failed" if job.failure else "generation.completed",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),

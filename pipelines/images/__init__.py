@@ -1,6 +1,6 @@
-"""The image work: pure functions from bytes to bytes, safe to call from many threads.
+"""Image functions: pure functions from bytes to bytes, thread-safe.
 
-They block and use a core: callers on an event loop run them in threads, no more at a time than there are cores.
+They block and use a core: run them from an event loop through `ImageExecutor`.
 """
 
 from pipelines.images.finish import FinishedImage, finish

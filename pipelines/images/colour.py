@@ -1,4 +1,4 @@
-"""Colours: from the profile a picture carries to sRGB, which everybody assumes where none is stated."""
+"""Conversion from an embedded ICC profile to sRGB, the default of viewers without a profile."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from PIL import Image, ImageCms
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """The picture in mode RGB, its numbers meaning sRGB.
+    """Return the picture in mode RGB, converted to sRGB.
 
-    A profile that can't be read, or is not one for such a picture, is passed over as every viewer does.
+    A profile that is unreadable or belongs to another colour space is ignored, as viewers do.
 
     Args:
         image: Mode L or RGB.
-        profile: The ICC profile that its numbers are in.
+        profile: The ICC profile of its pixels.
     """
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))

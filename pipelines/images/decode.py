@@ -1,4 +1,4 @@
-"""From encoded bytes of any accepted kind to upright, opaque sRGB pixels."""
+"""Decoding of JPEG, PNG and WebP to upright, opaque sRGB pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipelines.images.vips import libvips
 from providers.pictures.errors import input_refused
 from providers.pictures.probe import Format, probe
 
-#: libvips' largest coordinate (VIPS_MAX_COORD): fits whatever passed the probe, so nothing is shrunk.
+#: libvips' largest coordinate (VIPS_MAX_COORD): larger than any picture that `probe` accepts, so nothing is shrunk.
 _UNLIMITED_PX = 10_000_000
 #: Ratios from which a JPEG is decoded at an eighth, a quarter and half of its size. From 2.5 the SSIM against decoding
 #: at full size stays above 0.99 (0.92 at 2.25), measured by `manage.py bench images`.
@@ -20,19 +20,19 @@ _PROFILE, _ORIENTATION = "icc-profile-data", "orientation"
 
 
 def decode(data: bytes, *, max_pixels: int, subject: str, max_px: int = _UNLIMITED_PX) -> Image.Image:
-    """The picture in mode RGB, shrunk while decoding so that its longest side is at most `max_px`, never enlarged.
+    """Return the picture in mode RGB, shrunk if its longest side exceeds `max_px` pixels.
 
-    EXIF orientation is applied, 16-bit samples become 8-bit, transparency is laid on white, and CMYK, palette and
+    EXIF orientation is applied, 16-bit samples become 8-bit, transparency becomes white, and CMYK, palette and
     profiled colours become sRGB.
 
     Raises:
-        InputRefused: It is no JPEG, PNG or WebP picture, has more than `max_pixels`, or is damaged.
+        InputRefused: `data` is not a JPEG, PNG or WebP picture, has more than `max_pixels`, or is damaged.
     """
     kind = probe(data, max_pixels=max_pixels, subject=subject).format
     try:
         return _rgb(_open(data, kind, max_pixels, max_px))
     except libvips().Error as error:
-        # Whatever libvips can't read, at whatever moment it notices, is the picture's fault.
+        # libvips decodes lazily: any of the steps above may find that the picture is damaged.
         raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
 
 
@@ -41,30 +41,30 @@ def _open(data: bytes, kind: Format, max_pixels: int, max_px: int) -> Any:
     width, height = image.width, image.height
     if width * height > max_pixels:
         raise libvips().Error("the decoder sees more pixels than the header states")
-    if shrinking := _shrinking(kind, max(width, height) / max_px):
+    if shrinking := _loader_shrink(kind, max(width, height) / max_px):
         image = _load(data, kind, **shrinking)
     if max(width, height) > max_px or image.get_typeof(_ORIENTATION):
-        # Each step costs more than the pixels of a small picture.
+        # Skip the step where possible: for a small picture it takes longer than the decoding.
         image = image.thumbnail_image(max_px, height=max_px, size="down")
     return image
 
 
 def _load(data: bytes, kind: Format, **options: float) -> Any:
-    """The picture as its loader will read it, in one pass; what is cut short or broken is an error.
+    """Return a lazily decoded picture, read in one pass; truncated or damaged data raises an error.
 
-    `data` is read where it is: the loaders that take a buffer copy it. libvips' own `thumbnail` does not hand `fail_on`
-    to the loader (8.18), and would fill up with grey what is missing.
+    A source reads `data` in place, while the loaders for buffers copy it. The `thumbnail` of libvips 8.18 does not pass
+    `fail_on` to the loader and would fill missing pixels with grey.
     """
     image = libvips().Image
     load = {"JPEG": image.jpegload_source, "PNG": image.pngload_source, "WEBP": image.webpload_source}[kind]
     return load(libvips().Source.new_from_memory(data), access="sequential", fail_on="error", **options)
 
 
-def _shrinking(kind: Format, ratio: float) -> dict[str, float]:
-    """How far a loader shrinks by itself, which is cheap, of the `ratio` by which the picture is to shrink.
+def _loader_shrink(kind: Format, ratio: float) -> dict[str, float]:
+    """Return the loader options that do part of the shrinking by `ratio`, which is cheaper than to resample.
 
-    A JPEG only halves, without a filter, and leaves the rest to a good one; libvips' `thumbnail` leaves at least a
-    factor of 2, and below a ratio of 4 decodes at full size.
+    The JPEG loader only halves, without a filter; the rest is resampled. libvips' `thumbnail` always leaves at least a
+    factor of 2 to resample and decodes at full size below a ratio of 4.
     """
     if kind == "JPEG":
         return next(({"shrink": shrink} for least, shrink in _JPEG_SHRINKS if ratio >= least), {})

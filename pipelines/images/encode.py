@@ -1,4 +1,4 @@
-"""From pixels to a JPEG file that holds nothing but what is handed in."""
+"""Encoding of pixels to JPEG, without metadata of the source."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from PIL import Image
 
 
 def encode(image: Image.Image, *, quality: int, xmp: bytes = b"") -> bytes:
-    """A baseline JPEG, 4:2:0, without metadata but `xmp`.
+    """Return a baseline JPEG, 4:2:0, with no metadata but `xmp`.
 
-    Pillow's encoder writes the same bytes as libvips' and needs no threads: for a small picture a seventh of the time.
+    Pillow writes the same bytes as libvips but needs no threads: a small picture takes a seventh of the time.
 
     Args:
         image: Mode RGB, at most 65,500 pixels a side.

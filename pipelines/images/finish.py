@@ -1,4 +1,4 @@
-"""A generated picture as it is stored."""
+"""Conversion of a generated picture to its stored form."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pipelines.images.decode import decode
 from pipelines.images.encode import encode
-from pipelines.images.marking import marking
+from pipelines.images.marking import xmp_packet
 from pipelines.images.watermark import draw_watermark
 from schemas.errors import InputRefused, Transient
 
@@ -23,17 +23,17 @@ class FinishedImage:
 
 
 def finish(data: bytes, *, credit: str, product: str, max_pixels: int, watermark_text: str | None) -> FinishedImage:
-    """Whatever the provider returned as a real JPEG that says, to machines, that it was generated.
+    """Convert a provider's picture to a JPEG with XMP metadata that marks it as generated.
 
     Args:
         data: JPEG, PNG or WebP bytes from a provider.
-        credit: Goes into the metadata as the credit.
-        product: Goes into the metadata as the tool that made it.
-        max_pixels: The most pixels that are decoded.
-        watermark_text: Written onto the picture; None leaves it as it is.
+        credit: Credit line for the metadata.
+        product: Creator tool for the metadata.
+        max_pixels: Maximum number of pixels to decode.
+        watermark_text: Text to draw onto the picture; None draws nothing.
 
     Raises:
-        Transient: The provider's answer is no picture (code `bad_picture`).
+        Transient: The provider's data is not a usable picture (code `bad_picture`).
     """
     try:
         image = decode(data, max_pixels=max_pixels, subject="The generated picture")
@@ -41,5 +41,5 @@ def finish(data: bytes, *, credit: str, product: str, max_pixels: int, watermark
         raise Transient(f"the provider returned no usable picture: {error.error_code}", code="bad_picture") from error
     if watermark_text is not None:
         draw_watermark(image, watermark_text)
-    jpeg = encode(image, quality=_QUALITY, xmp=marking(credit=credit, product=product))
+    jpeg = encode(image, quality=_QUALITY, xmp=xmp_packet(credit=credit, product=product))
     return FinishedImage(jpeg, image.width, image.height)

@@ -1,4 +1,4 @@
-"""What a generated picture says about itself to machines: an XMP packet.
+"""The XMP packet that marks a picture as generated.
 
 Sources: IPTC Photo Metadata Standard 2025.1 (`Iptc4xmpExt:DigitalSourceType`, `photoshop:Credit`), the IPTC NewsCodes
 for the digital source type, and the XMP specification, part 1 (`xmp:CreatorTool`, the packet wrapper).
@@ -21,16 +21,16 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>"""
 
-#: What XML 1.0 can't hold, even escaped.
+#: Characters that XML 1.0 forbids, even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def marking(*, credit: str, product: str) -> bytes:
-    """The XMP packet, UTF-8.
+def xmp_packet(*, credit: str, product: str) -> bytes:
+    """Return the XMP packet in UTF-8.
 
     Args:
-        credit: Who is named beside the picture.
-        product: What made it.
+        credit: Credit line (`photoshop:Credit`).
+        product: Creator tool (`xmp:CreatorTool`).
     """
     return _PACKET.format(source_type=SOURCE_TYPE, credit=_text(credit), product=_text(product)).encode()
 

@@ -1,7 +1,7 @@
-"""libvips, set up for pictures from strangers.
+"""libvips, configured for untrusted pictures.
 
-It decodes in strips and shrinks while it decodes, so a 40-megapixel picture costs some 100 MB where decoding it whole
-costs up to 640 (WebP by Pillow). Imported on first use, in the worker that needs it: its threads don't survive a fork.
+libvips decodes in strips and shrinks while it decodes: a 40-megapixel picture takes about 100 MB, while a full decode
+takes up to 640 MB (WebP in Pillow). It is imported on first use because its threads don't survive a fork.
 """
 
 from __future__ import annotations
@@ -13,24 +13,23 @@ from typing import Any
 
 _LOADERS = ("VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp")
 
-
-_first = threading.Lock()
+_set_up_lock = threading.Lock()
 
 
 def libvips() -> Any:
     """The `pyvips` module, with every loader but JPEG, PNG and WebP switched off.
 
-    Nothing is cached between calls, so that no stranger's picture outlives its job; each call uses its own thread,
-    because callers already run as many at a time as there are cores.
+    Results are not cached, so that no picture outlives its job. Each call uses one thread because callers already run
+    one call per core.
     """
-    # Who comes while it is set up waits: a loader that is off for that moment would call a good picture damaged.
-    with _first:
+    # Until the set-up is complete all loaders are blocked, and a valid picture would be refused as damaged.
+    with _set_up_lock:
         return _set_up()
 
 
 @cache
 def _set_up() -> Any:
-    # A damaged picture warns once per row; the error that follows says enough.
+    # A damaged picture logs a warning per row; the error that follows is enough.
     os.environ["VIPS_WARNING"] = "1"
     import pyvips  # noqa: PLC0415  see above
 

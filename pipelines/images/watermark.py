@@ -1,4 +1,4 @@
-"""A line of text in the lower right corner that can be read on any background."""
+"""The visible watermark: text in the lower right corner, readable on any background."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipelines.images.encode import encode
 
 #: Shares of the picture's shorter side.
 _TEXT_SHARE, _MARGIN_SHARE = 0.034, 0.02
-#: Below this many pixels a letter has no shape any more.
+#: Minimum font size in pixels; smaller letters are unreadable.
 _MIN_TEXT_PX = 11
-#: The text may cover this share of the width and of the height.
+#: Maximum share of the width and of the height that the text covers.
 _WIDTH_SHARE, _HEIGHT_SHARE = 0.9, 0.5
 #: White text on black at this opacity: 5.9 to 1 over pure white, above the 4.5 that WCAG 2.2, 1.4.3 asks of small text.
 _PLATE, _OPACITY = (0, 0, 0), 158
@@ -22,17 +22,17 @@ _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 def watermark(data: bytes, *, text: str, max_pixels: int, subject: str = "The picture", quality: int = 92) -> bytes:
-    """A JPEG of the picture with `text` on it, without metadata.
+    """Return the picture as a JPEG with `text` on it, without metadata.
 
     Args:
         data: JPEG, PNG or WebP bytes.
-        text: What is written; letters that the font (Aileron, within Pillow) lacks come out as boxes.
-        max_pixels: The most pixels that are decoded.
-        subject: How the picture is named to the user.
+        text: The watermark; characters that the font (Aileron, part of Pillow) lacks appear as boxes.
+        max_pixels: Maximum number of pixels to decode.
+        subject: Name of the picture in error messages.
         quality: libjpeg's scale, 1 to 95.
 
     Raises:
-        InputRefused: It is no picture of an accepted kind, too large, or damaged.
+        InputRefused: `data` is not a picture of an accepted format, is too large, or is damaged.
     """
     image = decode(data, max_pixels=max_pixels, subject=subject)
     draw_watermark(image, text)
@@ -40,10 +40,10 @@ def watermark(data: bytes, *, text: str, max_pixels: int, subject: str = "The pi
 
 
 def draw_watermark(image: Image.Image, text: str) -> tuple[int, int, int, int]:
-    """Write `text` onto `image`, mode RGB, in place.
+    """Draw `text` onto `image`, mode RGB, in place.
 
     Returns:
-        The box that was covered, in pixels: left, top, right, bottom; always inside the picture.
+        The covered box in pixels: left, top, right, bottom; always inside the picture.
     """
     mask = _fit(text, *image.size)
     margin = min(round(min(image.size) * _MARGIN_SHARE), image.width - mask.width, image.height - mask.height)
@@ -55,18 +55,18 @@ def draw_watermark(image: Image.Image, text: str) -> tuple[int, int, int, int]:
 
 
 def _fit(text: str, width: int, height: int) -> Image.Image:
-    """The letters as an opacity mask, padded to the plate, no larger than the picture."""
+    """Return the text as an opacity mask, padded to the size of the plate, no larger than the picture."""
     size = max(_MIN_TEXT_PX, round(min(width, height) * _TEXT_SHARE))
-    mask = _letters(text, size, round(width * _WIDTH_SHARE))
+    mask = _text_mask(text, size, round(width * _WIDTH_SHARE))
     while size > _MIN_TEXT_PX and mask.height > height * _HEIGHT_SHARE:
         size = max(_MIN_TEXT_PX, round(size * 0.85))
-        mask = _letters(text, size, round(width * _WIDTH_SHARE))
-    if mask.width > width or mask.height > height:  # a picture too small for letters still gets its mark
+        mask = _text_mask(text, size, round(width * _WIDTH_SHARE))
+    if mask.width > width or mask.height > height:  # too small for readable text: shrink the mask
         mask.thumbnail((width, height))
     return mask
 
 
-def _letters(text: str, size: int, width: int) -> Image.Image:
+def _text_mask(text: str, size: int, width: int) -> Image.Image:
     font, pad = _font(size), max(2, size // 3)
     lines = "\n".join(_wrap(text, font, width - 2 * pad))
     left, top, right, bottom = ImageDraw.Draw(Image.new("L", (1, 1))).multiline_textbbox((0, 0), lines, font)
@@ -76,7 +76,7 @@ def _letters(text: str, size: int, width: int) -> Image.Image:
 
 
 def _wrap(text: str, font: _Font, width: float) -> list[str]:
-    """Break `text` so that no line is wider than `width` pixels: between words, or within one that is too long."""
+    """Break `text` into lines of at most `width` pixels: between words, or within a word that is too long."""
     lines: list[str] = []
     line = ""
     for letter in " ".join(text.split()):

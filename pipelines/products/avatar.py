@@ -12,9 +12,9 @@ from schemas.records import NewTask
 from schemas.tasks import AvatarTask
 
 APOLOGY = "I wasn't able to send you a photo right now — please try again later."
-#: Who asked for the end, or was told of it elsewhere, gets no apology.
+#: Failure codes without an apology: the user cancelled the job, or the session was ended elsewhere.
 _NO_APOLOGY = frozenset({Cancelled.code, "session_ended"})
-#: Characters of the prompt that the audit log keeps.
+#: Maximum length of the prompt in the audit log, in characters.
 _AUDITED_CHARS = 500
 
 
@@ -35,7 +35,7 @@ def _plan(task: AvatarTask) -> Plan:
     return Plan(prompt=avatar_prompt(task.avatar, task.scene_description), params={"avatar_id": task.avatar.id})
 
 
-def _announcements(job: Job) -> list[OutboxMessage]:
+def _outbox_messages(job: Job) -> list[OutboxMessage]:
     to = {"user_id": job.owner_id, "avatar_id": job.params.get("avatar_id")}
     channel = DeliveryChannel(job.channel)
     if job.failure is None:
@@ -82,6 +82,6 @@ AVATAR = ProductSpec(
     plan=_plan,
     path=lambda job, _: f"{job.owner_id}/{job.session_id}.jpg",
     session=lambda _job: {},
-    outbox_messages=_announcements,
+    outbox_messages=_outbox_messages,
     watermarked=True,
 )

@@ -1,4 +1,4 @@
-"""The prompt of an avatar's photo: the same for the same task, whatever its fields hold."""
+"""The prompt of an avatar's photo, built deterministically from the task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LINK_CHARS = 200
 
 
 def avatar_prompt(avatar: Avatar, scene: str) -> str:
-    """The prompt, at most some 3,800 characters long."""
+    """Return the prompt, at most 3,800 characters."""
     about = (
         ("Name", avatar.name, _WORD_CHARS),
         ("Gender", avatar.gender, _WORD_CHARS),
@@ -39,7 +39,7 @@ def avatar_prompt(avatar: Avatar, scene: str) -> str:
 
 
 def _reference(url: str | None) -> str | None:
-    """The photo's host and path: what signs a link stays here."""
+    """Return the photo's host and path, without the query, which may hold a signature."""
     if url is None:
         return None
     parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A product: an ordered list of stages, and where its pictures go."""
+"""The specification of a product: its stages and the rules for its tasks, sessions and pictures."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from schemas.tasks import AnyTask
 
 @dataclass(frozen=True)
 class Plan:
-    """What a task asks for, decided when its job starts.
+    """The work of a job, derived from its task when the job starts.
 
     Attributes:
         prompt: The full prompt for the provider.
         inputs: Addresses of the input pictures, in the producer's order.
-        count: How many pictures to make.
-        params: What only this product needs later: style, avatar id.
+        count: Number of pictures.
+        params: Product-specific values for later stages: style, avatar id.
     """
 
     prompt: str
@@ -32,19 +32,19 @@ class Plan:
 
 @dataclass(frozen=True)
 class ProductSpec:
-    """One product.
+    """The specification of one product.
 
     Attributes:
-        stages: What its jobs pass through, in order.
+        stages: The stages of its jobs, in order.
         bucket: The storage bucket of its pictures.
-        url_lifetime_s: How long the links to them work, seconds.
-        width, height: The size asked of the provider, pixels.
-        accept: How a payload becomes a row of the waiting room.
-        plan: What a payload asks for.
-        path: The path in the bucket of the picture with this index, from 0.
-        session: Columns of the session row on completion, from the job.
-        images: Rows of the `images` table on completion.
-        outbox_messages: What is told about an ended job, beside progress and webhooks.
+        url_lifetime_s: Lifetime of the signed links, in seconds.
+        width, height: The size requested from the provider, in pixels.
+        accept: Returns the new row of `darkroom_jobs` for a payload.
+        plan: Returns the plan for a payload.
+        path: Returns the path in the bucket of the picture with this index, from 0.
+        session: Returns the columns of the session row on completion.
+        images: Returns the rows of the `images` table on completion.
+        outbox_messages: Returns the deliveries of a finished job, except the result event for webhooks.
         watermarked: Whether its pictures always carry the watermark.
     """
 
@@ -64,5 +64,5 @@ class ProductSpec:
 
 
 def request_id(task: AnyTask) -> str:
-    """The producer's request id, or one made from the task's id so that logs can be joined."""
+    """Return the producer's request id, or else one derived from the task id."""
     return task.request_id or f"task_{task.task_id}"

@@ -1,4 +1,4 @@
-"""Images: one to ten product pictures in a chosen style, all of one job."""
+"""Images: one to ten product pictures in a chosen style, as one job."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from schemas.job import Job
 from schemas.records import NewTask
 from schemas.tasks import ImagesTask, Style
 
-#: The only channel of this product, as `darkroom_session_tables` has it.
+#: The only channel of this product, as in `darkroom_session_tables`.
 CHANNEL = "workspace"
-#: What each style asks for, in words; a new style is a line of that file and a word of `Style`.
+#: Prompt text of each style. A new style needs an entry in that file and a member of `Style`.
 STYLES: dict[Style, str] = {
     Style(name): text for name, text in json.loads(Path(__file__).with_name("styles.json").read_text()).items()
 }

@@ -1,18 +1,21 @@
-"""Texts of strangers inside a prompt of ours: each stays in its place, between quotes it can't close."""
+"""Quoting of untrusted text in prompts: the text can't close its quotes."""
 
 from __future__ import annotations
 
 import unicodedata
 
-#: What could be read as the closing quote, beside all of Unicode's initial and final quotes.
+#: Characters that a model could read as a closing quote, besides Unicode's initial and final quotes.
 _QUOTES = frozenset('"`\u00b4\u201a\u201e\u275d\u275e\u2e42\u301d\u301e\u301f\uff02')
 _QUOTE_CATEGORIES = frozenset({"Pi", "Pf"})
-#: Controls, invisible formatting (direction marks, zero widths), private use and unassigned.
+#: Categories of controls, invisible formatting (direction marks, zero widths), private use, unassigned, surrogates.
 _INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cn", "Cs"})
 
 
 def plain(text: str, limit: int) -> str:
-    """One line of visible characters without double quotes, at most `limit` characters, cut between words."""
+    """Return `text` as one line of visible characters without double quotes.
+
+    A line longer than `limit` characters is cut between words.
+    """
     visible = "".join(map(_visible, text))
     line = " ".join(visible.split())
     if len(line) <= limit:
@@ -28,5 +31,5 @@ def _visible(char: str) -> str:
 
 
 def quoted(text: str, limit: int) -> str:
-    """The plain text between double quotes, which it can't close."""
+    """Return `plain(text, limit)` in double quotes."""
     return f'"{plain(text, limit)}"'

@@ -1,4 +1,4 @@
-"""Try-on: the person in the first photo, wearing what the other photos show."""
+"""Try-on: one picture of the person in the first photo, dressed as the other photos show."""
 
 from __future__ import annotations
 

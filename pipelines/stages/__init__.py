@@ -1,1 +1,1 @@
-"""The stages: each takes a job and what it needs, and returns the job a step further."""
+"""The stages: async functions that take a job and its services and return the updated job."""

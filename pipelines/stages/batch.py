@@ -1,4 +1,4 @@
-"""How far a batch is, seen by its session and its subscribers with each finished picture."""
+"""Progress of a batch, published to its session and subscribers after each picture."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from schemas.progress import Progress, Status
 
 log = structlog.get_logger(__name__)
 
-#: The generation's share of the whole, percent: from where its stage begins to where the next one does.
-FROM, TO = 30, 80
+#: Overall progress at the start and the end of the stage `generate`, in percent.
+START_PERCENT, END_PERCENT = 30, 80
 
 
 class BatchProgress:
-    """Counts one job's finished pictures."""
+    """Counter of a job's finished pictures."""
 
     def __init__(self, job: Job, records: Records, progress: ProgressLog, *, done: int) -> None:
-        """Count on from `done` pictures, which an earlier attempt finished."""
+        """Start at `done` pictures, which earlier attempts finished."""
         self._job = job
         self._records = records
         self._progress = progress
         self._done = done
-        self._in_turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def one_more(self) -> None:
-        """Show that a picture more is finished; where that can't be shown, the picture is worth more."""
-        async with self._in_turn:
+    async def picture_finished(self) -> None:
+        """Count a picture and publish the progress; log an unavailable service instead of failing the stage."""
+        async with self._lock:
             self._done += 1
-            percent = FROM + (TO - FROM) * self._done // len(self._job.pictures)
+            percent = START_PERCENT + (END_PERCENT - START_PERCENT) * self._done // len(self._job.pictures)
             try:
-                # The picture is stored: no time limit may end its job because showing it takes long.
+                # The picture is stored: a slow update must not make its job exceed a time limit.
                 with time_limits_paused():
                     await self._progress.publish(self._event(percent))
                     await self._records.session_progress(self._job.task_id, self._job.token, percent)

@@ -1,4 +1,4 @@
-"""Fetch: the input pictures of a job, or what a provider made, copied into the scratch store."""
+"""Fetch: copy a job's input pictures or generated pictures into the scratch store."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from schemas.job import Job, Picture
 
 
 async def fetch_inputs(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
-    """Copy the input pictures, side by side, in the producer's order.
+    """Copy the input pictures concurrently, in the producer's order.
 
     Raises:
-        InputRefused: One of them can't be used; the message names it.
+        InputRefused: An input can't be used; the message names it.
         Transient: The network failed.
     """
 
@@ -25,16 +25,16 @@ async def fetch_inputs(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
         await scratch.write(name, data, durable=False)
         return name
 
-    async with _first_error() as tasks:
+    async with _FirstErrorTaskGroup() as tasks:
         copies = [tasks.create_task(copy(index, url)) for index, url in enumerate(job.inputs)]
     return job.model_copy(update={"input_scratch": tuple(task.result() for task in copies)})
 
 
 async def fetch_results(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
-    """Copy what the provider keeps for an hour only.
+    """Copy the generated pictures from the provider, which keeps them for about an hour.
 
     Raises:
-        InputRefused: The provider's answer is no picture.
+        InputRefused: The provider's answer is not a picture.
         Transient: The network failed.
     """
 
@@ -46,16 +46,16 @@ async def fetch_results(job: Job, *, fetcher: Fetcher, scratch: Scratch) -> Job:
         await retry_while_unavailable(partial(scratch.write, name, data, durable=False))
         return picture.model_copy(update={"scratch": name, "source_url": None})
 
-    async with _first_error() as tasks:
+    async with _FirstErrorTaskGroup() as tasks:
         copies = [tasks.create_task(copy(index, picture)) for index, picture in enumerate(job.pictures)]
     return job.model_copy(update={"pictures": tuple(task.result() for task in copies)})
 
 
-class _first_error(asyncio.TaskGroup):  # noqa: N801  reads as what it does at its one call
-    """A task group whose error is the first one of its tasks, not a group of them."""
+class _FirstErrorTaskGroup(asyncio.TaskGroup):
+    """A task group that raises the first error of its tasks instead of an exception group."""
 
     async def __aexit__(self, *arguments: object) -> None:
         try:
-            await super().__aexit__(*arguments)  # type: ignore[arg-type]  # passed through as they came
+            await super().__aexit__(*arguments)  # type: ignore[arg-type]  # passed through unchanged
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None

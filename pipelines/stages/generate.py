@@ -1,4 +1,4 @@
-"""Generate: have a provider make the pictures, paying for each of them once where that can be known."""
+"""Generate: buy the pictures from a provider, each of them once as far as that can be known."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from schemas.job import Call, Job, Picture
 
 
 class Generate:
-    """Makes the pictures of one job, side by side, each written down as soon as it is made."""
+    """The stage `generate`: makes a job's pictures concurrently and journals each as soon as it is made."""
 
-    def __init__(  # noqa: PLR0913  whoever pays, and everything that is paid for
+    def __init__(  # noqa: PLR0913  the services and limits of the stage
         self,
         *,
         generator: Generator,
@@ -39,17 +39,17 @@ class Generate:
         max_retries: int,
         keep_partial: bool = False,
     ) -> None:
-        """Generate with `generator`.
+        """Use these services and limits.
 
         Args:
-            generator: Who chooses the provider.
-            fetcher: Copies a provider's picture at once where no stage after this one does.
-            scratch: Where bytes lie between stages.
-            records: Where finished pictures are written down.
-            progress: Where subscribers see each finished picture of a batch.
-            deadline_s: Seconds for one picture.
-            max_retries: How often the stage is tried again.
-            keep_partial: Whether a batch keeps what worked when the rest of it failed for good.
+            generator: Chooses the provider and calls it.
+            fetcher: Copies a provider's picture if no later stage does.
+            scratch: Stores image bytes between stages.
+            records: Stores the journal and the progress.
+            progress: Publishes each finished picture of a batch.
+            deadline_s: Time limit for one picture, in seconds.
+            max_retries: Maximum number of retries of the stage.
+            keep_partial: Whether a batch keeps its finished pictures after the others have failed permanently.
         """
         self._generator = generator
         self._fetcher = fetcher
@@ -61,55 +61,56 @@ class Generate:
         self._keep_partial = keep_partial
 
     async def __call__(self, job: Job) -> Job:
-        """The job with its pictures.
+        """Return the job with its pictures.
 
         Raises:
-            Fenced: Another worker owns the job, or it ended: nothing is paid for.
-            Unavailable: The database, the scratch store or Redis is; nothing is paid for.
+            Fenced: Another worker owns the job, or the job has ended.
+            Unavailable: The database, the scratch store or Redis can't be reached; no call was made.
             DarkroomError: As `ImageProvider.generate`.
         """
         journal = JobJournal(job, self._records)
-        written = await journal.read()
-        if "generated" in written:
-            # An earlier delivery stored the pictures and was stopped before the job could go on.
-            return Job.model_validate(job.model_dump() | written["generated"])
+        journalled = await journal.read()
+        if "generated" in journalled:
+            # An earlier delivery stored the pictures but stopped before it enqueued the next stage.
+            return Job.model_validate(job.model_dump() | journalled["generated"])
         inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
-        batch = BatchProgress(job, self._records, self._progress, done=len(written.get("pictures", {})))
+        batch = BatchProgress(job, self._records, self._progress, done=len(journalled.get("pictures", {})))
         with waiting_on_io():
             made = await asyncio.gather(
-                *(self._picture(job, index, inputs, journal, written, batch) for index in range(len(job.pictures))),
+                *(self._picture(job, index, inputs, journal, journalled, batch) for index in range(len(job.pictures))),
                 return_exceptions=True,
             )
         done = [item for item in made if not isinstance(item, BaseException)]
-        self._judge([item for item in made if isinstance(item, BaseException)], job, some_worked=bool(done))
-        generated = job.model_copy(update=_sum(done))
+        errors = [item for item in made if isinstance(item, BaseException)]
+        self._raise_decisive_error(errors, job, any_succeeded=bool(done))
+        generated = job.model_copy(update=_totals(done))
         if len(job.pictures) > 1:
-            await finish_when_cancelled(journal.write(["generated"], _generated(generated)))
+            await finish_when_cancelled(journal.write(["generated"], _journal_entry(generated)))
         return generated
 
-    def _judge(self, errors: list[BaseException], job: Job, *, some_worked: bool) -> None:
-        """Raise the error that decides about the whole job, if one does.
+    def _raise_decisive_error(self, errors: list[BaseException], job: Job, *, any_succeeded: bool) -> None:
+        """Raise the error that fails or retries the whole job, if there is one.
 
-        A batch that keeps what worked ends only when no picture can be tried again; any other one as soon as a picture
-        has failed for good: nothing more is paid for.
+        With `keep_partial` a retryable error is raised before a final one, and a final one only if no picture
+        succeeded. Otherwise a final error is raised first, so that no retry pays for more pictures.
         """
         for error in errors:
             if not isinstance(error, DarkroomError) or isinstance(error, Fenced):
                 raise error
         faults = [error for error in errors if isinstance(error, DarkroomError)]
-        passing = sorted(filter(self._passes(job), faults), key=lambda error: -(error.retry_after or 0))
-        final = [error for error in faults if error not in passing]
-        decisive = final or passing
+        retryable = sorted(filter(self._is_retryable(job), faults), key=lambda error: -(error.retry_after or 0))
+        final = [error for error in faults if error not in retryable]
+        decisive = final or retryable
         if self._keep_partial:
-            decisive = passing or ([] if some_worked else final)
+            decisive = retryable or ([] if any_succeeded else final)
         if decisive:
             raise decisive[0]
 
-    def _passes(self, job: Job) -> Callable[[DarkroomError], bool]:
+    def _is_retryable(self, job: Job) -> Callable[[DarkroomError], bool]:
         return lambda error: isinstance(decide(error, job.attempt, max_retries=self._max_retries), Retry)
 
-    async def _picture(  # noqa: PLR0913, PLR0917  one picture of a batch
-        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: JobJournal, written: dict[str, Any],
+    async def _picture(  # noqa: PLR0913, PLR0917  the state shared by a batch
+        self, job: Job, index: int, inputs: tuple[bytes, ...], journal: JobJournal, journalled: dict[str, Any],
         batch: BatchProgress,
     ) -> dict[str, Any]:  # fmt: skip
         key = str(index)
@@ -119,19 +120,19 @@ class Generate:
         async def record(made: dict[str, Any], spent_usd: float) -> None:
             complete = copied_later or "source_url" not in made["picture"]
             if complete and len(job.pictures) == 1:
-                generated = _generated(job.model_copy(update=_sum([made])))
+                generated = _journal_entry(job.model_copy(update=_totals([made])))
                 await journal.write(["generated"], generated, spent_usd=spent_usd)
             else:
                 await journal.write(["pictures", key], made, spent_usd=spent_usd)
 
-        known = written.get("pictures", {}).get(key)
+        known = journalled.get("pictures", {}).get(key)
         picture = PaidPicture(
             job, self._request(job, index, inputs), generator=self._generator,
             fetcher=None if copied_later else self._fetcher, scratch=self._scratch, journal=journal, record=record,
         )  # fmt: skip
-        made = await picture.make(known, written.get("calls", {}).get(key) or {})
+        made = await picture.make(known, journalled.get("calls", {}).get(key) or {})
         if known is None and len(job.pictures) > 1:
-            await batch.one_more()
+            await batch.picture_finished()
         return made
 
     def _request(self, job: Job, index: int, inputs: tuple[bytes, ...]) -> ImageRequest:
@@ -149,7 +150,7 @@ class Generate:
         )
 
 
-def _sum(made: list[dict[str, Any]]) -> dict[str, Any]:
+def _totals(made: list[dict[str, Any]]) -> dict[str, Any]:
     calls = tuple(Call.model_validate(call) for item in made for call in item["calls"])
     return {
         "pictures": tuple(Picture.model_validate(item["picture"]) for item in made),
@@ -160,6 +161,6 @@ def _sum(made: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _generated(job: Job) -> dict[str, Any]:
+def _journal_entry(job: Job) -> dict[str, Any]:
     kept = {"pictures", "calls", "input_tokens", "output_tokens", "cost_usd"}
     return job.model_dump(mode="json", include=kept)

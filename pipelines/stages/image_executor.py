@@ -1,4 +1,4 @@
-"""Where image_executor are worked on: in threads, no more at a time than there are cores."""
+"""Thread pool for image functions, with one thread per core."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ R = TypeVar("R")
 
 
 class ImageExecutor:
-    """Runs the image functions beside the event loop."""
+    """Runs blocking image functions in threads, outside the event loop."""
 
     def __init__(self, threads: int | None = None) -> None:
-        """Use `threads` threads; as many as there are cores unless told otherwise."""
+        """Start at most `threads` threads; by default one per core."""
         self._pool = ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="image_executor")
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The result of `function`, computed in a thread."""
+        """Run `function` in a thread and return its result."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, functools.partial(function, *args, **kwargs))
 
     def close(self) -> None:
-        """Let running work finish and start no more."""
+        """Cancel queued calls; running calls finish."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""What a job must not lose in a crash: provider job ids, finished pictures, what calls cost."""
+"""The journal of a job: the state that must survive a crash (provider job ids, finished pictures, costs)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.job import Job
 
 
 class JobJournal:
-    """The journal of one job, written under its fencing token."""
+    """The journal of one job. Every write is checked against the job's fencing token."""
 
     def __init__(self, job: Job, records: Records) -> None:
         """Read and write the journal of `job`."""
@@ -30,11 +30,11 @@ class JobJournal:
         """
         row = await self._records.job(self._job.task_id)
         if row is None or row.token != self._job.token or row.state is not JobState.RUNNING:
-            raise Fenced("the job is not ours to pay for")
+            raise Fenced("another worker owns the job, or the job has ended")
         return row.journal
 
     async def begin_call(self, key: str) -> None:
-        """Note that a paid call for picture `key` begins now; after that the database is known to take writes.
+        """Record the start of a paid call for picture `key`, which also shows that the database accepts writes.
 
         Raises:
             Fenced: As `read`.
@@ -46,9 +46,9 @@ class JobJournal:
     async def write(
         self, path: list[str], value: dict[str, Any], *, provider_job_id: str | None = None, spent_usd: float = 0.0
     ) -> None:
-        """Write `value` at `path`, for as long as the database is unavailable and the job is ours.
+        """Write `value` at `path`; retry while the database is unavailable and this worker owns the job.
 
-        `spent_usd` (US dollars) counts once for each path, however often it is written.
+        `spent_usd` (US dollars) is counted once per path, even if the path is written several times.
 
         Raises:
             Fenced: As `read`.
@@ -61,6 +61,6 @@ class JobJournal:
 
         self._check(await retry_while_unavailable(write))
 
-    def _check(self, written: bool) -> None:  # noqa: FBT001  the database's answer
+    def _check(self, written: bool) -> None:  # noqa: FBT001  the result of the SQL function
         if not written:
-            raise Fenced("lost the job while generating")
+            raise Fenced("another worker took over the job while it was generating")

@@ -1,7 +1,7 @@
-"""Notify: tell whoever waits. It comes after the outcome and never changes it.
+"""Notify: publish the outcome of a job, without ever changing it.
 
-Subscribers are told here. What goes to a chat, the audit log or a shop's webhook is only handed over: it is delivered
-by the courier, on its own, so that a slow or broken receiver holds up nobody.
+The last progress event is published here. Messages to chats, the audit log and webhooks are only enqueued in the
+outbox: the outbox dispatcher delivers them, so that a slow or broken receiver delays no other job.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from schemas.progress import Progress, Status
 log = structlog.get_logger(__name__)
 
 
-async def notify_everybody(
+async def publish_outcome(
     job: Job, *, progress: ProgressLog, scratch: Scratch, deliveries: Outbox, wakeup: DeliveryWakeup
 ) -> Job:
-    """Publish the last event, forget the bytes, hand over what is to be delivered, and close the books.
+    """Publish the last event, delete the scratch files, enqueue the deliveries and release the lease.
 
     Raises:
-        Unavailable: Something can't be reached; whoever was told already is not told again.
+        Unavailable: A service can't be reached. Repeating the call repeats no event and no delivery.
     """
     await progress.publish(_last_event(job))
     await scratch.delete_task(job.task_id)
     if await deliveries.enqueue(job.task_id, job.token, outbox_messages(job)):
-        await _ring(wakeup)
+        await _wake_dispatchers(wakeup)
     return job
 
 
 def outbox_messages(job: Job) -> list[OutboxMessage]:
-    """Everything that is to be delivered about an ended job."""
+    """Return all outbox messages of a finished job."""
     return [*PRODUCTS[job.product].outbox_messages(job), result_message(job)]
 
 
-async def _ring(wakeup: DeliveryWakeup) -> None:
+async def _wake_dispatchers(wakeup: DeliveryWakeup) -> None:
     try:
         await wakeup.notify()
     except DeliveryWakeupUnavailable as error:
-        # The couriers look by themselves every second.
+        # Outbox dispatchers also poll every second.
         log.warning("delivery_wakeup_failed", error=str(error))
 
 

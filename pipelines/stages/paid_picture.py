@@ -1,4 +1,4 @@
-"""One picture of a job: bought once, and stored however long our own services are unavailable."""
+"""One picture of a job: paid for once, and stored even if our own services are unavailable for a while."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from providers.scratch.base import Scratch
 from schemas.errors import Ambiguous, DarkroomError, Unavailable
 from schemas.job import Call, Job, Picture
 
-#: Seconds that the provider's id of the work is waited for to be written before the work itself is waited for.
-ID_WRITTEN_S = 2.0
+#: Time to wait for the write of the provider's job id before waiting for the picture itself, in seconds.
+JOB_ID_WRITE_S = 2.0
 
 
 class Generator(Protocol):
-    """Chooses the provider: the router."""
+    """Chooses a provider and calls it; implemented by the router."""
 
     async def generate(
         self,
@@ -31,28 +31,28 @@ class Generator(Protocol):
         on_call: Callable[[Call], Awaitable[None]] | None = None,
         resume: tuple[str, str] | None = None,
     ) -> GeneratedImage:
-        """Make a picture; see `providers.images.routing.router.Router.generate`."""
+        """Generate a picture; see `providers.images.routing.router.Router.generate`."""
 
 
-#: Writes what was made, and what that cost (US dollars) unless that is written already.
+#: Journals a picture and its cost in US dollars; the cost is 0 if it is journalled already.
 Record = Callable[[dict[str, Any], float], Awaitable[None]]
 
 
 class PaidPicture:
-    """Buys and stores one picture. Once the provider has answered, only writing is repeated, never the call."""
+    """Generates and stores one picture. After the provider's answer only writes are retried, never the call."""
 
-    def __init__(  # noqa: PLR0913  what is bought, and where it is written
+    def __init__(  # noqa: PLR0913  the services that one picture needs
         self, job: Job, request: ImageRequest, *, generator: Generator, fetcher: Fetcher | None, scratch: Scratch,
         journal: JobJournal, record: Record,
     ) -> None:  # fmt: skip
-        """Make the picture that `request` describes.
+        """Generate the picture that `request` describes.
 
         Args:
             job: The job it belongs to.
-            request: What to make; its index is the picture's.
-            generator: Chooses the provider.
-            fetcher: Copies the provider's picture; None where a later stage does.
-            scratch: Where the picture goes.
+            request: Describes the picture; its index is that of the picture.
+            generator: Chooses the provider and calls it.
+            fetcher: Copies the provider's picture; None if a later stage does.
+            scratch: Stores the picture.
             journal: The job's journal.
             record: Writes the picture into the journal.
         """
@@ -70,49 +70,49 @@ class PaidPicture:
         self._writing_id: asyncio.Task[None] | None = None
 
     async def make(self, known: dict[str, Any] | None, started: dict[str, str]) -> dict[str, Any]:
-        """Return the picture, its calls and tokens, as they go into the journal.
+        """Return the journal entry: the picture, its calls and its tokens.
 
         Args:
-            known: The same from an earlier attempt: nothing is paid for then.
-            started: Provider and id of work from an earlier attempt that may still go on; empty if there is none.
+            known: The journal entry of an earlier attempt; no call is made then.
+            started: Provider and job id of an earlier attempt that may still be running; empty if there is none.
 
         Raises:
             DarkroomError: As `ImageProvider.generate`. `Unavailable`: no call was made.
             Fenced: Another worker owns the job, or it has ended.
         """
         if known is None:
-            image = await self._generated(started)
-            known = await finish_when_cancelled(self._stored(image))
-        return await self._copied(known)
+            image = await self._call_provider(started)
+            known = await finish_when_cancelled(self._store(image))
+        return await self._copy_remote(known)
 
-    async def _generated(self, started: dict[str, str]) -> GeneratedImage:
+    async def _call_provider(self, started: dict[str, str]) -> GeneratedImage:
         self._id_known = bool(started)
         try:
             return await self._generator.generate(
                 self._request,
                 on_begin=self._begin,
-                on_work=self._note_id,
-                on_call=self._note_call,
+                on_work=self._journal_job_id,
+                on_call=self._record_call,
                 resume=(started["provider"], started["id"]) if started else None,
             )
         except DarkroomError as error:
-            await finish_when_cancelled(self._note_failure(error))
+            await finish_when_cancelled(self._journal_failure(error))
             raise
         finally:
-            # The id is of no use to anybody once the work is done.
+            # The id is not needed any more once the provider's job has ended.
             await self._stop_writing_id()
 
     async def _begin(self) -> None:
         await self._scratch.probe()
         await self._journal.begin_call(self._key)
 
-    async def _note_id(self, provider: str, work_id: str) -> None:
-        """Write the id of the work, beside waiting for the work while the database is unavailable."""
+    async def _journal_job_id(self, provider: str, job_id: str) -> None:
+        """Write the provider's job id; while the database is unavailable, go on writing in the background."""
         self._id_known = True
-        work = {"provider": provider, "id": work_id}
-        writing = asyncio.create_task(self._journal.write(["calls", self._key], work, provider_job_id=work_id))
+        started = {"provider": provider, "id": job_id}
+        writing = asyncio.create_task(self._journal.write(["calls", self._key], started, provider_job_id=job_id))
         self._writing_id = writing
-        await asyncio.wait([writing], timeout=ID_WRITTEN_S)
+        await asyncio.wait([writing], timeout=JOB_ID_WRITE_S)
         if writing.done():
             writing.result()
 
@@ -122,26 +122,26 @@ class PaidPicture:
             await asyncio.gather(self._writing_id, return_exceptions=True)
             self._writing_id = None
 
-    async def _note_call(self, call: Call) -> None:
+    async def _record_call(self, call: Call) -> None:
         self._calls.append(call)
 
-    async def _note_failure(self, error: DarkroomError) -> None:
-        # Only work that may still be going on is worth asking about again.
-        goes_on = isinstance(error, Ambiguous)
-        if self._writing_id and goes_on:
+    async def _journal_failure(self, error: DarkroomError) -> None:
+        # Keep the id of a job that may still be running: the next attempt resumes it.
+        may_be_running = isinstance(error, Ambiguous)
+        if self._writing_id and may_be_running:
             await self._writing_id
         await self._stop_writing_id()
         await self._write_cost()
-        if self._id_known and not goes_on:
+        if self._id_known and not may_be_running:
             await self._journal.write(["calls", self._key], {})
 
     async def _write_cost(self) -> None:
         if self._calls:
             job = self._job
             path = ["tried", f"{job.token}.{job.attempt}.{job.delivery}.{self._key}"]
-            await self._journal.write(path, {"calls": self._dumped_calls()}, spent_usd=self._cost_usd())
+            await self._journal.write(path, {"calls": self._calls_json()}, spent_usd=self._cost_usd())
 
-    async def _stored(self, image: GeneratedImage) -> dict[str, Any]:
+    async def _store(self, image: GeneratedImage) -> dict[str, Any]:
         with time_limits_paused():
             name = None
             if image.data is not None:
@@ -150,22 +150,22 @@ class PaidPicture:
                 "picture": Picture(
                     scratch=name, source_url=None if name else image.url, provider=image.provider, model=image.model
                 ).model_dump(mode="json", exclude_defaults=True),
-                "calls": self._dumped_calls(),
+                "calls": self._calls_json(),
                 "input_tokens": image.input_tokens,
                 "output_tokens": image.output_tokens,
             }
             await self._record(made, self._cost_usd())
         return made
 
-    async def _copied(self, made: dict[str, Any]) -> dict[str, Any]:
-        """Copy a picture that is only known by its address, which the journal keeps meanwhile."""
+    async def _copy_remote(self, made: dict[str, Any]) -> dict[str, Any]:
+        """Copy a picture that only the provider stores; until then the journal keeps its address."""
         picture = Picture.model_validate(made["picture"])
         if self._fetcher is None or picture.source_url is None:
             return made
         data = await self._fetcher.fetch(picture.source_url, subject="The generated picture")
-        return await finish_when_cancelled(self._copy_stored(made, picture, data))
+        return await finish_when_cancelled(self._store_copy(made, picture, data))
 
-    async def _copy_stored(self, made: dict[str, Any], picture: Picture, data: bytes) -> dict[str, Any]:
+    async def _store_copy(self, made: dict[str, Any], picture: Picture, data: bytes) -> dict[str, Any]:
         with time_limits_paused():
             stored = picture.model_copy(update={"scratch": await self._write_scratch(data), "source_url": None})
             made = made | {"picture": stored.model_dump(mode="json", exclude_defaults=True)}
@@ -177,13 +177,13 @@ class PaidPicture:
         try:
             await self._scratch.write(name, data)
         except Unavailable:
-            # It shows what was spent although the picture can't be stored yet.
+            # Record the cost now, although the picture can't be stored yet.
             await self._write_cost()
             self._cost_written = True
             await retry_while_unavailable(lambda: self._scratch.write(name, data))
         return name
 
-    def _dumped_calls(self) -> list[dict[str, Any]]:
+    def _calls_json(self) -> list[dict[str, Any]]:
         return [call.model_dump(mode="json") for call in self._calls]
 
     def _cost_usd(self) -> float:

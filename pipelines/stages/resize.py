@@ -1,4 +1,4 @@
-"""Resize: the inputs as providers want them, small plain JPEGs without metadata."""
+"""Resize: convert the inputs to small JPEGs without metadata."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from schemas.job import Job
 async def resize_inputs(
     job: Job, *, scratch: Scratch, image_executor: ImageExecutor, max_px: int, max_pixels: int
 ) -> Job:
-    """Replace each input by a JPEG of at most `max_px` image_executor on its longest side.
+    """Replace each input by a JPEG of at most `max_px` pixels on its longest side.
 
     Raises:
-        InputRefused: One of them is no usable picture; the message names it.
+        InputRefused: An input can't be used; the message names it.
     """
     names = []
     for index, name in enumerate(job.input_scratch):
@@ -25,17 +25,17 @@ async def resize_inputs(
         )
         names.append(f"{job.task_id}/{job.token}-small-{index}")
         await scratch.write(names[-1], small, durable=False)
-    # Nothing may be awaited from here on: whoever is stopped between the two would have neither.
+    # Don't await from here on: a cancellation in between would lose both the originals and the small copies.
     for name in job.input_scratch:
         scratch.forget(name)
     return job.model_copy(update={"input_scratch": tuple(names)})
 
 
 async def read_scratch(scratch: Scratch, name: str) -> bytes:
-    """What an earlier stage wrote.
+    """Return the bytes that an earlier stage wrote.
 
     Raises:
-        DarkroomError: It is gone: the folder was cleaned, or belongs to another machine. Trying again won't help.
+        DarkroomError: The file is missing: the folder was cleaned, or is on another machine. Not retryable.
     """
     try:
         return await scratch.read(name)

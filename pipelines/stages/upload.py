@@ -1,4 +1,4 @@
-"""Upload: the pictures into the object storage, and with its commit the job is complete."""
+"""Upload: store the pictures in the object storage and complete the job."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from schemas.records import Completion
 async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, records: Records, lease_s: float) -> Job:
     """Store every picture under its deterministic path, then complete the job.
 
-    While the storage, the scratch store or the database is unavailable, each step is repeated for as long as the job is
-    ours.
+    Each step is retried while the storage, the scratch store or the database is unavailable and this worker owns the
+    job.
 
     Raises:
         Invalid: The storage refuses the picture.
-        Fenced: Another worker owns the job by now.
-        Cancelled: The session was ended elsewhere meanwhile.
+        Fenced: Another worker owns the job.
+        Cancelled: The session was ended elsewhere in the meantime.
     """
     spec = PRODUCTS[job.product]
     pictures = []
@@ -49,7 +49,7 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
         )
     )
     if done is Completion.FENCED:
-        raise Fenced("lost the job before its completion")
+        raise Fenced("another worker took over the job before its completion")
     if done is Completion.ENDED:
         raise Cancelled("the session was ended elsewhere")
     return job

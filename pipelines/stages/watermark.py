@@ -1,4 +1,4 @@
-"""Watermark: what the provider made, as a real JPEG that says what it is, to people where wanted and to machines."""
+"""Watermark: convert the generated pictures to JPEG, mark them as generated and draw the visible watermark."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from providers.scratch.base import Scratch
 from schemas.job import Job, Picture
 
 
-async def finish_pictures(  # noqa: PLR0913  what the picture is to say
+async def finish_pictures(  # noqa: PLR0913  the texts and limits of a finished picture
     job: Job, *, scratch: Scratch, image_executor: ImageExecutor, text: str | None, credit: str, max_pixels: int
 ) -> Job:
-    """Finish every picture; `text` is the visible watermark, None for none.
+    """Convert and mark every picture; `text` is the visible watermark, None for none.
 
     Raises:
-        Transient: What the provider made is no picture.
+        Transient: The provider's data is not a picture.
     """
     pictures = []
     for index, picture in enumerate(job.pictures):

@@ -1,4 +1,4 @@
-"""A batch: side by side, shown one by one, each picture paid for once, and what happens when part of it fails."""
+"""The stage `generate` for a batch: concurrency, progress, one payment per picture, and partial failure."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _jpeg() -> bytes:
 COST_USD = 0.04
 
 
-class AwayRpc:
-    """A database that is unavailable for so many calls of one function, before or after it has done them."""
+class FlakyRpc:
+    """A database whose next calls of `darkroom_journal` fail: `away` before, `reply_lost` after execution."""
 
     def __init__(self, rpc: PostgresRpc) -> None:
         self._rpc = rpc
@@ -70,7 +70,7 @@ class AwayRpc:
 
 
 class FullScratch(FolderScratch):
-    """A folder that is full for so many writes."""
+    """A folder whose next `full` writes fail."""
 
     full = 0
     full_for_probes = False
@@ -86,8 +86,8 @@ class FullScratch(FolderScratch):
             raise Unavailable("No space left on device", code="scratch_unavailable")
 
 
-class Studio:
-    """Whoever generates: counts its calls, and fails where it is told, by picture."""
+class FakeGenerator:
+    """A generator that counts its calls and raises the given failures, by picture."""
 
     def __init__(self) -> None:
         self.calls: Counter[int] = Counter()
@@ -123,10 +123,10 @@ class Studio:
 
 
 class Batch:
-    """One batch of four in a real database."""
+    """A job of several pictures in a real database."""
 
-    def __init__(self, rpc: AwayRpc, progress: ProgressLog, folder: Path, database: psycopg.Connection) -> None:
-        self.studio = Studio()
+    def __init__(self, rpc: FlakyRpc, progress: ProgressLog, folder: Path, database: psycopg.Connection) -> None:
+        self.generator = FakeGenerator()
         self.rpc = rpc
         self.records = Records(rpc)
         self.scratch = FullScratch(folder)
@@ -151,7 +151,7 @@ class Batch:
     async def generate(self, job: Job, *, keep_partial: bool = False) -> Job:
         fetcher = Fetcher(FetchPolicy())
         stage = Generate(
-            generator=self.studio, fetcher=fetcher, scratch=self.scratch, records=self.records,
+            generator=self.generator, fetcher=fetcher, scratch=self.scratch, records=self.records,
             progress=self._progress, deadline_s=5, max_retries=3, keep_partial=keep_partial,
         )  # fmt: skip
         try:
@@ -164,7 +164,7 @@ class Batch:
         assert row is not None
         return float(row[0])
 
-    def shown(self) -> int:
+    def session_progress(self) -> int:
         row = self.database.execute(
             "select progress from image_generation_jobs where id = %s", [self.job_id]
         ).fetchone()
@@ -178,20 +178,20 @@ async def batch(database_url: str, redis_url: str, flush_redis: None, tmp_path: 
     client = redis.asyncio.Redis.from_url(redis_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("truncate darkroom_jobs, image_generation_jobs cascade")
-        yield Batch(AwayRpc(rpc), ProgressLog(client, ttl_s=60), tmp_path, connection)
+        yield Batch(FlakyRpc(rpc), ProgressLog(client, ttl_s=60), tmp_path, connection)
     await client.aclose()
     await rpc.aclose()
 
 
-async def test_the_pictures_are_made_side_by_side_and_kept_in_order(batch: Batch) -> None:
-    batch.studio.barrier = asyncio.Barrier(4)
-    async with asyncio.timeout(30):  # fewer at once would wait for ever
+async def test_the_pictures_are_generated_concurrently_and_kept_in_order(batch: Batch) -> None:
+    batch.generator.barrier = asyncio.Barrier(4)
+    async with asyncio.timeout(30):  # with fewer concurrent calls the barrier never opens
         job = await batch.generate(await batch.start())
     assert [picture.scratch for picture in job.pictures] == [f"{job.task_id}/made-{n}" for n in range(4)]
     assert job.input_tokens == 4
 
 
-async def test_each_finished_picture_is_shown_to_session_and_subscribers(batch: Batch, redis_url: str) -> None:
+async def test_each_finished_picture_updates_session_and_subscribers(batch: Batch, redis_url: str) -> None:
     async with redis.asyncio.Redis.from_url(redis_url) as client, client.pubsub() as subscription:
         await subscription.subscribe(channel(batch.task_id))
         await batch.generate(await batch.start())
@@ -200,99 +200,103 @@ async def test_each_finished_picture_is_shown_to_session_and_subscribers(batch: 
             events += [json.loads(message["data"])] if message["type"] == "message" else []
     assert [event["progress"] for event in events] == [42, 55, 67, 80]
     assert events[-1]["message"] == "Rendering... 4 of 4"
-    assert batch.shown() == 80
+    assert batch.session_progress() == 80
 
 
-async def test_only_the_picture_that_failed_is_tried_again(batch: Batch) -> None:
+async def test_only_the_failed_picture_is_retried(batch: Batch) -> None:
     job = await batch.start()
-    batch.studio.failures[2] = [Transient("a 500")]
+    batch.generator.failures[2] = [Transient("a 500")]
     with pytest.raises(Transient):
         await batch.generate(job)
-    assert batch.shown() == 67
+    assert batch.session_progress() == 67
     again = await batch.generate(job.model_copy(update={"attempt": 1}))
-    assert batch.studio.calls == {0: 1, 1: 1, 2: 2, 3: 1}
+    assert batch.generator.calls == {0: 1, 1: 1, 2: 2, 3: 1}
     assert len(again.pictures) == 4
 
 
-async def test_a_worker_that_took_over_pays_only_for_what_was_not_made(batch: Batch) -> None:
+async def test_after_a_recovery_only_missing_pictures_are_paid_for(batch: Batch) -> None:
     job = await batch.start()
-    batch.studio.failures[3] = [Transient("its worker died")]
+    batch.generator.failures[3] = [Transient("the worker died")]
     with pytest.raises(Transient):
         await batch.generate(job)
     batch.database.execute("update darkroom_jobs set lease_until = now() - interval '1 s'")
     row = await batch.records.recover(job.task_id, job.token, max_recoveries=3, lease_s=60)
     assert row is not None
     await batch.generate(plan_job(row))
-    assert batch.studio.calls == {0: 1, 1: 1, 2: 1, 3: 2}
+    assert batch.generator.calls == {0: 1, 1: 1, 2: 1, 3: 2}
     with pytest.raises(Fenced):
         await batch.generate(job)
 
 
-async def test_one_refused_picture_fails_the_whole_at_once(batch: Batch) -> None:
+async def test_one_refused_picture_fails_the_whole_job_at_once(batch: Batch) -> None:
     job = await batch.start()
-    batch.studio.failures = {1: [Rejected("no")], 2: [Transient("a 500")]}
+    batch.generator.failures = {1: [Rejected("no")], 2: [Transient("a 500")]}
     with pytest.raises(Rejected):
         await batch.generate(job)
 
 
-async def test_a_setting_keeps_what_worked_when_the_rest_failed_for_good(batch: Batch) -> None:
+async def test_keep_partial_keeps_finished_pictures_after_a_final_failure(batch: Batch) -> None:
     job = await batch.start()
-    batch.studio.failures = {1: [Rejected("no")]}
+    batch.generator.failures = {1: [Rejected("no")]}
     kept = await batch.generate(job, keep_partial=True)
     assert [picture.scratch for picture in kept.pictures] == [f"{job.task_id}/made-{n}" for n in (0, 2, 3)]
 
 
-async def test_what_may_still_pass_is_tried_again_before_a_part_is_kept(batch: Batch) -> None:
+async def test_keep_partial_retries_transient_failures_first(batch: Batch) -> None:
     job = await batch.start()
-    batch.studio.failures = {0: [Transient("a 500")], 1: [RateLimited("slow", retry_after=5)], 2: [Rejected("no")] * 4}
+    batch.generator.failures = {
+        0: [Transient("a 500")],
+        1: [RateLimited("slow", retry_after=5)],
+        2: [Rejected("no")] * 4,
+    }
     with pytest.raises(RateLimited):
         await batch.generate(job, keep_partial=True)
     kept = await batch.generate(job.model_copy(update={"attempt": 1}), keep_partial=True)
     assert len(kept.pictures) == 3
 
 
-async def test_what_fails_to_the_last_try_is_left_out(batch: Batch) -> None:
+async def test_keep_partial_leaves_out_a_picture_that_fails_its_last_attempt(batch: Batch) -> None:
     job = await batch.start()
-    batch.studio.failures = {0: [Transient("a 500")]}
+    batch.generator.failures = {0: [Transient("a 500")]}
     kept = await batch.generate(job.model_copy(update={"attempt": 3}), keep_partial=True)
     assert len(kept.pictures) == 3
 
 
-async def test_nothing_is_kept_of_a_batch_in_which_nothing_worked(batch: Batch) -> None:
+async def test_keep_partial_fails_a_batch_without_any_picture(batch: Batch) -> None:
     job = await batch.start(2)
-    batch.studio.failures = {0: [Rejected("no")], 1: [Rejected("no")]}
+    batch.generator.failures = {0: [Rejected("no")], 1: [Rejected("no")]}
     with pytest.raises(Rejected):
         await batch.generate(job, keep_partial=True)
 
 
-async def test_a_job_that_ended_is_paid_for_no_more(batch: Batch) -> None:
+async def test_nothing_is_paid_for_after_the_job_has_ended(batch: Batch) -> None:
     job = await batch.start()
     batch.database.execute("update darkroom_jobs set state = %s", [JobState.CANCELLED.value])
     with pytest.raises(Fenced):
         await batch.generate(job, keep_partial=True)
-    assert not batch.studio.calls
+    assert not batch.generator.calls
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_pictures_that_were_paid_for_are_kept_until_the_database_takes_them(batch: Batch, count: int) -> None:
+async def test_paid_pictures_are_journalled_once_the_database_is_back(batch: Batch, count: int) -> None:
     job = await batch.start(count)
     batch.rpc.skip = count  # the calls begin
     batch.rpc.away = 4
     assert len((await batch.generate(job)).pictures) == count
-    assert batch.studio.calls.total() == count
+    assert batch.generator.calls.total() == count
     assert batch.spent_usd() == pytest.approx(count * COST_USD)
 
 
-async def test_pictures_that_were_paid_for_are_kept_until_the_scratch_store_takes_them(batch: Batch) -> None:
+async def test_paid_pictures_are_stored_once_the_scratch_store_is_back(batch: Batch) -> None:
     job = await batch.start(2)
     batch.scratch.full = 3
     assert len((await batch.generate(job)).pictures) == 2
-    assert batch.studio.calls.total() == 2
+    assert batch.generator.calls.total() == 2
     assert batch.spent_usd() == pytest.approx(2 * COST_USD)
 
 
 @pytest.mark.parametrize("count", [1, 3])
-async def test_a_write_whose_reply_was_lost_counts_once(batch: Batch, count: int) -> None:
+async def test_a_journal_write_whose_reply_was_lost_counts_once(batch: Batch, count: int) -> None:
     job = await batch.start(count)
     batch.rpc.skip = count
     batch.rpc.reply_lost = 3
@@ -300,39 +304,39 @@ async def test_a_write_whose_reply_was_lost_counts_once(batch: Batch, count: int
     assert batch.spent_usd() == pytest.approx(count * COST_USD)
 
 
-async def test_a_failed_batch_shows_what_it_spent(batch: Batch) -> None:
+async def test_a_failed_batch_records_its_cost(batch: Batch) -> None:
     job = await batch.start(3)
-    batch.studio.failures = {1: [Rejected("no")]}
+    batch.generator.failures = {1: [Rejected("no")]}
     with pytest.raises(Rejected):
         await batch.generate(job)
     assert batch.spent_usd() == pytest.approx(3 * COST_USD)
 
 
-async def test_nothing_is_paid_for_while_the_scratch_store_takes_no_write(batch: Batch) -> None:
+async def test_nothing_is_paid_for_while_the_scratch_store_refuses_writes(batch: Batch) -> None:
     job = await batch.start(2)
     batch.scratch.full_for_probes = True
     with pytest.raises(Unavailable):
         await batch.generate(job)
-    assert not batch.studio.calls
+    assert not batch.generator.calls
 
 
-async def test_nothing_is_paid_for_while_the_database_takes_no_write(batch: Batch) -> None:
+async def test_nothing_is_paid_for_while_the_database_refuses_writes(batch: Batch) -> None:
     job = await batch.start(2)
     batch.rpc.away = 2
     with pytest.raises(Unavailable):
         await batch.generate(job)
-    assert not batch.studio.calls
+    assert not batch.generator.calls
 
 
-async def test_a_stage_that_was_stopped_after_it_had_stored_its_picture_pays_for_nothing(batch: Batch) -> None:
+async def test_a_repeated_stage_does_not_pay_for_a_stored_picture(batch: Batch) -> None:
     job = await batch.start(1)
     first = await batch.generate(job)
     again = await batch.generate(job.model_copy(update={"delivery": 1}))
     assert again.pictures == first.pictures
-    assert batch.studio.calls.total() == 1
+    assert batch.generator.calls.total() == 1
 
 
-async def test_a_picture_that_arrives_while_its_worker_leaves_is_stored(batch: Batch) -> None:
+async def test_a_picture_that_arrives_during_a_shutdown_is_stored(batch: Batch) -> None:
     """Given a worker that is stopped while it stores a picture, when the stage runs again, it finds the picture."""
     job = await batch.start(1)
     writing = asyncio.Event()
@@ -352,26 +356,26 @@ async def test_a_picture_that_arrives_while_its_worker_leaves_is_stored(batch: B
 
     await batch.generate(job.model_copy(update={"delivery": 1}))
 
-    assert batch.studio.calls.total() == 1
+    assert batch.generator.calls.total() == 1
 
 
-async def test_a_picture_that_can_not_be_copied_yet_is_not_paid_for_again(batch: Batch) -> None:
+async def test_a_picture_whose_copy_failed_is_not_paid_for_again(batch: Batch) -> None:
     job = await batch.start(1)
-    batch.studio.by_address = True
+    batch.generator.by_address = True
     for attempt in range(2):
         with pytest.raises(DarkroomError):
             await batch.generate(job.model_copy(update={"attempt": attempt}))
-    assert batch.studio.calls.total() == 1
+    assert batch.generator.calls.total() == 1
     assert batch.spent_usd() == pytest.approx(COST_USD)
 
 
-async def test_work_at_the_provider_is_found_again_although_its_id_could_not_be_written_at_first(batch: Batch) -> None:
+async def test_a_provider_job_is_resumed_although_the_first_write_of_its_id_failed(batch: Batch) -> None:
     job = await batch.start(1)
-    batch.studio.work_id = "w1"
-    batch.studio.failures = {0: [Ambiguous("no answer in time")]}
+    batch.generator.work_id = "w1"
+    batch.generator.failures = {0: [Ambiguous("no answer in time")]}
     batch.rpc.skip = 1
     batch.rpc.away = 3
     with pytest.raises(Ambiguous):
         await batch.generate(job)
     await batch.generate(job.model_copy(update={"attempt": 1}))
-    assert batch.studio.resumed == [None, ("mock", "w1")]
+    assert batch.generator.resumed == [None, ("mock", "w1")]

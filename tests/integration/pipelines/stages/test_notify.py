@@ -1,4 +1,4 @@
-"""The last stage: subscribers are told, the rest is handed over, and no failure changes an outcome."""
+"""The stage `notify`: publishes the last event and enqueues deliveries; no failure changes the outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import redis.asyncio
 
 from pipelines.engine.planning import plan_job, stages_left
 from pipelines.products import PRODUCTS
-from pipelines.stages.notify import notify_everybody
+from pipelines.stages.notify import publish_outcome
 from providers.delivery.wakeup import LIST, DeliveryWakeup
 from providers.progress import ProgressLog
 from providers.records import PostgresRpc, Records
@@ -34,8 +34,8 @@ TASKS: dict[Product, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class Ended:
-    """Jobs that have just ended, and what is told about them."""
+class FinishedJobs:
+    """Finished jobs whose stage `notify` is still to run."""
 
     def __init__(self, records: Records, client: redis.asyncio.Redis, folder: Path) -> None:
         self.records = records
@@ -44,7 +44,7 @@ class Ended:
         self.scratch = FolderScratch(folder)
 
     async def job(self, product: Product, failure: Failure | None = None) -> Job:
-        """A job whose worker died between its end and the telling, taken over."""
+        """Return a recovered job whose worker died between completion and `notify`."""
         task = PRODUCTS[product].accept(TASK_TYPES[product].model_validate(TASKS[product]))
         await self.records.accept([task])
         (row,) = await self.records.dispatch(limit=1, max_in_flight=9, lease_s=60)
@@ -57,9 +57,9 @@ class Ended:
         assert stages_left(taken) == (StageName.NOTIFY,)
         return plan_job(taken)
 
-    async def tell(self, job: Job, wakeup: DeliveryWakeup | None = None) -> list[tuple[str, str]]:
-        """Notify; what is then to be delivered."""
-        await notify_everybody(
+    async def notify(self, job: Job, wakeup: DeliveryWakeup | None = None) -> list[tuple[str, str]]:
+        """Run the stage and return the kinds and channels of the deliveries in the outbox."""
+        await publish_outcome(
             job, progress=self.progress, scratch=self.scratch, deliveries=self.records.outbox,
             wakeup=wakeup or DeliveryWakeup(self.client),
         )  # fmt: skip
@@ -67,45 +67,50 @@ class Ended:
 
 
 @pytest.fixture
-async def ended(database_url: str, redis_url: str, flush_redis: None, tmp_path: Path) -> AsyncIterator[Ended]:  # noqa: ARG001  starts empty
+async def finished_jobs(
+    database_url: str,
+    redis_url: str,
+    flush_redis: None,  # noqa: ARG001  starts empty
+    tmp_path: Path,
+) -> AsyncIterator[FinishedJobs]:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, store_generation_sessions")
         connection.execute("insert into store_generation_sessions (id, store_id) values ('s1', 'shop-1')")
     rpc = PostgresRpc(database_url)
     client = redis.asyncio.Redis.from_url(redis_url)
-    yield Ended(Records(rpc), client, tmp_path)
+    yield FinishedJobs(Records(rpc), client, tmp_path)
     await client.aclose()
     await rpc.aclose()
 
 
-async def test_a_photo_is_handed_over_with_its_address_even_after_its_worker_died(ended: Ended) -> None:
-    job = await ended.job(Product.AVATAR)
-    assert await ended.tell(job) == [("photo", "web"), ("audit", "audit")]
-    photo, _ = await ended.records.outbox.for_task("j1")
+async def test_a_photo_is_enqueued_with_its_address_after_a_recovery(finished_jobs: FinishedJobs) -> None:
+    job = await finished_jobs.job(Product.AVATAR)
+    assert await finished_jobs.notify(job) == [("photo", "web"), ("audit", "audit")]
+    photo, _ = await finished_jobs.records.outbox.for_task("j1")
     assert photo.message["url"] == "https://files.example/p.jpg?s=1"
-    last = await ended.progress.latest("j1")
+    last = await finished_jobs.progress.latest("j1")
     assert last is not None
     assert (last.status, last.result_urls) == (Status.COMPLETED, ("https://files.example/p.jpg?s=1",))
-    assert await ended.client.llen(LIST) == 1
+    assert await finished_jobs.client.llen(LIST) == 1
 
 
-async def test_a_failure_hands_over_one_apology_however_often_it_is_told(ended: Ended) -> None:
-    job = await ended.job(Product.AVATAR, Failure(code="server_error", message="A plain sentence."))
-    assert [await ended.tell(job) for _ in range(3)] == [[("apology", "web")]] * 3
+async def test_a_repeated_notify_enqueues_one_apology(finished_jobs: FinishedJobs) -> None:
+    job = await finished_jobs.job(Product.AVATAR, Failure(code="server_error", message="A plain sentence."))
+    assert [await finished_jobs.notify(job) for _ in range(3)] == [[("apology", "web")]] * 3
 
 
-async def test_a_try_on_of_a_shop_without_a_webhook_hands_over_nothing(ended: Ended) -> None:
-    assert await ended.tell(await ended.job(Product.TRYON)) == []
-    row = await ended.records.job("t1")
+async def test_a_try_on_of_a_shop_without_a_webhook_enqueues_nothing(finished_jobs: FinishedJobs) -> None:
+    assert await finished_jobs.notify(await finished_jobs.job(Product.TRYON)) == []
+    row = await finished_jobs.records.job("t1")
     assert row is not None
     assert (row.lease_until, row.notified_at is None) == (None, False)
-    assert await ended.client.llen(LIST) == 0
+    assert await finished_jobs.client.llen(LIST) == 0
 
 
-async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
-    await ended.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
-    assert await ended.tell(await ended.job(Product.TRYON)) == [("result", "webhook")]
-    (result,) = await ended.records.outbox.for_task("t1")
+async def test_a_result_is_enqueued_for_a_shop_with_a_webhook(finished_jobs: FinishedJobs) -> None:
+    await finished_jobs.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
+    assert await finished_jobs.notify(await finished_jobs.job(Product.TRYON)) == [("result", "webhook")]
+    (result,) = await finished_jobs.records.outbox.for_task("t1")
     assert result.message["type"] == "generation.completed"
     assert result.message["timestamp"].endswith("Z")
     assert result.message["data"] == {
@@ -114,17 +119,17 @@ async def test_a_shop_with_a_webhook_is_told_its_result(ended: Ended) -> None:
     }  # fmt: skip
 
 
-async def test_a_shop_is_told_of_a_failure_in_the_users_words(ended: Ended) -> None:
-    await ended.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
-    await ended.tell(await ended.job(Product.TRYON, Failure(code="rejected", message="Flagged.")))
-    (result,) = await ended.records.outbox.for_task("t1")
+async def test_a_failure_is_sent_to_the_shop_with_its_public_message(finished_jobs: FinishedJobs) -> None:
+    await finished_jobs.records.outbox.webhook("shop-1", "set", "https://shop.example/hook")
+    await finished_jobs.notify(await finished_jobs.job(Product.TRYON, Failure(code="rejected", message="Flagged.")))
+    (result,) = await finished_jobs.records.outbox.for_task("t1")
     assert result.message["type"] == "generation.failed"
     assert result.message["data"]["error"] == {"code": "rejected", "message": "Flagged."}
 
 
-async def test_couriers_that_cannot_be_woken_do_not_hold_up_the_telling(ended: Ended, tmp_path: Path) -> None:
+async def test_a_failed_wakeup_does_not_fail_the_stage(finished_jobs: FinishedJobs, tmp_path: Path) -> None:
     async with redis.asyncio.Redis(unix_socket_path=str(tmp_path / "nobody.sock")) as away:
-        assert await ended.tell(await ended.job(Product.AVATAR), DeliveryWakeup(away)) == [
+        assert await finished_jobs.notify(await finished_jobs.job(Product.AVATAR), DeliveryWakeup(away)) == [
             ("photo", "web"),
             ("audit", "audit"),
         ]

@@ -1,4 +1,4 @@
-"""Pictures as strangers send them, made on the spot."""
+"""Builders of sample pictures."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ MAX_PIXELS = 40_000_000
 
 
 def encoded(image: Image.Image, name: str = "PNG", **options: object) -> bytes:
-    """The picture as a file."""
+    """Return the picture as an encoded file."""
     file = BytesIO()
     image.save(file, name, **options)
     return file.getvalue()
 
 
 def plain(mode: str, color: float | tuple[int, ...], size: tuple[int, int] = (60, 40)) -> Image.Image:
-    """A picture of one colour."""
+    """Return a picture of one colour."""
     return Image.new(mode, size, color)
 
 
 def opened(data: bytes) -> Image.Image:
-    """The picture in a file, which must be a JPEG."""
+    """Open a file and check that it is a JPEG."""
     image = Image.open(BytesIO(data))
     assert image.format == "JPEG"
     return image
 
 
 def middle(data: bytes) -> tuple[int, ...]:
-    """The colour in the middle."""
+    """Return the colour of the middle pixel."""
     image = opened(data)
     color = image.getpixel((image.width // 2, image.height // 2))
     assert isinstance(color, tuple)
@@ -38,7 +38,7 @@ def middle(data: bytes) -> tuple[int, ...]:
 
 
 def quarters(size: tuple[int, int] = (1500, 1000)) -> Image.Image:
-    """Red, green, blue and white quarters, so that each of the eight orientations looks different."""
+    """Return red, green, blue and white quarters: each of the eight orientations looks different."""
     width, height = size
     image = Image.new("RGB", size, "red")
     image.paste("green", (width // 2, 0, width, height // 2))
@@ -48,9 +48,9 @@ def quarters(size: tuple[int, int] = (1500, 1000)) -> Image.Image:
 
 
 def linear_profile() -> bytes:
-    """An ICC profile with sRGB's primaries and no gamma (ICC.1:2010, matrix/TRC display profile).
+    """Return an ICC profile with sRGB's primaries and no gamma (ICC.1:2010, matrix/TRC display profile).
 
-    Its number for middle grey, 128, is sRGB's 188.
+    Its value 128 is 188 in sRGB.
     """
     curve = b"curv" + bytes(4) + struct.pack(">I", 0)
     primaries = {

@@ -30,7 +30,7 @@ CORPUS = {
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(sorted(CORPUS)), st.data())
-def test_a_damaged_picture_is_read_or_refused_and_nothing_else(kind: str, data: st.DataObject) -> None:
+def test_a_damaged_picture_is_decoded_or_refused_without_another_error(kind: str, data: st.DataObject) -> None:
     damaged = bytearray(CORPUS[kind])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(damaged) - 1))
@@ -43,14 +43,14 @@ def test_a_damaged_picture_is_read_or_refused_and_nothing_else(kind: str, data: 
 
 
 @pytest.mark.parametrize("kind", sorted(CORPUS))
-def test_half_a_picture_is_refused(kind: str) -> None:
+def test_a_truncated_picture_is_refused(kind: str) -> None:
     data = CORPUS[kind]
     with pytest.raises(InputRefused, match="Input 1 is damaged and can't be read"):
         normalize(data[: len(data) // 2], max_px=64, max_pixels=MAX_PIXELS, subject="Input 1")
 
 
 @given(st.binary(max_size=200))
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_random_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(InputRefused):
         decode(data, max_pixels=MAX_PIXELS, subject="The picture")
 
@@ -59,12 +59,12 @@ def test_what_is_no_picture_is_refused(data: bytes) -> None:
     "data", [b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>", encoded(PHOTO, "GIF"),
              encoded(PHOTO, "TIFF"), encoded(PHOTO, "AVIF"), b"P6 1 1 255\n\0\0\0"],
 )  # fmt: skip
-def test_the_decoder_itself_knows_no_other_format(data: bytes) -> None:
+def test_libvips_itself_refuses_every_other_format(data: bytes) -> None:
     with pytest.raises(libvips().Error):
         libvips().Image.new_from_buffer(data, "")
 
 
-def test_a_decoder_that_sees_more_pixels_than_the_header_states_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_stops_at_more_pixels_than_the_header_states(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.images.decode.probe", lambda *_, **__: ImageInfo("PNG", 9, 9))
     with pytest.raises(InputRefused) as refused:
         decode(CORPUS["png"], max_pixels=5000, subject="The picture")
@@ -103,7 +103,7 @@ print(elapsed, (peak() - before) / 1024)
 """
 
 
-def test_bombs_are_refused_in_no_time_and_memory() -> None:
+def test_decompression_bombs_are_refused_quickly_and_in_little_memory() -> None:
     run = subprocess.run([sys.executable, "-c", BOMB], cwd=ROOT, capture_output=True, text=True, check=True)
     seconds, megabytes = map(float, run.stdout.split())
     assert seconds < 0.15, "three bombs, 50 ms each"
@@ -130,7 +130,7 @@ print(status("VmHWM") / 1024)
     [("RGB", "JPEG", {}), ("RGB", "JPEG", {"progressive": True}), ("RGBA", "PNG", {"compress_level": 1}),
      ("RGB", "WEBP", {"method": 0}), ("RGBA", "WEBP", {"method": 0})],
 )  # fmt: skip
-def test_forty_megapixels_cost_less_than_three_hundred_megabytes(
+def test_forty_megapixels_take_less_than_three_hundred_megabytes(
     tmp_path: Path, mode: str, name: str, options: dict[str, object]
 ) -> None:
     photo = tmp_path / "photo"

@@ -8,29 +8,29 @@ from pipelines.images.ssim import ssim
 from tests.unit.pipelines.images.samples import MAX_PIXELS, encoded, linear_profile, middle, opened, plain, quarters
 
 
-def run(data: bytes, max_px: int = 1024) -> bytes:
+def normalized(data: bytes, max_px: int = 1024) -> bytes:
     return normalize(data, max_px=max_px, max_pixels=MAX_PIXELS, subject="Input 1")
 
 
-def close(color: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 3) -> bool:
+def is_close(color: tuple[int, ...], expected: tuple[int, ...], tolerance: int = 3) -> bool:
     return all(abs(one - other) <= tolerance for one, other in zip(color, expected, strict=True))
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(1500, 1000), (3000, 2000), (300, 200)])
-def test_every_exif_orientation_comes_out_upright(name: str, orientation: int, size: tuple[int, int]) -> None:
+def test_every_exif_orientation_becomes_upright(name: str, orientation: int, size: tuple[int, int]) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     source = quarters(size)
     source.info["exif"] = exif.tobytes()
     expected = ImageOps.exif_transpose(source)
-    got = opened(run(encoded(source, name, exif=exif)))
+    got = opened(normalized(encoded(source, name, exif=exif)))
     assert got.size == (expected.size if max(size) <= 1024 else ((1024, 683), (683, 1024))[orientation > 4])
     expected = expected.resize(got.size)
     for x in (got.width // 4, got.width * 3 // 4):
         for y in (got.height // 4, got.height * 3 // 4):
-            assert close(got.getpixel((x, y)), expected.getpixel((x, y)))  # type: ignore[arg-type]  # RGB
+            assert is_close(got.getpixel((x, y)), expected.getpixel((x, y)))  # type: ignore[arg-type]  # RGB
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_every_exif_orientation_comes_out_upright(name: str, orientation: int, s
     ],
 )
 def test_every_kind_of_pixel_becomes_opaque_rgb(data: bytes, expected: tuple[int, ...]) -> None:
-    assert close(middle(run(data)), expected)
+    assert is_close(middle(normalized(data)), expected)
 
 
 @pytest.mark.parametrize(
@@ -60,23 +60,23 @@ def test_every_kind_of_pixel_becomes_opaque_rgb(data: bytes, expected: tuple[int
     [((0, 0, 0, 0), (255, 255, 255)), ((255, 0, 0, 0), (0, 158, 224)), ((0, 255, 255, 0), (227, 6, 19)),
      ((0, 0, 0, 255), (29, 29, 27))],
 )  # fmt: skip
-def test_inks_come_out_as_printers_mean_them(ink: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    assert close(middle(run(encoded(plain("CMYK", ink), "JPEG"))), expected, tolerance=30)
+def test_cmyk_is_converted_as_printed_colours(ink: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    assert is_close(middle(normalized(encoded(plain("CMYK", ink), "JPEG"))), expected, tolerance=30)
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 def test_a_profile_is_converted_to_srgb(name: str) -> None:
     data = encoded(plain("RGB", (128, 128, 128)), name, icc_profile=linear_profile())
-    assert close(middle(run(data)), (188, 188, 188))
+    assert is_close(middle(normalized(data)), (188, 188, 188))
 
 
 @pytest.mark.parametrize("profile", [b"junk" * 100, linear_profile()[:200]])
-def test_a_profile_that_can_not_be_read_is_passed_over(profile: bytes) -> None:
-    assert close(middle(run(encoded(plain("RGB", (9, 99, 199)), "JPEG", icc_profile=profile))), (9, 99, 199))
+def test_an_unreadable_profile_is_ignored(profile: bytes) -> None:
+    assert is_close(middle(normalized(encoded(plain("RGB", (9, 99, 199)), "JPEG", icc_profile=profile))), (9, 99, 199))
 
 
-def test_a_profile_of_another_kind_of_picture_is_passed_over() -> None:
-    assert close(middle(run(encoded(plain("L", 99), "JPEG", icc_profile=linear_profile()))), (99, 99, 99))
+def test_a_profile_of_another_colour_space_is_ignored() -> None:
+    assert is_close(middle(normalized(encoded(plain("L", 99), "JPEG", icc_profile=linear_profile()))), (99, 99, 99))
 
 
 @pytest.mark.parametrize(
@@ -84,19 +84,19 @@ def test_a_profile_of_another_kind_of_picture_is_passed_over() -> None:
     [((60, 40), (60, 40)), ((1024, 1024), (1024, 1024)), ((2048, 1024), (1024, 512)), ((3000, 4000), (768, 1024)),
      ((6000, 2), (1024, 1)), ((1, 1), (1, 1)), ((1025, 10), (1024, 10))],
 )  # fmt: skip
-def test_the_longest_side_shrinks_to_the_limit_and_never_grows(
+def test_the_longest_side_is_reduced_to_the_limit_and_never_enlarged(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    assert opened(run(encoded(plain("RGB", (1, 2, 3), size), "JPEG"))).size == expected
+    assert opened(normalized(encoded(plain("RGB", (1, 2, 3), size), "JPEG"))).size == expected
 
 
-def test_no_metadata_is_left() -> None:
+def test_all_metadata_is_removed() -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
     exif[0x010F] = "Maker"
     source = encoded(plain("RGB", (1, 2, 3)), "JPEG", exif=exif, comment=b"secret", xmp=b"<secret/>")
     assert b"secret" in source
-    data = run(source)
+    data = normalized(source)
     image = opened(data)
     assert not image.getexif()
     assert not {"exif", "xmp", "icc_profile", "comment", "photoshop"} & image.info.keys()
@@ -104,17 +104,17 @@ def test_no_metadata_is_left() -> None:
 
 
 @pytest.mark.parametrize("size", [(1155, 866), (2600, 1950), (4000, 3000), (6000, 4000)])
-def test_a_shortcut_while_decoding_is_not_visible(size: tuple[int, int]) -> None:
+def test_shrinking_while_decoding_causes_no_visible_loss(size: tuple[int, int]) -> None:
     source = Image.effect_mandelbrot(size, (-2.2, -1.2, 0.8, 1.2), 60)
     data = encoded(source, "JPEG", quality=90)
     reference = opened(data).convert("L")
     reference.thumbnail((1024, 1024), Image.Resampling.LANCZOS, reducing_gap=None)
-    assert ssim(opened(run(data)).convert("L"), reference) >= 0.98
+    assert ssim(opened(normalized(data)).convert("L"), reference) >= 0.98
 
 
-def test_many_threads_do_not_disturb_each_other() -> None:
+def test_concurrent_calls_do_not_affect_each_other() -> None:
     sources = [encoded(plain("RGB", (level, 10, 20), (1500, 1100)), "JPEG") for level in range(0, 250, 25)]
     with ThreadPoolExecutor(8) as threads:
-        results = list(threads.map(run, sources * 4))
+        results = list(threads.map(normalized, sources * 4))
     for index, result in enumerate(results):
-        assert close(middle(result), (index % 10 * 25, 10, 20))
+        assert is_close(middle(result), (index % 10 * 25, 10, 20))

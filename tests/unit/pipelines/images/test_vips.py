@@ -12,10 +12,10 @@ from pipelines.images import normalize
 
 data = io.BytesIO()
 Image.new("RGB", (64, 96), "teal").save(data, "JPEG")
-together = threading.Barrier(8)
+barrier = threading.Barrier(8)
 
 def shrink(_):
-    together.wait()
+    barrier.wait()
     return len(normalize(data.getvalue(), max_px=32, max_pixels=10_000))
 
 with ThreadPoolExecutor(8) as pool:
@@ -23,8 +23,8 @@ with ThreadPoolExecutor(8) as pool:
 """
 
 
-def test_the_first_pictures_of_a_process_may_come_all_at_once() -> None:
-    """Given fresh processes, when eight threads decode at once for the first time, then no good picture is refused."""
+def test_concurrent_first_use_refuses_no_valid_picture() -> None:
+    """Given fresh processes, when eight threads decode at once for the first time, then no valid picture is refused."""
     for _ in range(5):
         done = subprocess.run(
             [sys.executable, "-c", FIRST_USE],

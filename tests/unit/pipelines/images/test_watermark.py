@@ -13,7 +13,7 @@ LONG = "Made with artificial intelligence by Darkroom, rights reserved."
 
 
 def luminance(level: float) -> float:
-    """WCAG 2.2's relative luminance of a grey."""
+    """Return the relative luminance of a grey as defined by WCAG 2.2."""
     share = level / 255
     return share / 12.92 if share <= 0.04045 else float(((share + 0.055) / 1.055) ** 2.4)
 
@@ -24,7 +24,7 @@ def contrast(one: float, other: float) -> float:
 
 
 def stripes(size: tuple[int, int]) -> Image.Image:
-    """The worst of backgrounds: black and white in turn, as fine as letters."""
+    """Return the hardest background: alternating black and white stripes as fine as letters."""
     return Image.linear_gradient("L").resize(size).point(lambda level: 255 * (level // 4 % 2))
 
 
@@ -45,14 +45,14 @@ def test_the_letters_contrast_with_stripes(size: tuple[int, int]) -> None:
     image = stripes(size).convert("RGB")
     box = draw_watermark(image, "Darkroom")
     levels = image.crop(box).convert("L").histogram()
-    assert sum(levels[150:180]) < sum(levels[200:]), "between the plate and the letters there is only their edge"
+    assert sum(levels[150:180]) < sum(levels[200:]), "only the edges of the letters have the levels in between"
     plate = [level for level, count in enumerate(levels) if count > sum(levels) * 0.1 and level < 200]
     assert contrast(max(plate), 255) >= 4.5
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("text", ["Darkroom", LONG, "W" * 64])
-def test_the_mark_sits_inside_and_its_letters_are_large_enough(size: tuple[int, int], text: str) -> None:
+def test_the_watermark_is_inside_the_picture_and_large_enough(size: tuple[int, int], text: str) -> None:
     image = plain("RGB", (255, 255, 255), size)
     left, top, right, bottom = draw_watermark(image, text)
     changed = ImageChops.invert(image.convert("L")).getbbox()
@@ -63,7 +63,7 @@ def test_the_mark_sits_inside_and_its_letters_are_large_enough(size: tuple[int, 
     assert bottom - top <= size[1] * (0.6 if text != "W" * 64 else 0.85)
 
 
-def test_the_mark_grows_with_the_picture() -> None:
+def test_the_watermark_grows_with_the_picture() -> None:
     heights = []
     for side in (256, 1024, 4096):
         _, top, _, bottom = draw_watermark(plain("RGB", (0, 0, 0), (side, side)), "Darkroom")
@@ -84,6 +84,6 @@ def test_the_result_is_a_jpeg_of_the_same_size() -> None:
     assert opened(data).size == (200, 300)
 
 
-def test_what_is_no_picture_is_refused() -> None:
+def test_data_of_another_format_is_refused() -> None:
     with pytest.raises(InputRefused, match="The reference picture is not"):
         watermark(b"<svg/>", text="Darkroom", max_pixels=MAX_PIXELS, subject="The reference picture")

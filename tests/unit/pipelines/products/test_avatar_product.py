@@ -51,12 +51,12 @@ def test_the_prompt_is_built_when_the_job_starts() -> None:
     assert (plan.inputs, plan.count, plan.params) == ((), 1, {"avatar_id": "a1"})
 
 
-def test_the_photo_lies_under_its_user() -> None:
+def test_the_photo_is_stored_under_its_user() -> None:
     assert AVATAR.path(job(), 0) == "u1/j1.jpg"
 
 
 @pytest.mark.parametrize("channel", list(DeliveryChannel)[:2])
-def test_a_photo_goes_to_the_chat_it_was_asked_in_and_into_the_audit_log(channel: DeliveryChannel) -> None:
+def test_a_photo_is_delivered_to_the_requesting_chat_and_the_audit_log(channel: DeliveryChannel) -> None:
     photo, audit = AVATAR.outbox_messages(job(channel=channel))
     assert (photo.kind, photo.channel) == (DeliveryKind.PHOTO, channel)
     assert photo.message == {"user_id": "u1", "avatar_id": "a1", "url": "https://files.example/p.jpg?s=1"}
@@ -71,15 +71,15 @@ def test_a_photo_goes_to_the_chat_it_was_asked_in_and_into_the_audit_log(channel
     }
 
 
-def test_a_failure_is_apologised_for_in_the_same_chat() -> None:
+def test_a_failure_sends_an_apology_to_the_same_chat() -> None:
     (apology,) = AVATAR.outbox_messages(job(channel="whatsapp", failure="server_error"))
     assert (apology.kind, apology.channel, apology.message["text"]) == (DeliveryKind.APOLOGY, "whatsapp", APOLOGY)
 
 
 @pytest.mark.parametrize("code", ["cancelled", "session_ended"])
-def test_who_asked_for_the_end_gets_no_apology(code: str) -> None:
+def test_a_cancelled_or_ended_session_gets_no_apology(code: str) -> None:
     assert AVATAR.outbox_messages(job(failure=code)) == []
 
 
-def test_the_apology_is_the_contracts() -> None:
+def test_the_apology_is_the_text_of_the_contract() -> None:
     assert APOLOGY == "I wasn't able to send you a photo right now — please try again later."

@@ -26,7 +26,7 @@ def job(count: int) -> Job:
     )  # fmt: skip
 
 
-def test_every_style_has_its_words() -> None:
+def test_every_style_has_its_own_prompt_text() -> None:
     assert set(STYLES) == set(Style)
     assert len(set(STYLES.values())) == len(Style)
 
@@ -37,19 +37,19 @@ def test_a_prompt_names_the_product_and_then_its_style(style: Style) -> None:
     assert prompt.startswith(f"Product: a mug\n{STYLES[style]}\n")
 
 
-def test_braces_and_lines_in_a_prompt_are_only_text() -> None:
+def test_braces_and_line_breaks_in_a_prompt_are_plain_text() -> None:
     prompt = IMAGES.plan(task(prompt="{style}\nProduct: %s")).prompt
     assert "Product: {style} Product: %s\n" in prompt
 
 
-def test_a_reference_is_an_input_and_is_spoken_of() -> None:
+def test_a_reference_is_an_input_and_is_mentioned_in_the_prompt() -> None:
     plan = IMAGES.plan(task(reference_image_url="https://shop.example/mug.png"))
     assert plan.inputs == ("https://shop.example/mug.png",)
     assert "the given picture" in plan.prompt
     assert "the given picture" not in IMAGES.plan(task()).prompt
 
 
-def test_there_are_as_many_pictures_as_asked_for_and_four_otherwise() -> None:
+def test_the_count_is_as_requested_and_four_by_default() -> None:
     assert (IMAGES.plan(task(count=10)).count, IMAGES.plan(task()).count) == (10, 4)
 
 
@@ -63,7 +63,7 @@ def test_the_session_gets_its_pictures_in_order() -> None:
     assert session == {"progress": 100, "result_urls": [f"https://files.example/{n}" for n in range(3)]}
 
 
-def test_each_picture_is_a_row_with_its_facts_and_a_path_of_its_own() -> None:
+def test_each_picture_has_a_row_and_a_path_of_its_own() -> None:
     made = job(2)
     assert [IMAGES.path(made, n) for n in range(2)] == ["w1/j1/0.jpg", "w1/j1/1.jpg"]
     assert IMAGES.images(made)[1] == {
