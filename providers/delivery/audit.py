@@ -1,4 +1,4 @@
-"""The audit log: a row of `audit_log`, once, as the web chat's messages."""
+"""Audit log channel: insert exactly one row of `audit_log` per delivery, as the web channel does for messages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _CHECK_VIOLATION = "23514"
 
 
 class AuditChannel:
-    """Writes what was made into the log that auditors read."""
+    """Inserts a row about each result into `audit_log`."""
 
     name = DeliveryChannel.AUDIT
 
     def __init__(self, deliveries: Outbox) -> None:
-        """Write through `deliveries`, which belongs to somebody else."""
+        """Write through `deliveries`; its owner closes it."""
         self._deliveries = deliveries
         self._warned = False
 
-    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  nothing goes out
+    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  no external call
         """See `Channel.deliver`."""
         try:
             written = await self._deliveries.write_row(delivery, "audit_log", delivery.message)
@@ -33,12 +33,12 @@ class AuditChannel:
             if error.details.get("sqlstate") != _CHECK_VIOLATION:
                 raise
             if not self._warned:
-                # Every photo of this database is refused alike.
+                # The constraint rejects every photo of this database: warn once per process.
                 self._warned = True
                 log.warning("audit_log_refuses_photos", error=str(error))
             raise NotAccepted(str(error), code="audit_log_refuses_photos") from error
         if not written:
-            raise Fenced("the row was written by somebody else")
+            raise Fenced("another worker has settled this delivery")
 
     async def aclose(self) -> None:
-        """The connection belongs to somebody else."""
+        """Do nothing: the owner of the outbox closes its connection."""

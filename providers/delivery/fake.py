@@ -1,4 +1,4 @@
-"""A channel that tells nobody: it stands in where nothing may be sent, and remembers what would have been."""
+"""Fake channel: records deliveries in memory instead of sending them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from providers.delivery.base import OnSending
 from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import DarkroomError
 
-#: Deliveries that are remembered.
+#: Maximum number of recorded deliveries.
 KEPT = 1000
 
 
 class FakeChannel:
-    """Takes the place of `name`; its records look as if everything had been told."""
+    """Replaces the channel `name` and reports every delivery as sent."""
 
     def __init__(self, name: DeliveryChannel, failures: tuple[DarkroomError, ...] = ()) -> None:
-        """Raise the `failures` first, one a delivery; then succeed."""
+        """Raise one of `failures` per delivery, in order; then succeed."""
         self.name = name
         self.sent: deque[Delivery] = deque(maxlen=KEPT)
         self._failures = deque(failures)
@@ -29,4 +29,4 @@ class FakeChannel:
         self.sent.append(delivery)
 
     async def aclose(self) -> None:
-        """It holds no connections."""
+        """Do nothing: there are no connections."""

@@ -1,7 +1,7 @@
-"""What Meta's Graph API means by its errors, in our family.
+"""Map errors of Meta's Graph API to Darkroom errors.
 
 The codes are those of https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes and
-https://developers.facebook.com/docs/graph-api/guides/error-handling; the code decides, not the HTTP status.
+https://developers.facebook.com/docs/graph-api/guides/error-handling; the code takes precedence over the HTTP status.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from providers.retry_after import retry_after_s
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
 
-#: Calls of an app, of a page or of a business account; throughput; spam; one pair of numbers; registration.
+#: Limits per app, page, business account, throughput, spam, pair of numbers and registration.
 _RATE_LIMITS = frozenset({4, 17, 32, 613, 80007, 130429, 131048, 131056, 133016})
-#: Unknown, service down, temporary; something went wrong; service unavailable; server unavailable; maintenance.
-_PASSING = frozenset({1, 2, 131000, 131016, 131057, 133004})
+#: Unknown error; service, API or server temporarily unavailable; maintenance.
+_TRANSIENT = frozenset({1, 2, 131000, 131016, 131057, 133004})
 _FINAL = {
     131047: "window_closed",  # more than 24 hours since the user last wrote
-    131026: "undeliverable",  # no WhatsApp number, blocked us, or too old a version
+    131026: "undeliverable",  # not a WhatsApp number, sender blocked, or client too old
     131021: "bad_number",  # the recipient is the sender
     131030: "bad_number",  # not among a test number's allowed recipients
-    131009: "bad_number",  # a parameter's value, for a plain text the recipient's
-    100: "bad_number",  # an invalid parameter, the same
+    131009: "bad_number",  # an invalid parameter value; in a text message, the recipient
+    100: "bad_number",  # an invalid parameter; in a text message, the recipient
     190: "token_refused",  # expired or revoked
     0: "token_refused",
     3: "token_refused",
@@ -37,7 +37,7 @@ _FINAL = {
 }
 
 
-class _Fault(BaseModel):
+class _GraphError(BaseModel):
     model_config = ConfigDict(extra="ignore", strict=True)
 
     code: int = -1
@@ -45,43 +45,43 @@ class _Fault(BaseModel):
 
 
 def graph_error(status: int, headers: Any, body: Any) -> DarkroomError:
-    """The error of an answer that is no success. What Meta says in words is not passed on: it may name the recipient.
+    """Return the error for an unsuccessful response, without Meta's message text, which may name the recipient.
 
     Args:
         status: HTTP status.
         headers: A mapping with lower-case or case-insensitive names.
-        body: The parsed JSON, or None if it was none.
+        body: The parsed JSON, or None if the body was not JSON.
     """
-    fault = _fault(body)
-    facts: dict[str, Any] = {"provider": "whatsapp", "http_status": status}
+    fault = _parse_error(body)
+    details: dict[str, Any] = {"provider": "whatsapp", "http_status": status}
     if fault is None:
-        return _without_body(status, headers, facts)
-    said = f"WhatsApp refused with code {fault.code}"
-    facts["graph_code"] = fault.code
+        return _without_body(status, headers, details)
+    message = f"WhatsApp refused with code {fault.code}"
+    details["graph_code"] = fault.code
     if fault.code in _RATE_LIMITS or (status == HTTPStatus.TOO_MANY_REQUESTS and fault.code not in _FINAL):
-        return RateLimited(said, retry_after=retry_after_s(headers), **facts)
-    if fault.code in _PASSING or fault.is_transient:
-        return Transient(said, code="whatsapp_unavailable", retry_after=retry_after_s(headers), **facts)
+        return RateLimited(message, retry_after=retry_after_s(headers), **details)
+    if fault.code in _TRANSIENT or fault.is_transient:
+        return Transient(message, code="whatsapp_unavailable", retry_after=retry_after_s(headers), **details)
     if fault.code not in _FINAL and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Transient(said, code="whatsapp_unavailable", **facts)
-    return Invalid(said, code=_FINAL.get(fault.code, "whatsapp_refused"), **facts)
+        return Transient(message, code="whatsapp_unavailable", **details)
+    return Invalid(message, code=_FINAL.get(fault.code, "whatsapp_refused"), **details)
 
 
-def _fault(body: Any) -> _Fault | None:
+def _parse_error(body: Any) -> _GraphError | None:
     error = body.get("error") if isinstance(body, dict) else None
     try:
-        return _Fault.model_validate(error) if isinstance(error, dict) else None
+        return _GraphError.model_validate(error) if isinstance(error, dict) else None
     except ValidationError:
-        return _Fault()
+        return _GraphError()
 
 
-def _without_body(status: int, headers: Any, facts: dict[str, Any]) -> DarkroomError:
-    # Not Meta's own words but a gateway's: whether it passed the message on before is not known.
-    said = f"WhatsApp answered {status} without an error"
+def _without_body(status: int, headers: Any, details: dict[str, Any]) -> DarkroomError:
+    # The response comes from a gateway; whether Meta received the message is unknown.
+    message = f"WhatsApp answered {status} without an error"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return RateLimited(said, retry_after=retry_after_s(headers), **facts)
+        return RateLimited(message, retry_after=retry_after_s(headers), **details)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Transient(said, code="whatsapp_unavailable", retry_after=retry_after_s(headers), **facts)
+        return Transient(message, code="whatsapp_unavailable", retry_after=retry_after_s(headers), **details)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Ambiguous(said, code="whatsapp_unknown", **facts)
-    return Invalid(said, code="whatsapp_refused", **facts)
+        return Ambiguous(message, code="whatsapp_unknown", **details)
+    return Invalid(message, code="whatsapp_refused", **details)

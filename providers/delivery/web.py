@@ -1,4 +1,4 @@
-"""The web chat: a row of `messages`, written and marked as sent in one transaction, so that it is there once."""
+"""Web chat channel: insert a row of `messages` and mark the delivery as sent in one transaction, exactly once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from schemas.errors import Fenced
 
 
 class WebChannel:
-    """Writes into the chat that the web application shows."""
+    """Inserts messages into the chat of the web application."""
 
     name = DeliveryChannel.WEB
 
     def __init__(self, deliveries: Outbox) -> None:
-        """Write through `deliveries`, which belongs to somebody else."""
+        """Write through `deliveries`; its owner closes it."""
         self._deliveries = deliveries
 
-    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  nothing goes out
+    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  no external call
         """See `Channel.deliver`."""
         message = delivery.message
         row = {
@@ -28,7 +28,7 @@ class WebChannel:
             "content": f"[PHOTO]{message['url']}[/PHOTO]" if delivery.kind is DeliveryKind.PHOTO else message["text"],
         }
         if not await self._deliveries.write_row(delivery, "messages", row):
-            raise Fenced("the message was written by somebody else")
+            raise Fenced("another worker has settled this delivery")
 
     async def aclose(self) -> None:
-        """The connection belongs to somebody else."""
+        """Do nothing: the owner of the outbox closes its connection."""

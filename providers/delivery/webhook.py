@@ -1,7 +1,7 @@
-"""Webhooks as https://www.standardwebhooks.com describes them, to an address that a shop wrote.
+"""Webhook channel: post signed results to shops as https://www.standardwebhooks.com specifies.
 
-`webhook-id` is the same for every attempt at one result, so that a receiver can drop what it knows already. The address
-is a stranger's: connections go to public addresses only, no redirect is followed, the answer's body is not kept.
+Every attempt at one result carries the same `webhook-id`, so that receivers can drop duplicates. The URL is untrusted:
+connections go to public addresses only, redirects are not followed and the response body is discarded.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from providers.records.outbox import Outbox
 from providers.retry_after import retry_after_s
 from providers.safe_http.network import AddressRefusedError
 from providers.safe_http.resolver import Resolve, SystemResolver
-from providers.safe_http.session import open_session, unparsed
+from providers.safe_http.session import open_session, to_yarl_url
 from providers.safe_http.url import parse_target
 from schemas.delivery import Delivery, DeliveryChannel
 from schemas.errors import Invalid, RateLimited, Transient
 
-#: Seconds for the whole call; Standard Webhooks ask receivers to answer within 15 to 30.
+#: Seconds for the whole call. Standard Webhooks recommends 15 to 30.
 TIMEOUT_S = 15.0
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "Darkroom"}
 
 
 class WebhookChannel:
-    """Posts signed results."""
+    """Posts signed results to the webhook of their owner."""
 
     name = DeliveryChannel.WEBHOOK
 
@@ -46,13 +46,13 @@ class WebhookChannel:
         resolve: Resolve | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Prepare; nothing is opened until the first delivery.
+        """Configure the channel; the first delivery opens the HTTP session.
 
         Args:
-            deliveries: Where the owners' webhooks are; belongs to somebody else.
-            keys: What the secrets are derived from, the newest first.
-            allowed_networks: CIDRs that may be posted to although they are not public, for development.
-            resolve: How names become addresses; the operating system's way unless given.
+            deliveries: Outbox that stores the owners' webhooks; its owner closes it.
+            keys: Keys that the signing secrets are derived from, newest first.
+            allowed_networks: Non-public CIDRs that webhooks may use, for development.
+            resolve: Name resolver; the operating system's by default.
             timeout_s: Seconds for one call.
         """
         self._deliveries = deliveries
@@ -62,7 +62,7 @@ class WebhookChannel:
         self._resolve = resolve or self._system
         self._session: ClientSession | None = None
 
-    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  may be repeated
+    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  receivers drop duplicates
         """See `Channel.deliver`."""
         webhook = await self._deliveries.webhook(delivery.owner_id)
         if webhook is None or webhook.disabled_at is not None:
@@ -77,10 +77,10 @@ class WebhookChannel:
         status, retry_after = await self._post(webhook.url, headers, body)
         if status == HTTPStatus.GONE:
             await self._deliveries.webhook(delivery.owner_id, "disable")
-        _judge(status, retry_after)
+        _raise_for_status(status, retry_after)
 
     async def aclose(self) -> None:
-        """Give back connections and threads."""
+        """Close the HTTP session and the resolver threads."""
         self._system.close()
         if self._session is not None:
             await self._session.close()
@@ -90,13 +90,13 @@ class WebhookChannel:
         if url.scheme != "https" and not self._policy.allowed_networks:
             raise Invalid("the webhook's address is not https", code="webhook_insecure")
         if self._session is None:
-            # Made here so that it belongs to the loop that delivers.
+            # Created on first use, so that it belongs to the event loop that delivers.
             self._session = open_session(self._policy.networks, self._resolve, headers=_HEADERS)
-        asking = self._session.post(unparsed(url), data=body, headers=headers, allow_redirects=False)
+        request = self._session.post(to_yarl_url(url), data=body, headers=headers, allow_redirects=False)
         try:
             async with asyncio.timeout(self._policy.timeout_s):
-                with closing(await asking) as answer:
-                    return answer.status, retry_after_s(answer.headers)
+                with closing(await request) as response:
+                    return response.status, retry_after_s(response.headers)
         except AddressRefusedError as error:
             raise Invalid("the webhook is on a server that is not public", code="address_not_public") from error
         except TimeoutError as error:
@@ -105,12 +105,12 @@ class WebhookChannel:
             raise Transient(f"no answer of the webhook: {type(error).__name__}", code="webhook_unreachable") from error
 
 
-def _judge(status: int, retry_after: float | None) -> None:
+def _raise_for_status(status: int, retry_after: float | None) -> None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return
     if status == HTTPStatus.GONE:
         raise Invalid("the webhook's receiver is gone", code="webhook_gone", http_status=status)
-    said = f"the webhook answered {status}"
+    message = f"the webhook answered {status}"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RateLimited(said, retry_after=retry_after, http_status=status)
-    raise Transient(said, code="webhook_refused", retry_after=retry_after, http_status=status)
+        raise RateLimited(message, retry_after=retry_after, http_status=status)
+    raise Transient(message, code="webhook_refused", retry_after=retry_after, http_status=status)

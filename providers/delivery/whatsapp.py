@@ -1,7 +1,7 @@
-"""WhatsApp: a text with the link through Meta's Cloud API, told at most once.
+"""WhatsApp channel: send a text with the link through Meta's Cloud API, at most once.
 
-The API has no way to recognise a repetition. So the attempt is written down before it is sent, and one whose end nobody
-knows (a worker killed, a connection cut) counts as sent: two messages would be worse than the rare missing one.
+The API has no idempotency key. The attempt is therefore recorded before the request, and an attempt with an unknown
+outcome (worker killed, connection lost) counts as sent: a duplicate is worse than a rare missing message.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TEXT = "Here's your photo (link valid 24h): {url}"
 #: Seconds for the whole call.
 TIMEOUT_S = 10.0
 MAX_CONNECTIONS = 32
-MAX_ANSWER_BYTES = 64 * 1024
-#: Written for people, as `+49 (151) 234-5678`; E.164 has at most 15 digits.
-_DECORATION = re.compile(r"[\s().\-\u00a0]+")
+MAX_RESPONSE_BYTES = 64 * 1024
+#: Separators in phone numbers such as `+49 (151) 234-5678`; E.164 allows at most 15 digits.
+_SEPARATORS = re.compile(r"[\s().\-\u00a0]+")
 _PHONE = re.compile(r"\+?[1-9][0-9]{6,14}")
 
 
@@ -35,7 +35,7 @@ class WhatsAppChannel:
 
     name = DeliveryChannel.WHATSAPP
 
-    def __init__(  # noqa: PLR0913  what Meta wants to know
+    def __init__(  # noqa: PLR0913  parameters of the Cloud API
         self,
         deliveries: Outbox,
         *,
@@ -45,20 +45,20 @@ class WhatsAppChannel:
         api_version: str,
         timeout_s: float = TIMEOUT_S,
     ) -> None:
-        """Prepare; nothing is sent yet.
+        """Configure the channel; nothing connects before the first delivery.
 
         Args:
-            deliveries: Where phone numbers are looked up; belongs to somebody else.
-            phone_number_id: The sender.
-            access_token: Of the Cloud API.
-            base_url: `https://graph.facebook.com`.
-            api_version: `v23.0`.
+            deliveries: Outbox that looks up phone numbers; its owner closes it.
+            phone_number_id: Meta's id of the sender's number.
+            access_token: Access token of the Cloud API.
+            base_url: Base URL of the API, `https://graph.facebook.com`.
+            api_version: Version of the API, such as `v23.0`.
             timeout_s: Seconds for one call.
         """
         self._deliveries = deliveries
         self._timeout_s = timeout_s
         self._url = f"{base_url.rstrip('/')}/{api_version}/{phone_number_id}/messages"
-        # Neither proxies nor credentials from the environment: the token goes to Meta only.
+        # Ignore proxies and credentials of the environment: the token must reach Meta only.
         self._http = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {access_token.get_secret_value()}"},
             timeout=httpx.Timeout(timeout_s, connect=min(5.0, timeout_s)),
@@ -90,28 +90,28 @@ class WhatsAppChannel:
         await self._http.aclose()
 
     async def _post(self, message: dict[str, Any]) -> tuple[int, httpx.Headers, Any]:
-        async with self._http.stream("POST", self._url, json=message) as answer:
+        async with self._http.stream("POST", self._url, json=message) as response:
             data = b""
-            async for chunk in answer.aiter_bytes():
+            async for chunk in response.aiter_bytes():
                 data += chunk
-                if len(data) > MAX_ANSWER_BYTES:
+                if len(data) > MAX_RESPONSE_BYTES:
                     break
         try:
-            return answer.status_code, answer.headers, json.loads(data)
+            return response.status_code, response.headers, json.loads(data)
         except ValueError:
-            return answer.status_code, answer.headers, None
+            return response.status_code, response.headers, None
 
 
 def recipient(phone: str | None) -> str:
-    """A phone number as Meta wants it: digits with the country code.
+    """Return a phone number in Meta's format: digits that start with the country code.
 
     Raises:
-        Invalid: There is none (`no_phone`), or it is none (`bad_number`).
+        Invalid: The number is missing (`no_phone`) or malformed (`bad_number`).
     """
     if not phone or not phone.strip():
         raise Invalid("the user left no phone number", code="no_phone")
-    plain = _DECORATION.sub("", phone)
-    plain = "+" + plain[2:] if plain.startswith("00") else plain
-    if not _PHONE.fullmatch(plain):
+    number = _SEPARATORS.sub("", phone)
+    number = "+" + number[2:] if number.startswith("00") else number
+    if not _PHONE.fullmatch(number):
         raise Invalid("what the user left is no phone number with a country code", code="bad_number")
-    return plain.removeprefix("+")
+    return number.removeprefix("+")

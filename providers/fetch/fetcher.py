@@ -20,7 +20,7 @@ from providers.pictures.errors import input_refused
 from providers.pictures.probe import probe
 from providers.safe_http.network import AddressRefusedError
 from providers.safe_http.resolver import Resolve, SystemResolver
-from providers.safe_http.session import open_session, unparsed
+from providers.safe_http.session import open_session, to_yarl_url
 from providers.safe_http.url import parse_target
 
 #: Fetches at once; the next one waits for its turn before its deadline starts.
@@ -95,7 +95,7 @@ class Fetcher:
         if self._session is None:
             # Made here so that it belongs to the loop that fetches.
             self._session = open_session(self._policy.networks, self._resolve, headers=_HEADERS)
-        return await self._session.get(unparsed(url), allow_redirects=False)
+        return await self._session.get(to_yarl_url(url), allow_redirects=False)
 
     async def _body(self, answer: ClientResponse, subject: str) -> bytes:
         headers, limit = answer.headers, self._policy.max_bytes

@@ -1,4 +1,4 @@
-"""What was counted, as Prometheus text; the names of everything that is counted."""
+"""Metric definitions, and their rendering in the Prometheus text format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-#: Upper bounds, seconds: from a hand-on of a few milliseconds to a generation's time limit.
+#: Upper bounds of the buckets in seconds: from enqueuing a stage to the time limit of a generation.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 
 COUNTERS = {
@@ -20,8 +20,8 @@ COUNTERS = {
     "darkroom_http_requests": "HTTP requests by method, route and status.",
 }
 HISTOGRAMS = {
-    "darkroom_stage_seconds": "How long stages took.",
-    "darkroom_http_seconds": "How long HTTP requests took, without streams.",
+    "darkroom_stage_seconds": "Duration of stages in seconds.",
+    "darkroom_http_seconds": "Duration of HTTP requests in seconds, without event streams.",
 }
 GAUGE_HELP = {
     "darkroom_provider_in_flight": "Calls in flight, by provider.",
@@ -33,14 +33,14 @@ Extra = Mapping[str, tuple[str, Mapping[str, float]]]
 
 
 def text(counts: Mapping[bytes, bytes], gauges: Mapping[bytes, bytes], extra: Extra) -> bytes:
-    """Prometheus text of fields `name|labels|part`, and of gauges `{name: (help, {label=value&…: number})}`."""
+    """Render the fields `name|labels|part` and the gauges `{name: (help, {label=value&…: number})}`."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(_parse(counts), _parse(gauges), extra))
     return generate_latest(registry)
 
 
 class _Snapshot:
-    """What Prometheus' own writer collects from: one reading of the hashes."""
+    """prometheus_client collector over one read of the Redis hashes."""
 
     def __init__(self, counts: Samples, gauges: Samples, extra: Extra) -> None:
         self._counts, self._gauges, self._extra = counts, gauges, extra
@@ -72,17 +72,17 @@ def _gauge(name: str, text: str, values: Mapping[str, float]) -> Metric:
 
 
 def _add_histogram(family: Metric, name: str, labels: dict[str, str], parts: Mapping[str, float]) -> None:
-    reached = 0.0
+    cumulative = 0.0
     for bound in (*map(str, BUCKETS), "+Inf"):
-        reached += parts.get(bound, 0.0)
-        family.add_sample(f"{name}_bucket", labels | {"le": bound}, reached)
-    family.add_sample(f"{name}_count", labels, reached)
+        cumulative += parts.get(bound, 0.0)
+        family.add_sample(f"{name}_bucket", labels | {"le": bound}, cumulative)
+    family.add_sample(f"{name}_count", labels, cumulative)
     family.add_sample(f"{name}_sum", labels, parts.get("sum", 0.0))
 
 
-def _parse(found: Mapping[bytes, bytes]) -> Samples:
+def _parse(fields: Mapping[bytes, bytes]) -> Samples:
     samples: Samples = defaultdict(lambda: defaultdict(dict))
-    for field, value in found.items():
+    for field, value in fields.items():
         name, labels, part = field.decode().split("|")
         samples[name][labels][part] = float(value)
     return samples

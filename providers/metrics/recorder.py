@@ -1,11 +1,11 @@
-"""Counts and durations of all processes, kept in Redis and rendered as Prometheus text by whoever is asked.
+"""Counters, histograms and gauges of all processes, stored in Redis; any process can render them for Prometheus.
 
-| key | type | what | lives |
+| key | type | content | lifetime |
 |---|---|---|---|
-| `darkroom:metrics` | hash | a field `name|labels|part` for each counter, sum and bucket | until Redis is emptied |
-| `darkroom:gauges` | hash | a field `name|labels|process` with `value@milliseconds` | 30 s after their process set it |
+| `darkroom:metrics` | hash | a field `name|labels|part` for each counter, sum and bucket | does not expire |
+| `darkroom:gauges` | hash | a field `name|labels|process` with `value@milliseconds` | 30 s after its last refresh |
 
-Prometheus' own multi-process files would collide across containers.
+The multi-process files of prometheus_client would collide across containers.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from providers.metrics.exposition import BUCKETS, COUNTERS, GAUGE_HELP, HISTOGRA
 
 HASH = "darkroom:metrics"
 GAUGES = "darkroom:gauges"
-#: How long what was counted may wait before it is sent, seconds.
+#: Seconds between flushes to Redis.
 FLUSH_S = 1.0
-#: How often a gauge that has not changed is sent again, and how long one counts that is not, seconds.
+#: Seconds between refreshes of an unchanged gauge, and seconds after which a gauge without refresh expires.
 GAUGE_REFRESH_S = 10.0
 GAUGE_TTL_S = 30.0
 
-# Sets gauges (ARGV: field, value, ...), removes those of processes that have been silent for ARGV[1] milliseconds by
-# Redis' own time, and returns what is left.
+# Set gauges (ARGV[2..]: field, value, ...), remove those that were not refreshed for ARGV[1] milliseconds of the
+# server's clock, and return the rest.
 _SET_GAUGES = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -56,20 +56,20 @@ log = structlog.get_logger(__name__)
 
 
 class Metrics:
-    """Counts in memory and sends what was counted once a second; belongs to one event loop.
+    """Accumulates metrics in memory and flushes them to Redis once a second; belongs to one event loop.
 
-    Names are those of `COUNTERS`, `HISTOGRAMS` and `GAUGE_HELP`; a counter's `_total` may be written or left out. What
-    can't be sent is kept for the next time; what a killed process had not sent is lost.
+    Names are those of `COUNTERS`, `HISTOGRAMS` and `GAUGE_HELP`; the suffix `_total` of a counter is optional.
+    After a failed flush the values are kept for the next one; values that a killed process had not flushed are lost.
     """
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
-        """Send through `client`, which belongs to somebody else."""
+        """Write through `client`; its owner closes it."""
         self._client = client
         self._process = secrets.token_hex(6)
         self._counts: dict[str, float] = defaultdict(float)
         self._gauges: dict[str, float] = {}
         self._gauges_at = 0.0
-        self._sender: asyncio.Task[None] | None = None
+        self._flusher: asyncio.Task[None] | None = None
 
     async def incr(self, name: str, labels: Mapping[str, str] | None = None, value: float = 1) -> None:
         """Add `value` to a counter."""
@@ -87,20 +87,20 @@ class Metrics:
         self._add(_field(name, labels, "sum"), seconds)
 
     async def gauge(self, name: str, labels: Mapping[str, str] | None, value: float) -> None:
-        """Set this process's share of a gauge; it counts until it is set again or the process ends."""
+        """Set this process's share of a gauge, valid until it is set again or the process ends."""
         if name not in GAUGE_HELP:
             raise KeyError(name)
         field = _field(name, labels, self._process)
         if self._gauges.get(field) != value:
             self._gauges[field] = value
             self._gauges_at = 0.0
-            self._wake()
+            self._start_flushing()
 
     async def flush(self) -> None:
-        """Send what was counted.
+        """Write the accumulated values to Redis.
 
         Raises:
-            redis.exceptions.RedisError: It can't be sent, and is kept.
+            redis.exceptions.RedisError: Redis is unavailable; the values are kept.
         """
         counts, self._counts = self._counts, defaultdict(float)
         pipeline = self._client.pipeline(transaction=False)
@@ -119,22 +119,22 @@ class Metrics:
             raise
 
     async def aclose(self) -> None:
-        """Send what is left, and take back this process's gauges."""
-        if self._sender:
-            self._sender.cancel()
-        with contextlib.suppress(redis.exceptions.RedisError):  # nobody is left to keep it for
+        """Flush the remaining values and remove this process's gauges."""
+        if self._flusher:
+            self._flusher.cancel()
+        with contextlib.suppress(redis.exceptions.RedisError):  # the process ends: no later flush can retry
             await self.flush()
             if self._gauges:
                 await self._client.hdel(GAUGES, *self._gauges)
 
     async def render(self, extra: Mapping[str, tuple[str, Mapping[str, float]]] | None = None) -> bytes:
-        """Everything as Prometheus text.
+        """Return all metrics in the Prometheus text format.
 
         Args:
-            extra: Gauges read elsewhere: `{name: (help, {label=value&…: number})}`.
+            extra: Gauges from other sources: `{name: (help, {label=value&…: number})}`.
 
         Raises:
-            redis.exceptions.RedisError: Redis can't be read.
+            redis.exceptions.RedisError: Redis is unavailable.
         """
         await self.flush()
         pipeline = self._client.pipeline(transaction=False)
@@ -146,13 +146,13 @@ class Metrics:
 
     def _add(self, field: str, value: float) -> None:
         self._counts[field] += value
-        self._wake()
+        self._start_flushing()
 
-    def _wake(self) -> None:
-        if self._sender is None or self._sender.done():
-            self._sender = asyncio.get_running_loop().create_task(self._send())
+    def _start_flushing(self) -> None:
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.get_running_loop().create_task(self._flush_periodically())
 
-    async def _send(self) -> None:
+    async def _flush_periodically(self) -> None:
         while self._counts or self._gauges:
             await asyncio.sleep(FLUSH_S)
             try:
@@ -162,9 +162,9 @@ class Metrics:
 
 
 def _field(name: str, labels: Mapping[str, str] | None, part: str) -> str:
-    return _written(name, tuple(sorted((labels or {}).items())), part)
+    return _format_field(name, tuple(sorted((labels or {}).items())), part)
 
 
 @functools.lru_cache(maxsize=4096)
-def _written(name: str, labels: tuple[tuple[str, str], ...], part: str) -> str:
+def _format_field(name: str, labels: tuple[tuple[str, str], ...], part: str) -> str:
     return f"{name}|{urlencode(labels)}|{part}"

@@ -1,4 +1,4 @@
-"""For callers that have created the row of an image job: push its task, the rest read from the database.
+"""Enqueue the task of an image job from its existing row; the remaining fields are read from the database.
 
 ```python
 from providers.producer.from_row import generate_images_task
@@ -24,31 +24,31 @@ from schemas.delivery import ImagesJob
 from schemas.errors import Invalid
 from schemas.tasks import Style
 
-#: Seconds for reading the row: a web request may wait for this.
+#: Seconds for reading the row, short enough for a web request.
 TIMEOUT_S = 5.0
 
 
 def generate_images_task(
     job_id: str, prompt: str, count: int, *, reference_image_url: str | None = None, request_id: str | None = None
 ) -> str:
-    """Push the task of an image job whose row exists; returns its task id. Pushing a job twice runs it once.
+    """Push the task of an image job whose row exists and return its task id. Pushing a job twice runs it once.
 
     Args:
         job_id: The row's id in `image_generation_jobs`.
-        prompt: What is to be seen.
-        count: How many pictures, 1 to 10.
-        reference_image_url: A picture of the product.
-        request_id: Passed on to every log line of the job.
+        prompt: Description of the pictures.
+        count: Number of pictures, 1 to 10.
+        reference_image_url: URL of a picture of the product.
+        request_id: Correlation id in every log line of the job.
 
     Raises:
-        Invalid: There is no such row (`unknown_job`), or no database is set.
-        DatabaseUnavailable: The row can't be read now.
-        pydantic.ValidationError: Naming every fault of the arguments and of the row.
-        QueueUnavailable: Redis can't take it.
+        Invalid: The row does not exist (`unknown_job`), or no database is configured.
+        DatabaseUnavailable: The database is unavailable.
+        pydantic.ValidationError: The arguments or the row are invalid; lists every error.
+        QueueUnavailable: Redis is unavailable.
     """
-    # A thread of its own: the caller may be inside an event loop.
+    # In a thread, because the caller may run inside an event loop.
     with ThreadPoolExecutor(1) as thread:
-        row = thread.submit(asyncio.run, _row(job_id)).result()
+        row = thread.submit(asyncio.run, _read_row(job_id)).result()
     return enqueue_images(
         job_id=job_id,
         workspace_id=row.workspace_id,
@@ -62,7 +62,7 @@ def generate_images_task(
     )
 
 
-async def _row(job_id: str) -> ImagesJob:
+async def _read_row(job_id: str) -> ImagesJob:
     key = os.environ.get("SUPABASE_SERVICE_ROLE_KEY")
     records = connect(
         database_url=os.environ.get("DATABASE_URL"),

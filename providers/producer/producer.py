@@ -1,4 +1,4 @@
-"""For producers in Python: validate a task and push it to its product's list.
+"""Python producers: validate a task and push it to the list of its product.
 
 ```python
 from providers.producer.producer import Producer, enqueue_generation
@@ -29,9 +29,9 @@ from schemas.common import Product
 from schemas.errors import Unavailable
 from schemas.tasks import TASK_LISTS, AnyTask, AvatarTask, ImagesTask, TryOnTask
 
-#: How long a pushed task is remembered, seconds. Later the database knows it, and would take no second one either.
+#: Seconds for which a pushed task id suppresses duplicates. Afterwards the database rejects them.
 PUSHED_TTL_S = 600
-#: KEYS: the list, the note that the task was pushed. ARGV: the task, the seconds that the note is kept.
+#: KEYS: the list, the duplicate marker. ARGV: the task, the marker's lifetime in seconds.
 _PUSH_ONCE = """
 if redis.call('set', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then
   redis.call('lpush', KEYS[1], ARGV[1])
@@ -40,23 +40,23 @@ end
 
 
 class QueueUnavailable(Unavailable):
-    """Redis queue unavailable"""  # noqa: D415  this very text is what callers show
+    """Redis queue unavailable"""  # noqa: D415  callers show this exact text
 
     code = "queue_unavailable"
 
 
 class Producer:
-    """Pushes tasks as any other producer would: one LPUSH of one JSON object."""
+    """Pushes tasks with the documented protocol: one LPUSH of one JSON object."""
 
     def __init__(self, client: redis.Redis) -> None:
-        """Push through `client`."""
+        """Push through `client`, which `close` closes."""
         self._client = client
 
     def push(self, product: Product, task: AnyTask) -> str:
-        """Push a valid task; returns its task id.
+        """Push a valid task and return its task id.
 
         Raises:
-            QueueUnavailable: Redis can't take it.
+            QueueUnavailable: Redis is unavailable.
         """
         try:
             self._client.lpush(TASK_LISTS[product], task.model_dump_json(exclude_none=True))
@@ -65,7 +65,7 @@ class Producer:
         return task.task_id
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         self._client.close()
 
 
@@ -73,15 +73,15 @@ class AsyncProducer:
     """Pushes tasks from an event loop, within a deadline."""
 
     def __init__(self, client: redis.asyncio.Redis, *, deadline_s: float) -> None:
-        """Push through `client`, which belongs to somebody else; give up after `deadline_s` seconds."""
+        """Push through `client`, which its owner closes; time out after `deadline_s` seconds."""
         self._push_once = client.register_script(_PUSH_ONCE)
         self._deadline_s = deadline_s
 
     async def push(self, product: Product, task: AnyTask) -> str:
-        """Push a valid task and return its id. Pushing it again within `PUSHED_TTL_S` is success, not a second task.
+        """Push a valid task and return its id. Pushing it again within `PUSHED_TTL_S` succeeds without a duplicate.
 
         Raises:
-            QueueUnavailable: Redis can't take it, or did not say so in time: it may still arrive.
+            QueueUnavailable: Redis is unavailable or timed out; after a timeout the task may still arrive.
         """
         text = task.model_dump_json(exclude_none=True)
         try:
@@ -103,11 +103,11 @@ def enqueue_generation(  # noqa: PLR0913  the fields of the task
     task_id: str | None = None,
     request_id: str | None = None,
 ) -> str:
-    """Push a try-on task; returns its task id.
+    """Push a try-on task and return its task id.
 
     Raises:
-        pydantic.ValidationError: Naming every fault of the arguments.
-        QueueUnavailable: Redis can't take it.
+        pydantic.ValidationError: The arguments are invalid; lists every error.
+        QueueUnavailable: Redis is unavailable.
     """
     fields = {
         "task_id": task_id or str(uuid.uuid4()),
@@ -118,7 +118,7 @@ def enqueue_generation(  # noqa: PLR0913  the fields of the task
         "image_urls": tuple(image_urls),
         "prompt": prompt,
     }
-    return _shared().push(Product.TRYON, TryOnTask.model_validate(fields | _stamp(request_id)))
+    return _shared_producer().push(Product.TRYON, TryOnTask.model_validate(fields | _common_fields(request_id)))
 
 
 def enqueue_photo_job(
@@ -129,7 +129,7 @@ def enqueue_photo_job(
     *,
     request_id: str | None = None,
 ) -> str:
-    """Push an avatar photo job; returns its job id. Raises as `enqueue_generation`."""
+    """Push an avatar photo job and return its job id. Raises as `enqueue_generation`."""
     fields = {
         "job_id": str(uuid.uuid4()),
         "user_id": user_id,
@@ -137,7 +137,7 @@ def enqueue_photo_job(
         "avatar": dict(avatar),
         "channel": channel,
     }
-    return _shared().push(Product.AVATAR, AvatarTask.model_validate(fields | _stamp(request_id)))
+    return _shared_producer().push(Product.AVATAR, AvatarTask.model_validate(fields | _common_fields(request_id)))
 
 
 def enqueue_images(  # noqa: PLR0913  the fields of the task
@@ -152,7 +152,7 @@ def enqueue_images(  # noqa: PLR0913  the fields of the task
     task_id: str | None = None,
     request_id: str | None = None,
 ) -> str:
-    """Push a batch of product pictures; returns its task id. Raises as `enqueue_generation`."""
+    """Push an image job and return its task id. Raises as `enqueue_generation`."""
     fields = {
         "task_id": task_id or str(uuid.uuid4()),
         "job_id": job_id,
@@ -163,7 +163,7 @@ def enqueue_images(  # noqa: PLR0913  the fields of the task
         "count": count,
         "reference_image_url": reference_image_url,
     }
-    return _shared().push(Product.IMAGES, ImagesTask.model_validate(fields | _stamp(request_id)))
+    return _shared_producer().push(Product.IMAGES, ImagesTask.model_validate(fields | _common_fields(request_id)))
 
 
 def close() -> None:
@@ -178,16 +178,16 @@ _lock = threading.Lock()
 _producers: dict[str, Producer] = {}
 
 
-def _shared() -> Producer:
+def _shared_producer() -> Producer:
     with _lock:
         if "shared" not in _producers:
             url = os.environ.get("REDIS_URL")
             if not url:
                 raise QueueUnavailable("Redis queue unavailable: REDIS_URL is not set")
-            # Two seconds: a web request waits for this.
+            # Two seconds, because web requests wait for the push.
             _producers["shared"] = Producer(sync_client(url, max_connections=8, socket_timeout_s=2.0))
         return _producers["shared"]
 
 
-def _stamp(request_id: str | None) -> dict[str, Any]:
+def _common_fields(request_id: str | None) -> dict[str, Any]:
     return {"request_id": request_id or f"req_{uuid.uuid4().hex}", "created_at": datetime.now(UTC), "version": 1}

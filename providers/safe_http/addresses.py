@@ -1,7 +1,7 @@
-"""Which network addresses may be connected to: public unicast ones, and what the policy names.
+"""Address checks: allow public unicast addresses and the networks that the policy names.
 
-Sources: the IANA special-purpose address registries for IPv4 (RFC 6890 and later) and IPv6. The lists are spelled out
-because `ipaddress.is_global` differs between Python's patch releases and takes multicast for global.
+Sources: the IANA special-purpose address registries for IPv4 (RFC 6890 and later) and IPv6. The lists are explicit
+because `ipaddress.is_global` differs between Python's patch releases and treats multicast as global.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REFUSED_V4 = tuple(
             "10.0.0.0/8",  # private
             "100.64.0.0/10",  # carrier-grade NAT
             "127.0.0.0/8",  # loopback
-            "168.63.129.16/32",  # numbered public, but answers as the host of an Azure machine to its guests only
+            "168.63.129.16/32",  # in a public range, but reaches the Azure host from its virtual machines
             "169.254.0.0/16",  # link-local, metadata services
             "172.16.0.0/12",  # private
             "192.0.0.0/24",  # IETF protocol assignments, metadata services
@@ -39,7 +39,7 @@ _REFUSED_V4 = tuple(
     )
 )
 
-#: Global unicast. All else is refused unseen: loopback, mapped and compatible IPv4, NAT64, ULA, link-local, multicast.
+#: Global unicast. Everything else is refused: loopback, mapped and compatible IPv4, NAT64, ULA, link-local, multicast.
 _UNICAST_V6 = IPv6Network("2000::/3")
 _REFUSED_V6 = tuple(
     map(
@@ -58,12 +58,12 @@ _ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
 
 
 def may_connect(address: IPAddress, allowed: Iterable[IPNetwork] = ()) -> bool:
-    """Whether a socket may be opened to `address`: it is public, or lies in one of the `allowed` networks."""
+    """Return whether `address` is public or lies in one of the `allowed` networks."""
     return is_public(address) or any(address in network for network in allowed)
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether `address` is a public unicast one that carries no IPv4 address inside."""
+    """Return whether `address` is public unicast and does not embed an IPv4 address."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in _REFUSED_V4)
     return (

@@ -1,25 +1,25 @@
-"""The addresses of a host that may be connected to. There is no second resolution that could answer differently."""
+"""Resolve a host once and check its addresses, so that no second resolution can return different ones."""
 
 from __future__ import annotations
 
 from providers.safe_http.addresses import IPAddress, IPNetwork, may_connect
 from providers.safe_http.resolver import Resolve
 
-#: Seconds for one address before the next is tried, and how many are tried: within a fetch's total deadline.
+#: Seconds to connect to one address, and the maximum number of addresses tried within a fetch's total deadline.
 CONNECT_S = 3.0
 _MAX_ADDRESSES = 3
 
 
 class AddressRefusedError(Exception):
-    """The host has an address that may not be connected to."""
+    """The host has an address to which connections are not allowed."""
 
 
 async def checked_addresses(host: str, allowed: tuple[IPNetwork, ...], resolve: Resolve) -> list[IPAddress]:
-    """Resolve once, check every answer; the ones to try, in order.
+    """Resolve `host`, check every address and return those to try, in order.
 
     Raises:
-        AddressRefusedError: Any of the host's addresses may not be connected to.
-        OSError: The host has none, or could not be resolved.
+        AddressRefusedError: Connections to one of the host's addresses are not allowed.
+        OSError: The host has no address or could not be resolved.
     """
     try:
         addresses = await resolve(host)

@@ -1,4 +1,4 @@
-"""Name resolution that can't hold up anything else."""
+"""Name resolution in a thread pool of its own."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from ipaddress import ip_address
 
 from providers.safe_http.addresses import IPAddress
 
-#: Every address of a host. Raises OSError (`socket.gaierror`) if there is none.
+#: Returns every address of a host; raises OSError (`socket.gaierror`) if it has none.
 Resolve = Callable[[str], Awaitable[list[IPAddress]]]
 
-#: Resolutions at once. Threads of their own, because a name server that never answers would otherwise hold the event
-#: loop's few default threads, in which the pixels are worked on.
+#: Maximum number of concurrent resolutions. A dedicated pool, because an unresponsive name server would otherwise block
+#: the event loop's default threads, which process pictures.
 _THREADS = 16
 
 
 class SystemResolver:
-    """Asks the operating system."""
+    """Resolves names with the operating system's resolver."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="resolve")
 
     async def __call__(self, host: str) -> list[IPAddress]:
-        """The addresses of `host`, in the order in which the system would try them, each once.
+        """Return the distinct addresses of `host` in the system's order of preference.
 
         Raises:
-            OSError: The name is not known, or the name server does not answer.
+            OSError: The name is unknown or the name server does not respond.
         """
         with contextlib.suppress(ValueError):
-            # An address is its own answer, and needs no thread.
+            # An address literal needs no resolution.
             return [ip_address(host)]
-        answers = await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
-        return [ip_address(text) for text in dict.fromkeys(answers)]
+        addresses = await asyncio.get_running_loop().run_in_executor(self._threads, _getaddrinfo, host)
+        return [ip_address(text) for text in dict.fromkeys(addresses)]
 
     def close(self) -> None:
-        """End the threads that are idle; one that waits for a name server ends when that wait does."""
+        """Stop the idle threads; a thread that waits for a name server stops after its wait."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 

@@ -1,10 +1,10 @@
-"""aiohttp's client, held to what strangers' servers may be given and may send.
+"""aiohttp sessions restricted for requests to untrusted servers.
 
-Sockets go only to addresses which were checked. aiohttp asks its resolver for names but not for addresses, so the
-check sits where the socket is opened, and once more where a name is resolved, because there any bad answer refuses the
-whole host. TLS still asks for the host's name and verifies it, and the Host header carries it.
+Sockets are opened to checked addresses only. aiohttp calls its resolver for names but not for address literals, so the
+check runs when a socket is opened, and also when a name is resolved, because there one forbidden address refuses the
+whole host. TLS still verifies the host name, and the Host header carries it.
 
-Nothing outlives its fetch: no cookies, no reused connections, no cached names. The surroundings set no proxy.
+No state outlives a request: no cookies, reused connections or cached names. Proxies of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from providers.safe_http.addresses import IPNetwork, may_connect
 from providers.safe_http.network import CONNECT_S, AddressRefusedError, checked_addresses
 from providers.safe_http.resolver import Resolve
 
-#: Bytes of one header; twice the longest address that is followed. aiohttp takes at most 128 of them.
+#: Maximum bytes of one header: twice the longest accepted URL. aiohttp accepts at most 128 headers.
 _MAX_HEADER = 16_384
 
 
 def open_session(allowed: tuple[IPNetwork, ...], resolve: Resolve, *, headers: Mapping[str, str]) -> ClientSession:
-    """A session of the running event loop; whoever opens it closes it.
+    """Open a session on the running event loop; the caller closes it.
 
-    Its requests raise `AddressRefusedError` where an address may not be connected to, and `aiohttp.ClientError`. It has
-    no deadline but that for connecting, and no limit of connections: both are the caller's.
+    Its requests raise `AddressRefusedError` for a forbidden address, and `aiohttp.ClientError`. Apart from the connect
+    timeout, the caller sets deadlines and limits the number of connections.
 
     Args:
-        allowed: Networks that may be connected to although they are not public.
-        resolve: How names become addresses.
-        headers: What every request carries.
+        allowed: Non-public networks to which connections are allowed.
+        resolve: Name resolver.
+        headers: Headers of every request.
     """
     tls = httpx.create_ssl_context()
     tls.set_alpn_protocols(["http/1.1"])
@@ -55,7 +55,7 @@ def open_session(allowed: tuple[IPNetwork, ...], resolve: Resolve, *, headers: M
         resolver=_CheckedResolver(allowed, resolve),
         socket_factory=_socket_factory(allowed),
         use_dns_cache=False,
-        # One address after the other: racing them would open connections that nobody uses.
+        # Try addresses one by one: racing them would open unused connections.
         happy_eyeballs_delay=None,
         force_close=True,
         limit=0,
@@ -69,43 +69,43 @@ def open_session(allowed: tuple[IPNetwork, ...], resolve: Resolve, *, headers: M
         auto_decompress=False,
         max_line_size=_MAX_HEADER,
         max_field_size=_MAX_HEADER,
-        middlewares=(_ask_once,),
-        response_class=Answer,
+        middlewares=(_send_once,),
+        response_class=AbortableResponse,
     )
 
 
-def unparsed(url: httpx.URL) -> URL:
-    """The parts that were checked, as they are: a second parser might understand the whole differently.
+def to_yarl_url(url: httpx.URL) -> URL:
+    """Build yarl's URL from the checked parts, because a second parser might read the whole URL differently.
 
-    The query stays with the path, so that a signed link arrives byte for byte.
+    The query stays in the path, so that a signed URL is sent unchanged, byte for byte.
     """
     return URL.build(
         scheme=url.scheme, authority=url.netloc.decode("ascii"), path=url.raw_path.decode("ascii"), encoded=True
     )
 
 
-class Answer(ClientResponse):
-    """An answer whose connection is cut by `close`: over TLS, a server that does not say goodbye is not waited for."""
+class AbortableResponse(ClientResponse):
+    """Response whose `close` aborts the connection instead of waiting for the server's TLS close_notify."""
 
     _transport: asyncio.Transport | None = None
 
     async def start(self, connection: Connection) -> ClientResponse:
-        """Read the head."""
+        """Read the status line and the headers."""
         self._transport = connection.transport
         return await super().start(connection)
 
     def close(self) -> None:
-        """Cut the connection, whether or not the body was read."""
+        """Abort the connection, whether or not the body was read."""
         super().close()
         if self._transport is not None:
             self._transport.abort()
 
 
-async def _ask_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Name errors without the address, which aiohttp's own carry.
+async def _send_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Send the request once and raise errors without the URL, which aiohttp's own messages contain.
 
-    By itself aiohttp would ask again, at once, if the connection broke before the answer; whether and when to try again
-    is not decided here.
+    Without this middleware aiohttp retries at once when the connection is lost before the response; retries are the
+    caller's decision.
     """
     try:
         return await handler(request)
@@ -128,7 +128,7 @@ class _CheckedResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing to do: `resolve` belongs to somebody else."""
+        """Do nothing: the owner of `resolve` closes it."""
 
 
 def _socket_factory(allowed: tuple[IPNetwork, ...]) -> Callable[[AddrInfoType], socket.socket]:

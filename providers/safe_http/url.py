@@ -1,4 +1,4 @@
-"""What an address must look like before anything is asked of the network."""
+"""Validation of untrusted URLs before any network access."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from providers.fetch.policy import FetchPolicy
 from providers.pictures.errors import input_refused
 from schemas.errors import InputRefused
 
-#: Longer than any signed link seen; the usual limit of servers.
+#: Maximum length in characters: the usual limit of servers, longer than any known signed URL.
 _MAX_LENGTH = 8192
 _MAX_PORT = 65_535
-#: Characters on which parsers disagree: controls, spaces, backslashes.
+#: Characters that parsers treat differently: controls, spaces, backslashes.
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 #: A last label made of digits, or of 0x and hexadecimal digits, makes a host an IPv4 address (WHATWG URL, 3.5).
 _NUMERIC = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")
 
 
 def parse_target(address: str, policy: FetchPolicy, *, subject: str, base: httpx.URL | None = None) -> httpx.URL:
-    """The address as a URL that may be asked, or a input_refused.
+    """Parse and check a URL that an untrusted party supplied.
 
     Args:
-        address: What a stranger wrote; relative to `base` if that is given.
-        policy: Which hosts are allowed.
-        subject: How the picture is named to the user.
-        base: The address that redirected here.
+        address: The untrusted URL; relative to `base` if that is given.
+        policy: The allowed hosts.
+        subject: Name of the picture in messages to the user.
+        base: The URL that redirected to `address`.
 
     Raises:
-        InputRefused: It is no plain http or https address, or its host is not allowed.
+        InputRefused: The URL is not a valid http or https URL, or its host is not allowed.
     """
     url = _parse(address, subject, base)
     if url.scheme not in ("http", "https"):
@@ -54,7 +54,7 @@ def _parse(address: str, subject: str, base: httpx.URL | None) -> httpx.URL:
 
 
 def _is_plain_host(host: str) -> bool:
-    """Whether a host means the same to every parser: no odd spellings of IPv4, no zones, no empty labels."""
+    """Return whether all parsers read `host` alike: canonical IPv4, no zone, no empty labels."""
     if not host or "%" in host or "" in host.split(".") or len(host) > 253:  # noqa: PLR2004  RFC 1035's limit
         return False
     return _is_canonical_v4(host) if _NUMERIC.search(host.lower()) and ":" not in host else True

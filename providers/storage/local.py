@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class LocalStorage:
-    """Stores each object as the file `{root}/{bucket}/{path}`; its suffix tells the media type."""
+    """Stores each object as the file `{root}/{bucket}/{path}`; its suffix determines the media type."""
 
     def __init__(self, root: Path, signing_key: bytes, base_url: str) -> None:
         """Store under `root`; links start with `base_url` and are signed with `signing_key`."""
@@ -35,7 +35,7 @@ class LocalStorage:
         path: str,
         data: bytes,
         *,
-        content_type: str = "image/jpeg",  # noqa: ARG002 - part of the Protocol; the suffix tells it
+        content_type: str = "image/jpeg",  # noqa: ARG002 - part of the Protocol; the suffix determines it
     ) -> None:
         """See `Storage.put`."""
         await asyncio.to_thread(_write, self._file(bucket, path), data)
@@ -71,7 +71,7 @@ class LocalStorage:
         return file
 
     async def aclose(self) -> None:
-        """A folder holds no connections."""
+        """Do nothing: there are no connections."""
 
     def _link(self, bucket: str, path: str, lifetime_s: int) -> str:
         query = self._links.query(f"{bucket}\n{path}", lifetime_s=lifetime_s)
@@ -84,7 +84,7 @@ class LocalStorage:
 
 def _write(file: Path, data: bytes) -> None:
     try:
-        # Durable: the session will say that the picture exists, also after a power failure.
+        # Durable, because after a power failure the session still refers to the picture.
         write_atomically(file, data, durable=True)
     except OSError as error:
         raise _unavailable(error) from error

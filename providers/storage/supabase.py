@@ -14,26 +14,26 @@ from providers.storage.supabase_errors import is_duplicate, storage_error
 from providers.supabase import http_client, supabase_client
 from schemas.errors import DarkroomError, Unavailable
 
-#: How long browsers and Supabase's CDN may keep a picture, seconds; a replay writes to the same path.
+#: Seconds for which browsers and Supabase's CDN may cache a picture. A replay overwrites the same path.
 CACHE_S = 3600
-#: What reading an answer raises that is not what Storage answers, such as one that was cut short.
-_GARBLED = (ValueError, KeyError, TypeError)
+#: Raised by storage3 for a malformed response, such as a truncated one.
+_MALFORMED_RESPONSE = (ValueError, KeyError, TypeError)
 
 
 class SupabaseStorage:
-    """Keeps objects in private buckets, through HTTP connections that belong to one event loop."""
+    """Stores objects in private buckets, through HTTP connections that belong to one event loop."""
 
     def __init__(self, url: str, key: str, *, max_connections: int = 8, timeout_s: float = 30.0) -> None:
-        """Prepare it; it connects on first use, on the loop of the first caller.
+        """Configure the client; it connects on first use, on the loop of the first caller.
 
         Args:
             url: SUPABASE_URL.
             key: SUPABASE_SERVICE_ROLE_KEY.
-            max_connections: The most connections at once.
-            timeout_s: Seconds that a call may take altogether, an upload included.
+            max_connections: Maximum number of connections.
+            timeout_s: Total seconds for one call, including an upload.
 
         Raises:
-            Invalid: `url` is no address.
+            Invalid: `url` is not a valid URL.
         """
         self._timeout_s = timeout_s
         self._http = http_client(timeout_s=timeout_s, max_connections=max_connections)
@@ -48,7 +48,7 @@ class SupabaseStorage:
                     path, data, {"content-type": content_type, "cache-control": str(CACHE_S), "upsert": "true"}
                 )
         except DarkroomError as error:
-            # Two uploads of one object at once: the other one, which is the same, was faster.
+            # A concurrent upload of the same object finished first.
             if not is_duplicate(error):
                 raise
 
@@ -62,7 +62,7 @@ class SupabaseStorage:
         return signed["signedURL"]
 
     async def signed_urls(self, bucket: str, paths: Sequence[str], *, lifetime_s: int) -> dict[str, str]:
-        """See `Storage.signed_urls`; one call, whatever the number of paths."""
+        """See `Storage.signed_urls`; sends one request for all paths."""
         if not paths:
             return {}
         for path in paths:
@@ -72,21 +72,21 @@ class SupabaseStorage:
         return {item["path"]: item["signedURL"] for item in signed if item["signedURL"]}
 
     async def buckets(self) -> dict[str, bool]:
-        """The buckets there are, and whether they are public.
+        """Return the existing buckets by name, and whether each is public.
 
         Raises:
             Unavailable: As for `put`.
-            Invalid: The key is not accepted.
+            Invalid: The key was refused.
         """
         async with self._deadline():
             return {bucket.id: bucket.public for bucket in await self._storage.list_buckets()}
 
     async def create_buckets(self, names: Iterable[str]) -> list[str]:
-        """Make those private buckets that are missing; the names of those made.
+        """Create the missing buckets as private ones and return their names.
 
         Raises:
             Unavailable: As for `put`.
-            Invalid: The key is not accepted.
+            Invalid: The key was refused.
         """
         missing = [name for name in names if name not in await self.buckets()]
         for name in missing:
@@ -105,5 +105,5 @@ class SupabaseStorage:
                 yield
         except StorageApiError as error:
             raise storage_error(error, bucket) from error
-        except (httpx.HTTPError, TimeoutError, *_GARBLED) as error:
+        except (httpx.HTTPError, TimeoutError, *_MALFORMED_RESPONSE) as error:
             raise Unavailable(f"storage: {type(error).__name__}", code="storage_unavailable") from error

@@ -1,7 +1,7 @@
-"""What Supabase Storage's errors mean.
+"""Map errors of Supabase Storage to Darkroom errors.
 
-It answers HTTP 400 whatever happened; what really happened is in the body, as
-`{"statusCode": "409", "error": "Duplicate", "message": …}`. A gateway before it answers with real statuses.
+Storage responds to every error with HTTP 400 and puts the actual status into the body, as
+`{"statusCode": "409", "error": "Duplicate", "message": …}`. A gateway in front of it uses the HTTP status.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REFUSALS: dict[int, tuple[str, str]] = {
 
 
 def storage_error(error: StorageApiError, bucket: str) -> DarkroomError:
-    """Our error for one of Storage's; the message never holds a path."""
+    """Return the Darkroom error for a Storage error; the message never contains a path."""
     status = int(error.status) if str(error.status).isdigit() else 0
     if error.code in _EXISTS:
         return Invalid(f"storage: there is such an object in {bucket} already", code=DUPLICATE)
@@ -45,5 +45,5 @@ def storage_error(error: StorageApiError, bucket: str) -> DarkroomError:
 
 
 def is_duplicate(error: DarkroomError) -> bool:
-    """Whether there was such an object or bucket already."""
+    """Return whether the object or bucket already existed."""
     return error.error_code == DUPLICATE

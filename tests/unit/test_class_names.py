@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("actors", "commands", "devtools", "http", "pipelines", "providers", "schemas")
 #: Names that may occur twice, with the reason.
 EXCEPTIONS: dict[str, str] = {
-    "Answer": "answers of the safe HTTP client, of OpenAI and of a model's status: each private to its folder",
     "PhotoRequest": "a photo for the size recommendation, and the body of POST /photos",
     "Picture": "a decoded photo for the pose model, and a picture of a job",
     "Task": "the base of the task payloads, and the HTTP resource /tasks/{task_id}",
