@@ -1,7 +1,7 @@
-"""Where the embedded Valkey and PostgreSQL of a running `manage.py up` are found.
+"""Discovery of the embedded Valkey and PostgreSQL of a running `manage.py up`.
 
-The owner holds a lock on `DATA_DIR/embedded/lock` for as long as it lives and writes the addresses beside it. The
-lock, not a process id, says whether the owner is alive: ids are reused, a lock ends with its holder.
+The owner holds a lock on `DATA_DIR/embedded/lock` while it runs and writes the addresses beside it. The lock, not the
+process id, shows whether the owner is alive: ids are reused, a lock ends with its holder.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ ENDPOINTS = Path("embedded", "endpoints.json")
 
 
 class NotRunningError(Exception):
-    """A service is neither configured nor embedded; the message is a sentence that says what to set or start."""
+    """A service is neither configured nor embedded; the message names the setting or the command to start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Addresses of the parts that an owner serves; None for a part that it does not embed.
+    """Addresses of the embedded services; None for a service that is not embedded.
 
     Attributes:
-        redis_url: `unix://` address of the Valkey.
-        database_url: `postgresql://` address of the database.
-        pid: The owner's process id, for people.
+        redis_url: `unix://` URL of Valkey.
+        database_url: `postgresql://` URL of the database.
+        pid: The owner's process id, for display only.
     """
 
     redis_url: str | None
@@ -35,12 +35,12 @@ class Endpoints:
 
 
 def attach(data_dir: Path) -> Endpoints | None:
-    """The parts served by whoever owns `data_dir` now, or None when nobody does."""
-    if not _owned(data_dir / LOCK):
+    """Return the services of the running owner of `data_dir`, or None if it has no owner."""
+    if not _is_locked(data_dir / LOCK):
         return None
     try:
         found = json.loads((data_dir / ENDPOINTS).read_text())
-    except FileNotFoundError:  # an owner that is still starting
+    except FileNotFoundError:  # the owner is still starting
         return None
     return Endpoints(found["redis_url"], found["database_url"], found["pid"])
 
@@ -48,19 +48,19 @@ def attach(data_dir: Path) -> Endpoints | None:
 def resolve(
     data_dir: Path, *, redis_url: str | None, database_url: str | None, supabase: bool
 ) -> tuple[str, str | None]:
-    """The Redis and PostgreSQL addresses to use: what is configured, else what a running `up` serves.
+    """Return the Redis and PostgreSQL URLs: the configured ones, else those of a running `up`.
 
     Args:
-        data_dir: The folder that `up` would own.
+        data_dir: The data folder of `up`.
         redis_url: REDIS_URL, if set.
         database_url: DATABASE_URL, if set.
-        supabase: Whether SUPABASE_URL is set; records then need no PostgreSQL of their own.
+        supabase: Whether SUPABASE_URL is set; the records then need no DATABASE_URL.
 
     Returns:
-        The Redis address, and the PostgreSQL address or None where Supabase keeps the records.
+        The Redis URL, and the PostgreSQL URL or None if Supabase stores the records.
 
     Raises:
-        NotRunningError: Something is missing, with the sentence for the user.
+        NotRunningError: A service is neither configured nor running.
     """
     served = None if redis_url and (database_url or supabase) else attach(data_dir)
     redis_url = redis_url or (served.redis_url if served else None)
@@ -79,7 +79,7 @@ def resolve(
 
 
 def resolve_database(data_dir: Path, *, database_url: str | None, supabase: bool) -> str | None:
-    """Return the PostgreSQL address to use; arguments and `None` as for `resolve`.
+    """Return the PostgreSQL URL; arguments and `None` as for `resolve`.
 
     Raises:
         NotRunningError: It is neither configured nor served by a running `up`.
@@ -95,7 +95,7 @@ def resolve_database(data_dir: Path, *, database_url: str | None, supabase: bool
     return served.database_url
 
 
-def _owned(lock: Path) -> bool:
+def _is_locked(lock: Path) -> bool:
     try:
         handle = lock.open("rb")
     except (FileNotFoundError, NotADirectoryError):

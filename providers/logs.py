@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line with ISO timestamps, or colours on a terminal."""
+"""Logging: one JSON object per line with ISO timestamps, or coloured text on a terminal."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-#: Libraries whose `info` is our `debug`: they report every request, addresses included.
-_QUIET = ("httpx", "httpcore", "httpx2", "openai", "PIL", "urllib3", "dramatiq", "periodiq", "psycopg.pool", "hpack")
+#: Libraries limited to warnings: at `info` they log every request with its URL.
+_QUIET_LOGGERS = (
+    "httpx",
+    "httpcore",
+    "httpx2",
+    "openai",
+    "PIL",
+    "urllib3",
+    "dramatiq",
+    "periodiq",
+    "psycopg.pool",
+    "hpack",
+)
 
-# Local variables stay out of tracebacks: they hold keys, prompts and pictures.
+# Exclude local variables from tracebacks: they contain keys, prompts and pictures.
 _EXCEPTIONS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 def configure(
     *, level: str = "info", style: Literal["auto", "json", "console"] = "auto", stream: TextIO | None = None
 ) -> None:
-    """Send structlog's and the standard library's records to `stream` (standard error), in the same form.
+    """Send structlog's and the standard library's records to `stream` (standard error), in the same format.
 
-    Ours don't pass through the standard library, which costs three times as much.
+    structlog's records bypass the standard library, which would take three times as long.
 
     Args:
-        level: The least level that is logged.
+        level: Minimum level.
         style: `json`, `console`, or `auto` for colours on a terminal and JSON elsewhere.
-        stream: Where to.
+        stream: Output stream.
     """
     out = stream or sys.stderr
     console = style == "console" or (style == "auto" and out.isatty())
@@ -54,28 +65,28 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in _QUIET:
+    for name in _QUIET_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[*shared, *render],
-        logger_factory=_Lines(out),
+        logger_factory=_LineWriter(out),
         wrapper_class=structlog.make_filtering_bound_logger(root.level),
         cache_logger_on_first_use=True,
     )
 
 
-class _Lines:
-    """Writes lines, each in one piece, whichever thread they come from."""
+class _LineWriter:
+    """Logger factory and logger that writes whole lines from any thread."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
-    def __call__(self, *_: Any) -> _Lines:
+    def __call__(self, *_: Any) -> _LineWriter:
         return self
 
     def msg(self, line: str) -> None:
-        # Work goes on when nobody reads its log any more.
+        # A closed or broken log stream must not fail the work.
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._stream.write(line + "\n")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""What subscribers see of a task: published as it happens, and kept for those who come late."""
+"""Progress events of tasks: published to subscribers, and the latest one stored for late subscribers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.progress import Progress, channel
 
 log = structlog.get_logger(__name__)
 
-# Numbers the event, keeps it and publishes it. Nothing follows a terminal event of the same run, whoever sends it: a
-# worker that lost its job may still believe in it. Within an attempt progress never goes down.
+# Number, store and publish the event. Drop events after a terminal event of the same run: a worker that lost its lease
+# may still send some. Within an attempt progress never decreases.
 _PUBLISH = """
 local old = redis.call('HMGET', KEYS[1], 'run', 'attempt', 'progress', 'terminal', 'seq')
 local event = cjson.decode(ARGV[1])
@@ -37,11 +37,11 @@ return event.seq
 """
 
 
-def _as_text(event: Progress) -> str:
-    """The event as its script takes it: JSON, with the time."""
+def _serialize(event: Progress) -> str:
+    """Return the event as JSON for the script, with its time."""
     if not event.at:
         event = event.model_copy(update={"at": round(time.time(), 3)})
-    # An empty list would come out of Redis' JSON as an object.
+    # Redis' JSON library would encode an empty list as an object.
     return event.model_dump_json(
         exclude_none=True, exclude={"seq"} | ({"result_urls"} if not event.result_urls else set())
     )
@@ -54,37 +54,37 @@ class ProgressUnavailable(Unavailable):
 
 
 class ProgressLog:
-    """Publishes and remembers progress events, in the order in which they came; belongs to one event loop.
+    """Publishes and stores progress events in the order of arrival; belongs to one event loop.
 
-    What comes while Redis answers goes out together with the next: many jobs share a round trip.
+    Events that arrive during a round trip are sent together in the next one.
     """
 
     def __init__(self, client: redis.asyncio.Redis, *, ttl_s: int) -> None:
         """Use `client`; the latest event of a task can be read for `ttl_s` seconds."""
         self._client = client
         self._ttl_s = ttl_s
-        self._waiting: list[tuple[Progress, asyncio.Future[bool] | None]] = []
+        self._pending: list[tuple[Progress, asyncio.Future[bool] | None]] = []
         self._sender: asyncio.Task[None] | None = None
 
     def post(self, event: Progress) -> None:
-        """Publish and keep `event` soon. While Redis is away it is left out: the next one says more."""
+        """Publish and store `event` in the background; drop it while Redis is unavailable."""
         self._add(event, None)
 
     async def publish(self, event: Progress) -> bool:
-        """Publish and keep `event`; false if something newer or final was said already.
+        """Publish and store `event`; return false if a newer or terminal event precedes it.
 
         Raises:
-            ProgressUnavailable: Redis can't be reached.
+            ProgressUnavailable: Redis is unavailable.
         """
-        said: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._add(event, said)
-        return await said
+        published: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._add(event, published)
+        return await published
 
     async def latest(self, task_id: str) -> Progress | None:
-        """The latest event of a task, if it is remembered.
+        """Return the latest event of a task, or None if none is stored.
 
         Raises:
-            ProgressUnavailable: Redis can't be reached.
+            ProgressUnavailable: Redis is unavailable.
         """
         try:
             text = await self._client.hget(keys.progress(task_id), "event")
@@ -93,36 +93,36 @@ class ProgressLog:
         return Progress.model_validate_json(text) if text else None
 
     async def aclose(self) -> None:
-        """Send what is left; the client stays its owner's to close."""
+        """Send the remaining events; the owner of the client closes it."""
         if self._sender:
             await self._sender
 
-    def _add(self, event: Progress, said: asyncio.Future[bool] | None) -> None:
-        self._waiting.append((event, said))
+    def _add(self, event: Progress, published: asyncio.Future[bool] | None) -> None:
+        self._pending.append((event, published))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.get_running_loop().create_task(self._send())
 
     async def _send(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            found = await self._send_batch([event for event, _ in batch])
-            failed = [seq for seq in found if isinstance(seq, Exception)]
+        while self._pending:
+            batch, self._pending = self._pending, []
+            results = await self._send_batch([event for event, _ in batch])
+            failed = [seq for seq in results if isinstance(seq, Exception)]
             if failed:
                 log.warning("progress_not_published", events=len(failed), error=type(failed[0]).__name__)
-            for (_, said), seq in zip(batch, found, strict=True):
-                if said is None or said.done():
+            for (_, published), seq in zip(batch, results, strict=True):
+                if published is None or published.done():
                     continue
                 if isinstance(seq, Exception):
-                    said.set_exception(ProgressUnavailable(f"publishing progress: {type(seq).__name__}"))
+                    published.set_exception(ProgressUnavailable(f"publishing progress: {type(seq).__name__}"))
                 else:
-                    said.set_result(bool(seq))
+                    published.set_result(bool(seq))
 
     async def _send_batch(self, events: list[Progress]) -> list[Any]:
-        """What the script said of each event, or why that is not known."""
+        """Return the script's result for each event, or the exception that hid it."""
         pipeline = self._client.pipeline(transaction=False)
         for event in events:
             names = keys.progress(event.task_id), channel(event.task_id)
-            pipeline.eval(_PUBLISH, 2, *names, _as_text(event), str(self._ttl_s), str(int(event.status.terminal)))
+            pipeline.eval(_PUBLISH, 2, *names, _serialize(event), str(self._ttl_s), str(int(event.status.terminal)))
         try:
             return await pipeline.execute(raise_on_error=False)
         except (redis.exceptions.RedisError, OSError) as error:

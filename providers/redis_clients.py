@@ -1,6 +1,6 @@
 """Redis clients with explicit deadlines and bounded pools, for every kind of `REDIS_URL`.
 
-`redis://`, `rediss://` and `unix://` are redis-py's own. `sentinel://[:password@]host:port[,host:port…]/master[/db]`
+`redis://`, `rediss://` and `unix://` are handled by redis-py. `sentinel://[:password@]host:port[,host:port…]/master[/db]`
 asks the sentinels for the master.
 """
 
@@ -16,7 +16,7 @@ import redis.sentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: Seconds; longer than any command takes, shorter than any lease.
+#: Seconds: longer than any command, shorter than any lease.
 _CONNECT_S = 3.0
 _SOCKET_S = 5.0
 
@@ -32,9 +32,9 @@ class _Master(redis.Redis):
 
 
 class _AsyncMaster(redis.asyncio.Redis):
-    """The same, for an event loop."""
+    """Asyncio version of `_Master`."""
 
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001  as redis-py has it
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001  signature of redis-py
         await super().aclose(close_connection_pool)
         pool: Any = self.connection_pool
         for sentinel in pool.sentinel_manager.sentinels:
@@ -42,43 +42,43 @@ class _AsyncMaster(redis.asyncio.Redis):
 
 
 def sync_client(url: str, *, max_connections: int = 64, socket_timeout_s: float = _SOCKET_S) -> redis.Redis:
-    """A client for threads. A caller waits for a free connection instead of failing when all are in use.
+    """Return a client for threads. A caller waits for a free connection instead of failing when all are in use.
 
     Args:
-        url: See the module.
-        max_connections: The most connections at once.
-        socket_timeout_s: Seconds a command may take; a blocking command needs more than it blocks for.
+        url: One of the URLs described in the module docstring.
+        max_connections: Maximum number of connections.
+        socket_timeout_s: Seconds for one command; must exceed the timeout of blocking commands.
     """
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
-        sentinels, master, extra = _sentinel(url)
+        sentinels, master, extra = _parse_sentinel_url(url)
         client: redis.Redis = redis.sentinel.Sentinel(sentinels, **options, **extra).master_for(
             master, redis_class=_Master
         )
         return client
     pool = redis.BlockingConnectionPool.from_url(
-        url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
+        url, max_connections=max_connections, timeout=socket_timeout_s, **_supported_options(url, options)
     )
     return redis.Redis.from_pool(pool)
 
 
 def async_client(url: str, *, max_connections: int = 64, socket_timeout_s: float = _SOCKET_S) -> redis.asyncio.Redis:
-    """A client for one event loop; otherwise as `sync_client`."""
+    """Return a client for one event loop; arguments as for `sync_client`."""
     options = _options(socket_timeout_s)
     if url.startswith("sentinel://"):
-        sentinels, master, extra = _sentinel(url)
+        sentinels, master, extra = _parse_sentinel_url(url)
         client: redis.asyncio.Redis = redis.asyncio.sentinel.Sentinel(sentinels, **options, **extra).master_for(
             master, redis_class=_AsyncMaster
         )
         return client
     pool: redis.asyncio.BlockingConnectionPool = redis.asyncio.BlockingConnectionPool.from_url(
-        url, max_connections=max_connections, timeout=socket_timeout_s, **_fitting(url, options)
+        url, max_connections=max_connections, timeout=socket_timeout_s, **_supported_options(url, options)
     )
     return redis.asyncio.Redis.from_pool(pool)
 
 
 def _options(socket_timeout_s: float) -> dict[str, Any]:
-    # Our callers decide what is tried again, and when: the client's own retries would hide an outage from them.
+    # Callers decide about retries: the client's own retries would hide an outage from them.
     return {
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": _CONNECT_S,
@@ -88,13 +88,13 @@ def _options(socket_timeout_s: float) -> dict[str, Any]:
     }
 
 
-def _fitting(url: str, options: dict[str, Any]) -> dict[str, Any]:
+def _supported_options(url: str, options: dict[str, Any]) -> dict[str, Any]:
     if url.startswith("unix://"):
         return {key: value for key, value in options.items() if key != "socket_keepalive"}
     return options
 
 
-def _sentinel(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
+def _parse_sentinel_url(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
     parts = urlsplit(url)
     hosts = parts.netloc.rpartition("@")[2].split(",")
     sentinels = [(host.rpartition(":")[0] or host, int(host.rpartition(":")[2] or 26379)) for host in hosts]
@@ -107,10 +107,10 @@ def _sentinel(url: str) -> tuple[list[tuple[str, int]], str, dict[str, Any]]:
 
 
 async def server_time_ms(client: redis.asyncio.Redis) -> int:
-    """Return Redis' own time, milliseconds since the epoch: what processes of several hosts compare.
+    """Return the time of the Redis server, in milliseconds since the epoch, for comparison across hosts.
 
     Raises:
-        redis.exceptions.RedisError: Redis is away.
+        redis.exceptions.RedisError: Redis is unavailable.
     """
     seconds, microseconds = await client.time()
     return int(seconds) * 1000 + int(microseconds) // 1000

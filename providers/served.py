@@ -1,10 +1,10 @@
-"""Which products the running workers can make, told to all processes through Redis.
+"""Products that the running workers can make, announced to all processes through Redis.
 
-| key | type | what | lives |
+| key | type | content | lifetime |
 |---|---|---|---|
-| `darkroom:served` | sorted set | `{worker}:{product}` by its announcement, milliseconds | `ANNOUNCEMENT_TTL_S` |
+| `darkroom:served` | sorted set | `{worker}:{product}` by announcement time, milliseconds | `ANNOUNCEMENT_TTL_S` |
 
-Only workers that take generations announce. One that can make nothing announces `{worker}:`.
+Only workers that run generations announce. A worker that can make no product announces `{worker}:`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ import redis.asyncio
 from schemas.common import Product
 
 KEY = "darkroom:served"
-#: Seconds between a worker's announcements, and after which one counts no more.
+#: Seconds between a worker's announcements, and seconds after which an announcement expires.
 ANNOUNCE_INTERVAL_S = 5.0
 ANNOUNCEMENT_TTL_S = 30.0
-#: An answer is used again for this long, seconds.
+#: Seconds for which a read is cached.
 CACHE_S = 1.0
 
 
 class ServedProducts:
-    """What the running workers announce."""
+    """Announcements of the running workers."""
 
     def __init__(self, client: redis.asyncio.Redis, own: Collection[Product] | None = None) -> None:
         """Read and write through `client`.
 
         Args:
-            client: Stays its owner's to close.
-            own: The products that this process makes itself; None if it takes no generations.
+            client: Redis client; its owner closes it.
+            own: Products that this process makes; None if it runs no generations.
         """
         self._client = client
         self._own = own
@@ -40,10 +40,10 @@ class ServedProducts:
         self._cached: dict[Product, int] | None = None
 
     async def announce(self, worker: str, products: Collection[Product]) -> None:
-        """Announce that `worker` makes `products`, and forget outdated announcements.
+        """Announce that `worker` makes `products`, and remove expired announcements.
 
         Raises:
-            redis.exceptions.RedisError: It could not be announced.
+            redis.exceptions.RedisError: Redis is unavailable.
         """
         now = _now_ms()
         members = [f"{worker}:{product}" for product in products] or [f"{worker}:"]
@@ -53,18 +53,18 @@ class ServedProducts:
             await pipe.execute()
 
     async def withdraw(self, worker: str) -> None:
-        """Forget what `worker` announced.
+        """Remove the announcements of `worker`.
 
         Raises:
-            redis.exceptions.RedisError: It ends by itself after `ANNOUNCEMENT_TTL_S`.
+            redis.exceptions.RedisError: Redis is unavailable; the announcements expire after `ANNOUNCEMENT_TTL_S`.
         """
         await self._client.zrem(KEY, *(f"{worker}:{word}" for word in ("", *Product)))
 
     async def workers(self) -> dict[Product, int] | None:
-        """Return how many running workers make each product; None if no worker takes generations.
+        """Return how many running workers make each product; None if no worker runs generations.
 
         Raises:
-            redis.exceptions.RedisError: Redis did not answer.
+            redis.exceptions.RedisError: Redis is unavailable.
         """
         found = await self._client.zrangebyscore(KEY, _now_ms() - ANNOUNCEMENT_TTL_S * 1000, "+inf")
         words = [(item.decode() if isinstance(item, bytes) else str(item)).rpartition(":")[2] for item in found]
@@ -74,7 +74,7 @@ class ServedProducts:
         """Whether a worker can make `product`; also true while no worker is running: one may start.
 
         Raises:
-            redis.exceptions.RedisError: Redis did not answer.
+            redis.exceptions.RedisError: Redis is unavailable.
         """
         if self._own is not None and product in self._own:
             return True

@@ -1,8 +1,8 @@
-"""Fetches one picture at a time; many calls run side by side on one event loop.
+"""Fetcher of pictures from untrusted URLs, for concurrent calls on one event loop.
 
-aiohttp, because it parses answers in C: what a large picture costs is mostly how often its bytes are copied. All that a
-full client brings and that strangers must not have (cookies, redirects, proxies from the environment, unbounded
-decompression, connections that are reused) is off.
+aiohttp parses responses in C; the cost of a large picture is mostly the number of copies of its bytes. Client features
+that are unsafe with untrusted servers (cookies, automatic redirects, proxies of the environment, unbounded
+decompression, connection reuse) are disabled.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from providers.safe_http.resolver import Resolve, SystemResolver
 from providers.safe_http.session import open_session, to_yarl_url
 from providers.safe_http.url import parse_target
 
-#: Fetches at once; the next one waits for its turn before its deadline starts.
+#: Maximum number of concurrent fetches. The deadline of a fetch starts after the wait for a slot.
 _MAX_CONNECTIONS = 256
 _HEADERS = {
     "Accept": "image/jpeg, image/png, image/webp",
@@ -35,14 +35,14 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class Fetcher:
-    """Fetches pictures within a policy, a bounded number at once."""
+    """Fetches pictures as a policy allows, with bounded concurrency."""
 
     def __init__(self, policy: FetchPolicy, *, resolve: Resolve | None = None) -> None:
-        """Make a fetcher; nothing is opened until it fetches.
+        """Configure the fetcher; the first fetch opens the session.
 
         Args:
-            policy: What may be fetched.
-            resolve: How names become addresses; the operating system's way unless given.
+            policy: Limits and allowed hosts.
+            resolve: Name resolver; the operating system's by default.
         """
         self._policy = policy
         self._system = SystemResolver()
@@ -51,15 +51,15 @@ class Fetcher:
         self._slots = asyncio.Semaphore(_MAX_CONNECTIONS)
 
     async def fetch(self, url: str, *, subject: str = "The picture") -> bytes:
-        """The picture at `url`: JPEG, PNG or WebP bytes whose header states no more pixels than allowed.
+        """Return the picture at `url`: JPEG, PNG or WebP bytes within the pixel limit by their header.
 
         Args:
-            url: An address that a stranger wrote.
-            subject: How the picture is named to the user: `Input 2`, `The reference picture`.
+            url: An untrusted URL.
+            subject: Name of the picture in messages to the user: `Input 2`, `The reference picture`.
 
         Raises:
-            InputRefused: The address, the server or the picture is not acceptable; trying again would not help.
-            RateLimited: The server asked to slow down.
+            InputRefused: The address, the server or the picture is not acceptable; not retryable.
+            RateLimited: The server limits the rate.
             Transient: The network or the server failed, or the deadline passed.
         """
         try:
@@ -75,7 +75,7 @@ class Fetcher:
         return data
 
     async def aclose(self) -> None:
-        """Give back threads, and cut what is still fetched."""
+        """Close the session with its running fetches, and the resolver threads."""
         self._system.close()
         if self._session is not None:
             await self._session.close()
@@ -84,24 +84,24 @@ class Fetcher:
         url: httpx.URL | None = None
         for _ in range(self._policy.max_redirects + 1):
             url = parse_target(address, self._policy, subject=subject, base=url)
-            with closing(await self._ask(url)) as answer:
-                location = answer.headers.get("Location")
-                if answer.status not in _REDIRECTS or not location:
-                    return await self._body(answer, subject)
+            with closing(await self._request(url)) as response:
+                location = response.headers.get("Location")
+                if response.status not in _REDIRECTS or not location:
+                    return await self._read_picture(response, subject)
                 address = location
         raise input_refused(subject, "is redirected too often", code="too_many_redirects")
 
-    async def _ask(self, url: httpx.URL) -> ClientResponse:
+    async def _request(self, url: httpx.URL) -> ClientResponse:
         if self._session is None:
-            # Made here so that it belongs to the loop that fetches.
+            # Created on first use, so that it belongs to the event loop that fetches.
             self._session = open_session(self._policy.networks, self._resolve, headers=_HEADERS)
         return await self._session.get(to_yarl_url(url), allow_redirects=False)
 
-    async def _body(self, answer: ClientResponse, subject: str) -> bytes:
-        headers, limit = answer.headers, self._policy.max_bytes
-        if answer.status != httpx.codes.OK:
-            raise error_for_status(answer.status, headers, subject=subject)
+    async def _read_picture(self, response: ClientResponse, subject: str) -> bytes:
+        headers, limit = response.headers, self._policy.max_bytes
+        if response.status != httpx.codes.OK:
+            raise error_for_status(response.status, headers, subject=subject)
         length, encoding = headers.get("Content-Length", ""), headers.get("Content-Encoding", "").lower()
         if length.isdecimal() and int(length) > limit:
             raise too_large(subject, limit)
-        return await read_body(answer.content.iter_any(), encoding=encoding, max_bytes=limit, subject=subject)
+        return await read_body(response.content.iter_any(), encoding=encoding, max_bytes=limit, subject=subject)

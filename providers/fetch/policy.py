@@ -1,4 +1,4 @@
-"""What may be fetched, as numbers and names."""
+"""Limits and allowed hosts of fetches."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ class FetchPolicy:
     """The limits of one kind of fetch: input pictures have one, provider results another.
 
     Attributes:
-        allowed_networks: CIDRs that pictures may come from although they are not public, for development.
-        allowed_hosts: The only host names that may be asked, `*.example.com` meaning every name below
+        allowed_networks: Non-public CIDRs that pictures may come from, for development.
+        allowed_hosts: The allowed host names, where `*.example.com` matches every name below
             `example.com`; empty allows any.
-        max_bytes: The largest picture in bytes, counted as received and again after decompression.
-        max_pixels: The largest picture in pixels, as its header states it.
-        timeout_s: Seconds that one fetch may take altogether: resolution, redirects and body.
-        max_redirects: How many redirects are followed.
+        max_bytes: Maximum size in bytes, counted as received and again after decompression.
+        max_pixels: Maximum number of pixels, as stated in the header.
+        timeout_s: Total seconds for one fetch: resolution, redirects and body.
+        max_redirects: Maximum number of redirects.
 
     Raises:
-        ValueError: A network is no CIDR, or a limit is not positive.
+        ValueError: A network is not a CIDR, or a limit is not positive.
     """
 
     allowed_networks: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class FetchPolicy:
             raise ValueError("the limits of a fetch must be positive")
 
     def allows_host(self, host: str) -> bool:
-        """Whether the host name, lower case, may be asked at all; what it resolves to is another question."""
+        """Return whether the lower-case host name is allowed; its addresses are checked separately."""
         return not self.allowed_hosts or any(_matches(host, pattern.lower()) for pattern in self.allowed_hosts)
 
 

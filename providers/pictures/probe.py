@@ -1,6 +1,6 @@
-"""What a picture says it is, read from its header without decoding anything.
+"""Format and size of a picture, read from its header without decoding.
 
-Nothing is allocated for the pixels, whereas opening a WebP file with Pillow allocates its whole canvas.
+No memory is allocated for the pixels, whereas opening a WebP file with Pillow allocates its whole canvas.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from providers.pictures.errors import input_refused
 Format = Literal["JPEG", "PNG", "WEBP"]
 Size = tuple[int, int]
 
-#: libjpeg's own limit (JPEG_MAX_DIMENSION): what we store is JPEG.
+#: libjpeg's own limit (JPEG_MAX_DIMENSION): stored results are JPEG.
 _MAX_SIDE = 65_500
-#: Progressive files have about 10. Each pass costs a walk over the whole picture, however few bytes it has, so a file
-#: of some kilobytes could keep a core busy for minutes (libjpeg-turbo, "Two issues with the JPEG standard").
+#: Progressive files have about 10. Each scan costs a pass over the whole picture, however few bytes it has, so a file
+#: of a few kilobytes could occupy a core for minutes (libjpeg-turbo, "Two issues with the JPEG standard").
 _MAX_SCANS = 64
-#: Marker segments that are looked at; large metadata in 64-KB pieces makes some hundreds.
+#: Maximum number of parsed marker segments; large metadata in 64-KB segments takes a few hundred.
 _MAX_SEGMENTS = 4096
 
-#: How many bytes tell the formats apart.
+#: Number of bytes that identify the format.
 SIGNATURE_BYTES = 12
 
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-#: Huffman-coded, not progressive: every pass takes bytes for every block, so the file's size bounds the work.
+#: Huffman-coded, not progressive: every scan takes bytes for every block, so the file's size bounds the work.
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
-_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _SCAN = b"\xff\xda"
 _END = b"\xff\xd9"
 #: The end of a scan's data: any marker but a stuffed byte, a restart or a fill byte.
@@ -38,7 +38,7 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What the header states: the format, and width and height in pixels before any EXIF orientation."""
+    """Contents of the header: the format, and width and height in pixels before any EXIF orientation."""
 
     format: Format
     width: int
@@ -50,15 +50,15 @@ class _Unreadable(Exception):  # noqa: N818  never leaves this module
 
 
 def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> ImageInfo:
-    """Read the header.
+    """Read the header and return the format and size.
 
     Args:
         data: An encoded picture, or anything else.
-        max_pixels: The most pixels it may state.
-        subject: How the picture is named to the user.
+        max_pixels: Maximum number of pixels.
+        subject: Name of the picture in messages to the user.
 
     Raises:
-        InputRefused: It is no JPEG, PNG or still WebP picture, its header is damaged, or it is too large.
+        InputRefused: The data is not a JPEG, PNG or still WebP picture, its header is damaged, or it is too large.
     """
     name = recognise(data, subject=subject)
     try:
@@ -76,10 +76,10 @@ def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> Imag
 
 
 def recognise(data: bytes, *, subject: str = "The picture") -> Format:
-    """The format by the first `SIGNATURE_BYTES` bytes; no name and no Content-Type is believed.
+    """Return the format by the first `SIGNATURE_BYTES` bytes, regardless of name and Content-Type.
 
     Raises:
-        InputRefused: It is none of the formats that are accepted.
+        InputRefused: The format is not accepted.
     """
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
@@ -93,17 +93,17 @@ def recognise(data: bytes, *, subject: str = "The picture") -> Format:
 def _png_size(data: bytes) -> Size:
     if data[8:16] != b"\x00\x00\x00\x0dIHDR":
         raise _Unreadable
-    return _sides(_big(data, 16, 4), _big(data, 20, 4))
+    return _checked_size(_big_endian(data, 16, 4), _big_endian(data, 20, 4))
 
 
 def _webp_size(data: bytes) -> Size:
     if data[12:16] == b"VP8X":
-        return _sides(_little(data, 24, 3) + 1, _little(data, 27, 3) + 1)
+        return _checked_size(_little_endian(data, 24, 3) + 1, _little_endian(data, 27, 3) + 1)
     if data[12:16] == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        return _sides(_little(data, 26, 2) & 0x3FFF, _little(data, 28, 2) & 0x3FFF)
+        return _checked_size(_little_endian(data, 26, 2) & 0x3FFF, _little_endian(data, 28, 2) & 0x3FFF)
     if data[12:16] == b"VP8L" and data[20:21] == b"\x2f":
-        bits = _little(data, 21, 4)
-        return _sides((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+        bits = _little_endian(data, 21, 4)
+        return _checked_size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
     raise _Unreadable
 
 
@@ -117,18 +117,18 @@ def _jpeg_size(data: bytes) -> Size:
         if marker in _SOF:
             if marker not in _SEQUENTIAL and not _has_few_scans(data):
                 break
-            return _sides(_big(data, at + 7, 2), _big(data, at + 5, 2))
-        at += _segment(data, at) if marker not in (0x00, 0xFF) else 1
+            return _checked_size(_big_endian(data, at + 7, 2), _big_endian(data, at + 5, 2))
+        at += _segment_length(data, at) if marker not in (0x00, 0xFF) else 1
     raise _Unreadable
 
 
-def _segment(data: bytes, at: int) -> int:
-    """The length of the marker segment at `at`, its marker included."""
-    return 2 if data[at + 1] in _BARE else 2 + max(_big(data, at + 2, 2), 2)
+def _segment_length(data: bytes, at: int) -> int:
+    """Return the length of the marker segment at `at` in bytes, including its marker."""
+    return 2 if data[at + 1] in _WITHOUT_LENGTH else 2 + max(_big_endian(data, at + 2, 2), 2)
 
 
 def _has_few_scans(data: bytes) -> bool:
-    """Count what really is a scan, up to the end of the picture: not the same bytes in metadata or in a trailer."""
+    """Return whether the scans up to the end of the picture, without metadata and trailer, are within the limit."""
     if data.count(_SCAN) <= _MAX_SCANS:
         return True
     at, scans = 2, 0
@@ -139,25 +139,25 @@ def _has_few_scans(data: bytes) -> bool:
         scans += found.group() == _SCAN
         if scans > _MAX_SCANS:
             return False
-        at = found.start() + _segment(data, found.start())
+        at = found.start() + _segment_length(data, found.start())
     return False
 
 
-def _sides(width: int, height: int) -> Size:
+def _checked_size(width: int, height: int) -> Size:
     if not width or not height:
         raise _Unreadable
     return width, height
 
 
-def _big(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(_exactly(data, at, size), "big")
+def _big_endian(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(_field(data, at, size), "big")
 
 
-def _little(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(_exactly(data, at, size), "little")
+def _little_endian(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(_field(data, at, size), "little")
 
 
-def _exactly(data: bytes, at: int, size: int) -> bytes:
+def _field(data: bytes, at: int, size: int) -> bytes:
     if len(field := data[at : at + size]) < size:
         raise _Unreadable
     return field

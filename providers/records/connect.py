@@ -1,4 +1,4 @@
-"""Chooses how the database is reached."""
+"""Choice between PostgreSQL and Supabase for the records."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ def connect_rpc(
     timeout_s: float = 10.0,
     max_connections: int = 8,
 ) -> Rpc:
-    """A way to PostgreSQL where there is an address for it, else to Supabase; connects on first use.
+    """Return a client of PostgreSQL if `database_url` is set, else of Supabase; it connects on first use.
 
     Args:
-        database_url: `postgresql://…`; wins.
-        supabase_url: The Supabase project.
-        supabase_key: Its service-role key.
-        timeout_s: Seconds one call may take.
-        max_connections: The most connections at once.
+        database_url: `postgresql://…`; takes precedence.
+        supabase_url: URL of the Supabase project.
+        supabase_key: Service-role key of the project.
+        timeout_s: Seconds for one call.
+        max_connections: Maximum number of connections.
 
     Raises:
-        Invalid: There is neither.
+        Invalid: Neither is configured.
     """
     if database_url:
         return PostgresRpc(database_url, max_connections=max_connections, timeout_s=timeout_s)
     if supabase_url and supabase_key:
-        from providers.records.supabase import SupabaseRpc  # noqa: PLC0415  takes half a second, for its users only
+        from providers.records.supabase import SupabaseRpc  # noqa: PLC0415  the import takes half a second
 
         key = supabase_key.get_secret_value()
         return SupabaseRpc(supabase_url, key, max_connections=max_connections, timeout_s=timeout_s)
     raise Invalid("neither DATABASE_URL nor SUPABASE_URL is set", code="no_database")
 
 
-def connect(  # noqa: PLR0913  what `connect_rpc` and `Records` need
+def connect(  # noqa: PLR0913  parameters of `connect_rpc` and `Records`
     *,
     database_url: str | None,
     supabase_url: str | None,

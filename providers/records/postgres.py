@@ -1,4 +1,4 @@
-"""The database over PostgreSQL's own protocol."""
+"""Calls of the database functions over PostgreSQL's wire protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from providers.records.missing import function_missing
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 
-#: Not worth trying again: the statement, the credentials or the schema is wrong.
+#: Not retryable: the statement, the credentials or the schema is wrong.
 _REFUSALS = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
 
 
@@ -25,11 +25,11 @@ class PostgresRpc:
     """Calls functions through a pool of connections that belongs to one event loop."""
 
     def __init__(self, dsn: str, *, max_connections: int = 8, timeout_s: float = 10.0) -> None:
-        """Prepare a pool; it connects on first use, on the loop of the first caller.
+        """Configure a pool; it connects on first use, on the loop of the first caller.
 
         Args:
             dsn: `postgresql://…`.
-            max_connections: The most connections of this pool.
+            max_connections: Maximum number of connections.
             timeout_s: Seconds that a call may take, including the wait for a connection.
         """
         self._connections = Connections(dsn, max_connections=max_connections, timeout_s=timeout_s)
@@ -43,9 +43,9 @@ class PostgresRpc:
         try:
             row = await self._connections.fetch_one(statement, values)
         except psycopg.errors.UndefinedFunction as error:
-            # Ours may be there and miss one of the database's own.
-            ours = function in (error.diag.message_primary or "")
-            raise (function_missing(function) if ours else _refused(function, error)) from error
+            # The called function may exist and itself call a missing one.
+            is_called_function = function in (error.diag.message_primary or "")
+            raise (function_missing(function) if is_called_function else _refused(function, error)) from error
         except _REFUSALS as error:
             raise _refused(function, error) from error
         except (psycopg.Error, TimeoutError, OSError) as error:
@@ -59,7 +59,7 @@ class PostgresRpc:
 
 @functools.cache
 def _statement(function: str, names: tuple[str, ...]) -> bytes:
-    """The call of a function by the names of its arguments; as text, which psycopg parses once and keeps."""
+    """Return the statement that calls a function with named arguments; cached, so that psycopg parses it once."""
     arguments = (sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in names)
     return sql.SQL("select {}({})").format(sql.Identifier(function), sql.SQL(", ").join(arguments)).as_bytes()
 

@@ -1,4 +1,4 @@
-"""The database over Supabase's REST interface, PostgREST."""
+"""Calls of the database functions over PostgREST, the REST interface of Supabase."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from providers.records.missing import function_missing
 from providers.supabase import http_client, supabase_client
 
-#: The key was not accepted: not a token of this project, expired, no claims, no key at all.
+#: The key was refused: wrong project, expired, invalid claims, or missing.
 _KEY_REFUSED = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
 _FUNCTION_MISSING = frozenset({"PGRST202", "42883"})
 _NOT_PERMITTED = "42501"
@@ -22,16 +22,16 @@ class SupabaseRpc:
     """Calls functions through HTTP connections that belong to one event loop."""
 
     def __init__(self, url: str, key: str, *, max_connections: int = 8, timeout_s: float = 10.0) -> None:
-        """Prepare it; it connects on first use, on the loop of the first caller.
+        """Configure the client; it connects on first use, on the loop of the first caller.
 
         Args:
             url: SUPABASE_URL.
             key: SUPABASE_SERVICE_ROLE_KEY.
-            max_connections: The most connections at once.
-            timeout_s: Seconds that a call may take altogether.
+            max_connections: Maximum number of connections.
+            timeout_s: Total seconds for one call.
 
         Raises:
-            Invalid: `url` is no address.
+            Invalid: `url` is not a valid URL.
         """
         self._timeout_s = timeout_s
         self._http = http_client(timeout_s=timeout_s, max_connections=max_connections)
@@ -41,12 +41,12 @@ class SupabaseRpc:
         """See `Rpc.call`."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._client.rpc(function, arguments).execute()
+                response = await self._client.rpc(function, arguments).execute()
         except APIError as error:
             raise _refusal(function, error) from error
         except (httpx.HTTPError, TimeoutError, UnicodeDecodeError) as error:
             raise DatabaseUnavailable(f"{function}: {_reason(error)}", function=function) from error
-        return answer.data
+        return response.data
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -69,5 +69,5 @@ def _refusal(function: str, error: APIError) -> DatabaseRefused:
 
 
 def _reason(error: Exception) -> str:
-    # What httpx says may hold the address; its kind says enough.
+    # Messages of httpx may contain the URL; report the type only.
     return f"{type(error).__name__} {error}" if type(error).__name__ == "NotNowError" else type(error).__name__

@@ -1,4 +1,4 @@
-"""Scratch in a folder, shared by the workers of one machine."""
+"""Scratch storage in a folder, shared by the workers of one machine."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-#: What is at most this large is written and read on the event loop: it only goes to the page cache and back, in a tenth
-#: of the time that a thread takes to be woken. Bytes.
-_AT_ONCE_BYTES = 512_000
-#: Room for one large picture, bytes.
+#: Maximum size in bytes of files read and written on the event loop: access to the page cache takes a tenth of the time
+#: of a switch to a thread.
+_INLINE_BYTES = 512_000
+#: Bytes that `probe` allocates: the size of one large picture.
 PROBE_BYTES = 16 * 1024 * 1024
 
 
 class FolderScratch:
-    """Keeps each name as a file under `root`; a task's folder is gone in one rename when it is forgotten."""
+    """Stores each name as a file under `root`; deleting a task first renames its folder."""
 
     def __init__(self, root: Path) -> None:
-        """Use `root`, which is made when it is first written to."""
+        """Use `root`, which the first write creates."""
         self._root = root
 
     async def write(self, name: str, data: bytes, *, durable: bool = True) -> None:
         """See `Scratch.write`."""
         checked_name(name)
-        if len(data) <= _AT_ONCE_BYTES and not durable:
+        if len(data) <= _INLINE_BYTES and not durable:
             self._write(name, data, durable=False)
         else:
             await asyncio.to_thread(self._write, name, data, durable=durable)
@@ -49,14 +49,14 @@ class FolderScratch:
     async def read(self, name: str) -> bytes:
         """See `Scratch.read`."""
         checked_name(name)
-        if self._size(name) <= _AT_ONCE_BYTES:
+        if self._size(name) <= _INLINE_BYTES:
             return self._read(name)
         return await asyncio.to_thread(self._read, name)
 
     def forget(self, name: str) -> None:
         """See `Scratch.forget`."""
         checked_name(name)
-        with contextlib.suppress(OSError):  # what can't be removed now goes with its task
+        with contextlib.suppress(OSError):  # the file is deleted with its task
             (self._root / name).unlink()
 
     async def delete_task(self, task_id: str) -> None:
@@ -69,36 +69,36 @@ class FolderScratch:
         return await asyncio.to_thread(self._purge, time.time() - older_than_s)
 
     async def aclose(self) -> None:
-        """A folder holds no connections."""
+        """Do nothing: there are no connections."""
 
     def _write(self, name: str, data: bytes, *, durable: bool) -> None:
-        with _unavailable():
+        with _translate_errors():
             write_atomically(self._root / name, data, durable=durable)
 
     def _probe(self) -> None:
-        with _unavailable():
+        with _translate_errors():
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._root) as file:
                 os.posix_fallocate(file.fileno(), 0, PROBE_BYTES)
 
     def _size(self, name: str) -> int:
-        with _unavailable():
+        with _translate_errors():
             try:
                 return (self._root / name).stat().st_size
             except (FileNotFoundError, NotADirectoryError):
                 raise KeyError(name) from None
 
     def _read(self, name: str) -> bytes:
-        with _unavailable():
+        with _translate_errors():
             try:
                 return (self._root / name).read_bytes()
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 raise KeyError(name) from None
 
     def _delete(self, folder: str) -> bool:
-        # Renamed first: of two that delete the same task at once only one walks the files.
+        # Rename first, so that only one of two concurrent deletions removes the files.
         trash = self._root / f".deleted-{uuid.uuid4().hex}"
-        with _unavailable():
+        with _translate_errors():
             try:
                 (self._root / folder).rename(trash)
             except FileNotFoundError:
@@ -107,15 +107,15 @@ class FolderScratch:
             return True
 
     def _purge(self, before: float) -> int:
-        with _unavailable():
+        with _translate_errors():
             if not self._root.is_dir():
                 return 0
-            stale = [folder.name for folder in self._root.iterdir() if _newest(folder) < before]
+            stale = [folder.name for folder in self._root.iterdir() if _last_modified(folder) < before]
         return sum(self._delete(folder) for folder in stale)
 
 
-def _newest(folder: Path) -> float:
-    """When anything in the folder last changed, seconds since the epoch; now if it vanishes meanwhile."""
+def _last_modified(folder: Path) -> float:
+    """Return the latest modification time in the folder, seconds since the epoch; now if it is deleted meanwhile."""
     try:
         return max(Path(path).stat().st_mtime for path, _, _ in os.walk(folder))
     except (FileNotFoundError, ValueError):
@@ -123,7 +123,7 @@ def _newest(folder: Path) -> float:
 
 
 @contextlib.contextmanager
-def _unavailable() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

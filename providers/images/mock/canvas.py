@@ -1,4 +1,4 @@
-"""What the mock's pictures share: colours, gradients, soft shadows and captions. The font ships with Pillow."""
+"""Shared drawing functions of the mock provider: colours, gradients, shadows and captions in Pillow's own font."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ Colour = tuple[int, int, int]
 Size = tuple[int, int]
 Box = tuple[int, int, int, int]
 
-#: Enough for a gallery, and a fifth of the bytes of 95.
+#: Sufficient for a gallery, at a fifth of the size of quality 95.
 _JPEG_QUALITY = 86
 _SHADOW_ALPHA = 110
 
 
 def digest(key: str) -> bytes:
-    """32 bytes that look random and are the same for the same key."""
+    """Return 32 pseudo-random bytes determined by `key`."""
     return hashlib.sha256(key.encode()).digest()
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
-    """An sRGB colour; all of 0 to 1, the hue wraps around."""
+    """Return an sRGB colour; arguments range from 0 to 1, and the hue wraps around."""
     red, green, blue = colorsys.hsv_to_rgb(hue % 1, saturation, value)
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def vertical_gradient(size: Size, top: Colour, bottom: Colour) -> Image.Image:
-    """An RGB picture that fades from `top` to `bottom`."""
+    """Return an RGB picture that fades from `top` to `bottom`."""
     ramp = Image.linear_gradient("L").resize(size)
     return Image.composite(Image.new("RGB", size, bottom), Image.new("RGB", size, top), ramp)
 
 
 @functools.lru_cache(maxsize=32)
 def rounded_mask(size: Size, radius: int) -> Image.Image:
-    """A smooth mask of a rectangle with round corners; not to be written to."""
+    """Return an antialiased mask of a rounded rectangle. It is cached: do not modify it."""
     big = Image.new("L", (size[0] * 2, size[1] * 2))
     ImageDraw.Draw(big).rounded_rectangle((0, 0, big.width - 1, big.height - 1), radius * 2, fill=255)
     return big.resize(size, Image.Resampling.BILINEAR)
@@ -47,7 +47,7 @@ def drop_shadow(canvas: Image.Image, box: Box, radius: int) -> None:
     """Darken the canvas softly under `box`."""
     blur = max(2, radius)
     size = (box[2] - box[0], box[3] - box[1])
-    # A quarter of the pixels is enough for something blurred.
+    # A quarter of the resolution is enough for a blurred shadow.
     shadow = Image.new("L", ((size[0] + 4 * blur) // 4, (size[1] + 4 * blur) // 4))
     inner = (blur // 2, blur // 2, blur // 2 + size[0] // 4, blur // 2 + size[1] // 4)
     ImageDraw.Draw(shadow).rounded_rectangle(inner, radius // 4, fill=_SHADOW_ALPHA)
@@ -56,7 +56,7 @@ def drop_shadow(canvas: Image.Image, box: Box, radius: int) -> None:
 
 
 def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int, lines: int) -> str:
-    """The text in at most `lines` lines no wider than `width` pixels, the rest cut off with an ellipsis."""
+    """Return the text in at most `lines` lines no wider than `width` pixels, truncated with an ellipsis."""
     done: list[str] = []
     line = ""
     for word in text.split():
@@ -72,7 +72,7 @@ def wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width
 
 
 def caption(canvas: Image.Image, label: str, text: str, *, fill: Colour) -> None:
-    """Set a small label and the text at the bottom left."""
+    """Draw a small label and the text at the bottom left."""
     draw = ImageDraw.Draw(canvas)
     unit = min(canvas.size) / 1024
     margin = round(56 * unit)
@@ -85,7 +85,7 @@ def caption(canvas: Image.Image, label: str, text: str, *, fill: Colour) -> None
 
 
 def encoded(picture: Image.Image) -> bytes:
-    """The picture as JPEG."""
+    """Return the picture as JPEG bytes."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""How the mock provider is told to misbehave: by shares, or by markers in one task's prompt.
+"""Simulated failures and latency of the mock provider, set by shares or by markers in a prompt.
 
-Markers are `[mock:moderation]` (that failure, every time), `[mock:server_error=2]` (only the first two attempts),
-`[mock:latency=2.5]` (seconds) and `[mock:plain]` (a tiny one-coloured picture, where drawing would spoil a figure).
+Markers are `[mock:moderation]` (this failure on every attempt), `[mock:server_error=2]` (only the first two attempts),
+`[mock:latency=2.5]` (seconds) and `[mock:plain]` (a tiny one-coloured picture, for measurements without drawing).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MARKER = re.compile(r"\[mock:(?P<word>[a-z_]{1,20})(?:=(?P<value>[0-9]{1,6}(?:\
 
 
 class MockFailure(StrEnum):
-    """What can go wrong with a provider."""
+    """Simulated provider failures."""
 
     RATE_LIMIT = "rate_limit"
     SERVER_ERROR = "server_error"
@@ -32,10 +32,10 @@ class MockFailure(StrEnum):
 
 
 def checked_shares(shares: Mapping[str, float]) -> dict[MockFailure, float]:
-    """The share of calls that fail in each way, 0 to 1.
+    """Return the validated share of calls, 0 to 1, for each failure.
 
     Raises:
-        Invalid: A kind is unknown, a share is negative, or they are more than 1 together.
+        Invalid: A kind is unknown, a share is negative, or the sum exceeds 1.
     """
     unknown = sorted(set(shares) - set(MockFailure))
     if unknown:
@@ -46,7 +46,7 @@ def checked_shares(shares: Mapping[str, float]) -> dict[MockFailure, float]:
 
 
 def chosen_failure(request: ImageRequest, shares: Mapping[MockFailure, float], seed: int) -> MockFailure | None:
-    """How this call fails, if it does; the same for the same seed, task, picture and attempt."""
+    """Return the failure of this call, or None; determined by the seed, task, picture and attempt."""
     markers = _markers(request.prompt)
     for kind in MockFailure:
         if kind in markers and request.attempt < (markers[kind] or float("inf")):
@@ -61,18 +61,18 @@ def chosen_failure(request: ImageRequest, shares: Mapping[MockFailure, float], s
 
 
 def chosen_latency_s(request: ImageRequest, default_s: float) -> float:
-    """How long the call takes, seconds."""
-    asked = _markers(request.prompt).get("latency")
-    return default_s if asked is None else asked
+    """Return the latency of the call in seconds."""
+    requested_s = _markers(request.prompt).get("latency")
+    return default_s if requested_s is None else requested_s
 
 
 def wants_plain(request: ImageRequest) -> bool:
-    """Whether the prompt asks for a picture that costs nothing to draw."""
+    """Return whether the prompt requests a plain picture instead of a drawing."""
     return "plain" in _markers(request.prompt)
 
 
 def without_markers(prompt: str) -> str:
-    """The prompt as a person wrote it."""
+    """Return the prompt without its markers."""
     return " ".join(_MARKER.sub(" ", prompt).split())
 
 

@@ -1,4 +1,4 @@
-"""A page of a lookbook: the person fills it, what they are to wear lies on cards beside them, in order."""
+"""Lookbook page for try-on tasks: the person in the background, the garments in order on cards beside them."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ _SHADE_ALPHA = 215
 
 
 def draw_lookbook(inputs: tuple[bytes, ...], text: str, size: Size, key: str) -> bytes:
-    """The page as JPEG.
+    """Return the page as JPEG bytes.
 
     Raises:
-        Invalid: An input is no picture.
+        Invalid: An input is not a picture.
     """
-    person = _opened(inputs, 0, size)
-    colours = [_dominant(person)]
+    person = _open_fitted(inputs, 0, size)
+    colours = [_dominant_colour(person)]
     canvas = person
-    _shade(canvas)
+    _darken_bottom(canvas)
     for number, box in enumerate(card_boxes(len(inputs) - 1, size), start=1):
-        card = _opened(inputs, number, (box[2] - box[0], box[3] - box[1]))
-        colours.append(_dominant(card))
-        _lay_card(canvas, card, box)
-    _swatches(canvas, colours)
+        card = _open_fitted(inputs, number, (box[2] - box[0], box[3] - box[1]))
+        colours.append(_dominant_colour(card))
+        _draw_card(canvas, card, box)
+    _draw_swatches(canvas, colours)
     caption(canvas, f"Look {digest(key)[0] % 99 + 1:02} - mock", text, fill=(255, 255, 255))
     return encoded(canvas)
 
 
 def card_boxes(count: int, size: Size) -> list[Box]:
-    """Where the cards lie, in the inputs' order: down the right side, further columns to the left."""
+    """Return the boxes of the cards in input order: down the right side, further columns to the left."""
     if count < 1:
         return []
     width, height = size
     columns = math.ceil(count / _CARDS_PER_COLUMN)
     rows = math.ceil(count / columns)
     margin, gap = round(width * 0.045), round(width * 0.025)
-    room = round(height * 0.68) - margin
-    tall = min(round(width * 0.3), (room - gap * (rows - 1)) // rows)
-    wide = round(tall * 0.8)
+    available = round(height * 0.68) - margin
+    card_height = min(round(width * 0.3), (available - gap * (rows - 1)) // rows)
+    card_width = round(card_height * 0.8)
     return [
-        (left, top, left + wide, top + tall)
+        (left, top, left + card_width, top + card_height)
         for number in range(count)
-        for left in [width - margin - wide - (number // rows) * (wide + gap)]
-        for top in [margin + (number % rows) * (tall + gap)]
+        for left in [width - margin - card_width - (number // rows) * (card_width + gap)]
+        for top in [margin + (number % rows) * (card_height + gap)]
     ]
 
 
-def _opened(inputs: tuple[bytes, ...], number: int, size: Size) -> Image.Image:
+def _open_fitted(inputs: tuple[bytes, ...], number: int, size: Size) -> Image.Image:
     try:
         with Image.open(io.BytesIO(inputs[number])) as picture:
             picture.draft("RGB", size)
@@ -70,19 +70,19 @@ def _opened(inputs: tuple[bytes, ...], number: int, size: Size) -> Image.Image:
         raise Invalid(f"input {number} is no picture", code="input_unreadable", provider="mock") from error
 
 
-def _dominant(picture: Image.Image) -> Colour:
+def _dominant_colour(picture: Image.Image) -> Colour:
     palette = picture.resize((24, 24), Image.Resampling.BOX).quantize(4)
     red, green, blue = (palette.getpalette() or [0, 0, 0])[:3]
     return red, green, blue
 
 
-def _shade(canvas: Image.Image) -> None:
+def _darken_bottom(canvas: Image.Image) -> None:
     height = round(canvas.height * 0.36)
     ramp = Image.linear_gradient("L").point([value * _SHADE_ALPHA // 255 for value in range(256)])
     canvas.paste((12, 12, 16), (0, canvas.height - height), ramp.resize((canvas.width, height)))
 
 
-def _lay_card(canvas: Image.Image, card: Image.Image, box: Box) -> None:
+def _draw_card(canvas: Image.Image, card: Image.Image, box: Box) -> None:
     border = max(2, card.width // 28)
     frame = (box[0] - border, box[1] - border, box[2] + border, box[3] + border)
     drop_shadow(canvas, frame, border * 3)
@@ -90,7 +90,7 @@ def _lay_card(canvas: Image.Image, card: Image.Image, box: Box) -> None:
     canvas.paste(card, box[:2], rounded_mask(card.size, border * 2))
 
 
-def _swatches(canvas: Image.Image, colours: list[Colour]) -> None:
+def _draw_swatches(canvas: Image.Image, colours: list[Colour]) -> None:
     draw = ImageDraw.Draw(canvas)
     unit = min(canvas.size) / 1024
     radius, left, top = round(17 * unit), round(73 * unit), canvas.height - round(300 * unit)

@@ -1,4 +1,4 @@
-"""Scenes drawn from a prompt alone: a portrait where it speaks of a person, else a product on a podium."""
+"""Scenes drawn from a prompt without inputs: a portrait if it mentions a person, else a product on a podium."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ _HAIR = ((38, 28, 26), (84, 54, 38), (150, 96, 52), (206, 160, 96), (120, 44, 36
 
 
 def draw_scene(text: str, size: Size, key: str) -> bytes:
-    """The scene as JPEG; the prompt sets its colours, the key its details."""
-    # Drawn at half the size: enlarging it rounds every edge off, for a quarter of the work.
+    """Return the scene as JPEG bytes; the prompt determines the colours, the key the details."""
+    # Draw at half size: enlarging smooths the edges, at a quarter of the cost.
     small = (max(1, size[0] // 2), max(1, size[1] // 2))
     hue = digest(text)[0] / 255
     portrait = bool(_PERSON.search(text))
     named = _NAME.search(text)
-    # Somebody with a name looks the same in every picture.
-    dice = digest(named[1] if portrait and named else key)
-    scene = _portrait(small, hue, dice) if portrait else _product(small, hue, dice)
+    # A named person looks the same in every picture.
+    seed = digest(named[1] if portrait and named else key)
+    scene = _portrait(small, hue, seed) if portrait else _product(small, hue, seed)
     canvas = scene.resize(size, Image.Resampling.BICUBIC)
     caption(canvas, "Portrait - mock" if portrait else "Product - mock", text, fill=(255, 255, 255))
     return encoded(canvas)
 
 
 def draw_plain(key: str) -> bytes:
-    """A picture of one colour, 64 by 96 pixels, JPEG."""
+    """Return a JPEG of one colour, 64 by 96 pixels."""
     return encoded(Image.new("RGB", (64, 96), hsv(digest(key)[0] / 255, 0.5, 0.8)))
 
 
-def _portrait(size: Size, hue: float, dice: bytes) -> Image.Image:
+def _portrait(size: Size, hue: float, seed: bytes) -> Image.Image:
     width, height = size
     canvas = vertical_gradient(size, hsv(hue, 0.22, 0.98), hsv(hue + 0.08, 0.55, 0.5))
     draw = ImageDraw.Draw(canvas)
     x, y, unit = width / 2, height * 0.4, width / 512
-    draw.circle((x + (dice[1] - 128) / 3 * unit, y - 20 * unit), 190 * unit, fill=hsv(hue + 0.1, 0.35, 1.0))
-    skin, hair = _SKIN[dice[2] % len(_SKIN)], _HAIR[dice[3] % len(_HAIR)]
+    draw.circle((x + (seed[1] - 128) / 3 * unit, y - 20 * unit), 190 * unit, fill=hsv(hue + 0.1, 0.35, 1.0))
+    skin, hair = _SKIN[seed[2] % len(_SKIN)], _HAIR[seed[3] % len(_HAIR)]
     shade = tuple(round(part * 0.86) for part in skin)
-    cloth = hsv(hue + 0.45 + dice[4] / 1275, 0.5, 0.72)
-    long = 60 + dice[5] % 130
+    cloth = hsv(hue + 0.45 + seed[4] / 1275, 0.5, 0.72)
+    long = 60 + seed[5] % 130
     hair_box = (x - 108 * unit, y - 128 * unit, x + 108 * unit, y + long * unit)
     draw.rounded_rectangle(hair_box, 104 * unit, fill=hair)
     draw.ellipse((x - 215 * unit, y + 165 * unit, x + 215 * unit, y + 620 * unit), fill=cloth)
     draw.rectangle((x - 215 * unit, y + 390 * unit, x + 215 * unit, height), fill=cloth)
     draw.rounded_rectangle((x - 36 * unit, y + 50 * unit, x + 36 * unit, y + 215 * unit), 34 * unit, fill=shade)
     draw.ellipse((x - 82 * unit, y - 100 * unit, x + 82 * unit, y + 116 * unit), fill=skin)
-    draw.chord((x - 96 * unit, y - 124 * unit, x + 96 * unit, y + 44 * unit), 188 + dice[6] % 12, 352, fill=hair)
+    draw.chord((x - 96 * unit, y - 124 * unit, x + 96 * unit, y + 44 * unit), 188 + seed[6] % 12, 352, fill=hair)
     _face(draw, x, y, unit)
     return _floor_shade(canvas)
 
@@ -63,7 +63,7 @@ def _face(draw: ImageDraw.ImageDraw, x: float, y: float, unit: float) -> None:
     draw.arc((x - 26 * unit, y + 38 * unit, x + 26 * unit, y + 76 * unit), 20, 160, fill=(160, 70, 70), width=line)
 
 
-def _product(size: Size, hue: float, dice: bytes) -> Image.Image:
+def _product(size: Size, hue: float, seed: bytes) -> Image.Image:
     width, height = size
     canvas = vertical_gradient(size, hsv(hue, 0.12, 0.97), hsv(hue, 0.32, 0.8))
     draw = ImageDraw.Draw(canvas)
@@ -78,18 +78,18 @@ def _product(size: Size, hue: float, dice: bytes) -> Image.Image:
     draw.ellipse((x - 150 * unit, top + 46 * unit, x + 150 * unit, top + 106 * unit), fill=hsv(hue, 0.25, 0.78))
     draw.ellipse((x - 150 * unit, top - 30 * unit, x + 150 * unit, top + 30 * unit), fill=hsv(hue, 0.16, 0.95))
     canvas = _contact_shadow(canvas, (x - 100 * unit, top - 14 * unit, x + 130 * unit, top + 24 * unit))
-    _bottle(ImageDraw.Draw(canvas), (x, top + 8 * unit, unit), hue, dice)
+    _bottle(ImageDraw.Draw(canvas), (x, top + 8 * unit, unit), hue, seed)
     return _floor_shade(canvas)
 
 
-def _bottle(draw: ImageDraw.ImageDraw, stand: tuple[float, float, float], hue: float, dice: bytes) -> None:
+def _bottle(draw: ImageDraw.ImageDraw, stand: tuple[float, float, float], hue: float, seed: bytes) -> None:
     x, foot, unit = stand
-    half, tall = (52 + dice[1] % 40) * unit, (170 + dice[2] % 110) * unit
+    half, tall = (52 + seed[1] % 40) * unit, (170 + seed[2] % 110) * unit
     body, cap = hsv(hue + 0.5, 0.42, 0.8), hsv(hue + 0.5, 0.55, 0.34)
     draw.rounded_rectangle(
         (x - half * 0.42, foot - tall - 54 * unit, x + half * 0.42, foot - tall + 20 * unit), 8 * unit, fill=cap
     )
-    draw.rounded_rectangle((x - half, foot - tall, x + half, foot), (14 + dice[3] % 30) * unit, fill=body)
+    draw.rounded_rectangle((x - half, foot - tall, x + half, foot), (14 + seed[3] % 30) * unit, fill=body)
     draw.rectangle((x - half, foot - tall * 0.62, x + half, foot - tall * 0.26), fill=(250, 247, 240))
     for number, share in enumerate((0.5, 0.32, 0.4)):
         line = foot - tall * (0.54 - number * 0.09)
