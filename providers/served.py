@@ -2,7 +2,7 @@
 
 | key | type | content | lifetime |
 |---|---|---|---|
-| `darkroom:served` | sorted set | `{worker}:{product}` by announcement time, milliseconds | `ANNOUNCEMENT_TTL_S` |
+| `darkroom:served` | sorted set | `{worker}:{product}` by announcement time (of Redis), ms | `ANNOUNCEMENT_TTL_S` |
 
 Only workers that run generations announce. A worker that can make no product announces `{worker}:`.
 """
@@ -14,6 +14,7 @@ from collections.abc import Collection
 
 import redis.asyncio
 
+from providers.redis_clients import server_time_ms
 from schemas.common import Product
 
 KEY = "darkroom:served"
@@ -45,7 +46,7 @@ class ServedProducts:
         Raises:
             redis.exceptions.RedisError: Redis is unavailable.
         """
-        now = _now_ms()
+        now = await server_time_ms(self._client)
         members = [f"{worker}:{product}" for product in products] or [f"{worker}:"]
         async with self._client.pipeline() as pipe:
             pipe.zadd(KEY, dict.fromkeys(members, now))
@@ -66,7 +67,8 @@ class ServedProducts:
         Raises:
             redis.exceptions.RedisError: Redis is unavailable.
         """
-        found = await self._client.zrangebyscore(KEY, _now_ms() - ANNOUNCEMENT_TTL_S * 1000, "+inf")
+        oldest = await server_time_ms(self._client) - ANNOUNCEMENT_TTL_S * 1000
+        found = await self._client.zrangebyscore(KEY, oldest, "+inf")
         words = [(item.decode() if isinstance(item, bytes) else str(item)).rpartition(":")[2] for item in found]
         return {product: words.count(product) for product in Product} if words else None
 
@@ -84,7 +86,3 @@ class ServedProducts:
         if self._cached is None:
             return self._own is None
         return self._cached[product] > 0
-
-
-def _now_ms() -> int:
-    return round(time.time() * 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,16 @@ async def test_a_worker_without_any_provider_announces_that(client: redis.asynci
     await ServedProducts(client).announce("one", [])
     assert await ServedProducts(client).workers() == dict.fromkeys(Product, 0)
     assert not await ServedProducts(client, own=[]).is_served(Product.TRYON)
+
+
+async def test_the_announcement_of_a_host_whose_clock_is_behind_counts(
+    client: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 120)
+    await ServedProducts(client).announce("behind", [Product.TRYON])
+    monkeypatch.undo()
+    assert await ServedProducts(client).workers() == {Product.TRYON: 1, Product.AVATAR: 0, Product.IMAGES: 0}
 
 
 async def test_its_tasks_stay_in_their_list_until_a_worker_can_make_them(
