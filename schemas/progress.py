@@ -31,7 +31,7 @@ class Progress(BaseModel):
         progress: 0 to 100; never goes down within an attempt.
         message: The phase, in words for the user.
         seq: Number of the event within its task, from 1; the id of the server-sent event.
-        run: The run the event belongs to.
+        run: The run the event belongs to, from 1; 0 if the task was refused before its first run.
         attempt: The fencing token of the attempt: a new attempt may restart the progress.
         result_urls: Signed addresses of the pictures, on completion.
         code: The machine-readable reason, on failure.

@@ -100,6 +100,9 @@ class TaskListConsumer:
             except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
                 log.warning("ingest_failed", list=self._source, error=type(error).__name__)
                 await wait_or_stop(stopped, RETRY_S)
+            except Exception:
+                log.exception("ingest_failed", list=self._source)
+                await wait_or_stop(stopped, RETRY_S)
 
     async def _wait_unserved(self, stopped: asyncio.Event) -> None:
         await self.heartbeat()
@@ -173,7 +176,7 @@ class TaskListConsumer:
             await self._add_dead_letters(letters)
 
     async def _add_dead_letters(self, letters: list[DeadLetter]) -> None:
-        refunded = await self._records.add_dead_letters(self._with_keys(letters))
+        refunded = await self._store(self._with_keys(letters))
         for item in letters:
             log.warning(
                 "payload_rejected", list=item.list, code=item.code,
@@ -187,6 +190,22 @@ class TaskListConsumer:
             if task_id not in have_jobs:
                 await self._publish_end(task_id, item.session_id or "", item.code, SESSION_MESSAGE)
 
+    async def _store(self, letters: list[DeadLetter]) -> int:
+        """Store letters, those whose session can't be ended without ending it; return the credits refunded."""
+        try:
+            return await self._records.add_dead_letters(letters)
+        except DatabaseRefused as error:
+            if len(letters) > 1:
+                return sum([await self._store([item]) for item in letters])
+            (item,) = letters
+            if item.message is None:
+                raise
+            log.warning(
+                "letter_session_not_ended", task_id=item.task_id, session_id=item.session_id,
+                request_id=item.request_id, error=str(error),
+            )  # fmt: skip
+            return await self._records.add_dead_letters([item.model_copy(update={"message": None})])
+
     def _with_keys(self, letters: list[DeadLetter]) -> list[DeadLetter]:
         occurrences: Counter[str] = Counter()
         keyed = []
@@ -198,8 +217,9 @@ class TaskListConsumer:
         return keyed
 
     async def _publish_end(self, task_id: str, session_id: str, code: str, message: str) -> None:
+        # Run 0: after a replay, the events of run 1 supersede this one.
         event = Progress(
-            status=Status.FAILED, progress=0, message=message, task_id=task_id, session_id=session_id, code=code
+            status=Status.FAILED, progress=0, message=message, task_id=task_id, session_id=session_id, run=0, code=code
         )
         await self._progress.publish(event)
 
