@@ -13,7 +13,7 @@ from providers.records import Records
 from providers.scratch.base import Scratch
 from providers.served import ServedProducts
 from schemas import keys
-from schemas.errors import Unavailable
+from schemas.errors import DarkroomError, Unavailable
 from schemas.records import Orphan
 from schemas.tasks import TASK_LISTS
 
@@ -83,9 +83,7 @@ class Sweep:
         if unread:
             # Their sessions look like orphans until ingest has written the tasks to the table.
             return
-        lost = await self._records.orders.cancel_lost_orders(older_than_s=self._stuck_after_s, message=STUCK_MESSAGE)
-        report.checked += lost
-        report.failed += lost
+        await self._cancel_lost_orders(report)
         for orphan in await self._records.orphans(older_than_s=self._stuck_after_s):
             report.checked += 1
             try:
@@ -94,6 +92,19 @@ class Sweep:
                 raise
             except Exception:
                 log.exception("session_not_swept", session_id=orphan.session_id, product=orphan.product.value)
+
+    async def _cancel_lost_orders(self, report: SweepReport) -> None:
+        try:
+            lost = await self._records.orders.cancel_lost_orders(
+                older_than_s=self._stuck_after_s, message=STUCK_MESSAGE
+            )
+        except Unavailable:
+            raise
+        except DarkroomError:
+            log.exception("lost_orders_not_cancelled")
+            return
+        report.checked += lost
+        report.failed += lost
 
     async def _end_orphan(self, orphan: Orphan, report: SweepReport) -> None:
         settled = await self._records.fail_session(
