@@ -237,23 +237,27 @@ async def test_a_paced_call_starts_when_its_time_has_come(client: Redis, admissi
     assert 0.3 < time.monotonic() - started < 1.5
 
 
-async def test_a_paced_call_does_not_start_at_a_provider_that_was_silenced_meanwhile(
-    client: Redis, admission: AdmissionControl
-) -> None:
+async def test_a_paced_call_does_not_start_at_a_provider_that_was_silenced_meanwhile(client: Redis) -> None:
+    class SilencedMeanwhile(AdmissionControl):
+        """Has the provider silenced at the end of the wait for a start."""
+
+        async def is_blocked(self, provider: str) -> bool:
+            await client.set(f"darkroom:provider:{provider}:paused", 1, px=60_000)
+            return await super().is_blocked(provider)
+
+    admission = SilencedMeanwhile(client)
     one = ScriptedProvider("one", 0)
     router = Router([one], admission, limits={"one": Limits(rpm=1)})
     await router.generate(REQUEST)
     starts: Any = await client.zrange("darkroom:provider:one:starts", 0, -1, withscores=True)
     for call, start in starts:
-        await client.zadd("darkroom:provider:one:starts", {call: start - 59_500})
-    waiting = asyncio.ensure_future(router.generate(REQUEST))
-    await asyncio.sleep(0.1)
-    await client.set("darkroom:provider:one:paused", 1, px=60_000)
+        await client.zadd("darkroom:provider:one:starts", {call: start - 58_000})
     with pytest.raises(RateLimited) as raised:
-        await waiting
+        await router.generate(REQUEST)
     assert (raised.value.error_code, len(one.requests)) == ("provider_busy", 1)
     # Its start was given back.
     assert await client.zcard("darkroom:provider:one:starts") == 1
+    await admission.aclose()
 
 
 async def test_a_busy_provider_passes_its_overflow_to_the_next(admission: AdmissionControl) -> None:
@@ -344,15 +348,21 @@ async def test_five_failures_in_a_row_open_the_circuit_for_all_workers(client: R
     assert len(one.requests) == 5
 
 
+async def end_open_state(client: Redis) -> None:
+    """Move the end of the open state of provider `one` into the past: its circuit is half-open."""
+    assert await client.hexists("darkroom:provider:one:circuit", "until")
+    await client.hset("darkroom:provider:one:circuit", "until", "1")
+
+
 async def test_a_retired_model_opens_the_circuit_at_once_and_again_after_each_probe(client: Redis) -> None:
-    admission = AdmissionControl(client, open_s=0.3)
+    admission = AdmissionControl(client, open_s=600)
     one, two = ScriptedProvider("one", faults.model_retired("one", "m-1", "ONE_MODEL", 404)), ScriptedProvider("two")
     router = Router([one, two], admission)
     for probes in (1, 2):
         assert await outcomes(router) == [("one", "model_retired"), ("two", "ok")]
         assert await outcomes(router) == [("two", "ok")]
         assert len(one.requests) == probes
-        await asyncio.sleep(0.35)
+        await end_open_state(client)
     await admission.aclose()
 
 
@@ -364,13 +374,13 @@ async def test_a_success_between_failures_keeps_the_circuit_closed(admission: Ad
 
 
 async def test_a_half_open_circuit_lets_one_call_try(client: Redis) -> None:
-    admission = AdmissionControl(client, open_s=0.3)
+    admission = AdmissionControl(client, open_s=600)
     one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.2)
     two = ScriptedProvider("two")
     router = Router([one, two], admission)
     for _ in range(5):
         await outcomes(router)
-    await asyncio.sleep(0.35)
+    await end_open_state(client)
     results = await asyncio.gather(*(outcomes(router) for _ in range(6)))
     assert sorted(results) == [[("one", "ok")]] + [[("two", "ok")]] * 5
     assert await outcomes(router) == [("one", "ok")]
@@ -378,12 +388,12 @@ async def test_a_half_open_circuit_lets_one_call_try(client: Redis) -> None:
 
 
 async def test_a_failed_probe_opens_the_circuit_again(client: Redis) -> None:
-    admission = AdmissionControl(client, open_s=0.3)
+    admission = AdmissionControl(client, open_s=600)
     one, two = ScriptedProvider("one", faults.cut_off("one")), ScriptedProvider("two")
     router = Router([one, two], admission)
     for _ in range(5):
         await outcomes(router)
-    await asyncio.sleep(0.35)
+    await end_open_state(client)
     assert await outcomes(router) == [("one", "cut_off"), ("raised", "cut_off")]
     assert await outcomes(router) == [("two", "ok")]
     await admission.aclose()
