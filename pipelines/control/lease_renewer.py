@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import redis.asyncio
 import redis.exceptions
@@ -74,6 +74,7 @@ class LeaseRenewer:
         for job in jobs:
             if time.monotonic() - job.stage_started > self._hard_s:
                 job.cancel(StopReason.OVERDUE)
+        jobs = _cancel_older_runs(jobs)
         # An overdue job that can't be cancelled keeps its process busy: let its lease expire.
         jobs = [job for job in jobs if job.stop_reason is not StopReason.OVERDUE]
         if jobs:
@@ -100,6 +101,17 @@ class LeaseRenewer:
         for job in self._running_jobs.snapshot():
             if job.task_id == task_id and job.stage is not StageName.NOTIFY and str(job.token) == token:
                 job.cancel(StopReason.ENDED)
+
+
+def _cancel_older_runs(jobs: Sequence[RunningJob]) -> list[RunningJob]:
+    """Cancel runs of jobs that were recovered into this process meanwhile; return the other runs."""
+    newest: dict[str, int] = {}
+    for job in jobs:
+        newest[job.task_id] = max(job.token, newest.get(job.task_id, job.token))
+    for job in jobs:
+        if job.token < newest[job.task_id]:
+            job.cancel(StopReason.LOST)
+    return [job for job in jobs if job.token == newest[job.task_id]]
 
 
 def _cancel_if_not_ours(job: RunningJob, states: Mapping[str, JobState]) -> None:
