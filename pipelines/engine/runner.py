@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -106,7 +105,7 @@ class StageRunner:
                     message, job, running_job,
                     stages=self._functions, run_stage=self._run_stage, slot=slot, services=services,
                 )  # fmt: skip
-                log.info("stages_completed", token=job.token, seconds=running_job.stage_seconds)
+                log.info("stages_ended", token=job.token, seconds=running_job.stage_seconds)
                 await apply_outcome(self._broker, services.scratch, last, outcome, running_job)
         except Exception:
             # The lease is not renewed any more; its expiry recovers the job.
@@ -189,8 +188,6 @@ async def apply_outcome(
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"enqueueing the next stage: {type(error).__name__}") from error
 
-    # The stage has ended. Its hard time limit would end the renewals of the lease.
-    running_job.stage_started = math.inf
     try:
         await retry_while_unavailable(save_and_enqueue, give_up_if=lambda: running_job.handed_over)
     except Unavailable:

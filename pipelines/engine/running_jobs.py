@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from pipelines.retrying.stage_context import stage_clock
 from providers.images.base import KEEP_WORK
 from schemas.common import StageName
 
@@ -46,6 +48,8 @@ class RunningJob:
     stop_reason: StopReason | None = None
     _task: asyncio.Task[object] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+    _pauses: int = 0
+    _used_s: float = 0.0
 
     @property
     def handed_over(self) -> bool:
@@ -56,6 +60,20 @@ class RunningJob:
         """Note that `stage` begins now."""
         self.stage_started = time.monotonic()
         self.stage = stage
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the hard time limit in the block; blocks may overlap."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._used_s = time.monotonic() - self.stage_started
+            self.stage_started = math.inf
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            if not self._pauses:
+                self.stage_started = time.monotonic() - self._used_s
 
     def bind_task(self) -> None:
         """Make the current task the one that `cancel` cancels.
@@ -103,13 +121,15 @@ class RunningJobs:
 
     @contextlib.contextmanager
     def track(self, task_id: str, token: int, stage: StageName) -> Iterator[RunningJob]:
-        """Keep the job's lease renewed while the block runs."""
+        """Keep the job's lease renewed while the block runs, also while the block repeats a write for long."""
         running_job = RunningJob(task_id, token, stage)
+        clock = stage_clock.set(running_job)
         with self._lock:
             self._jobs[id(running_job)] = running_job
         try:
             yield running_job
         finally:
+            stage_clock.reset(clock)
             with self._lock:
                 del self._jobs[id(running_job)]
 

@@ -10,6 +10,7 @@ import structlog
 from pipelines.engine.outcome import Drop, RetryStage, StageOutcome
 from pipelines.engine.stage_run import Next, StageMiddleware, StageRun
 from pipelines.retrying.retry_policy import RATE_LIMIT_MAX_DELAY_S, Retry, decide
+from pipelines.retrying.stage_context import time_limits_paused
 from pipelines.retrying.unavailable import retry_while_unavailable
 from schemas.common import StageName
 from schemas.errors import DarkroomError, RateLimited, Unavailable
@@ -68,7 +69,8 @@ class Retries(StageMiddleware):
     async def _attempt(self, run: StageRun, call_next: Next) -> StageOutcome:
         job = run.job
         if job.attempt and run.stage is not StageName.NOTIFY:
-            await run.services.records.mark_rate_limited(job.task_id, job.token, None)
+            with time_limits_paused():
+                await run.services.records.mark_rate_limited(job.task_id, job.token, None)
         return await call_next(run)
 
     async def _retry_later(self, run: StageRun, error: DarkroomError, retry: Retry) -> StageOutcome:
@@ -82,7 +84,9 @@ class Retries(StageMiddleware):
             return Drop()
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
         try:
-            if not await self._prepare_delay(run, error, delay_s):
+            with time_limits_paused():
+                held = await self._prepare_delay(run, error, delay_s)
+            if not held:
                 return Drop()
         except Unavailable as unavailable:
             # The stage may be retried because of the same outage. If the lease expires meanwhile, the job is recovered.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import time
 from collections.abc import Iterator
 
 from pipelines.engine.outcome import StageOutcome
@@ -42,14 +41,13 @@ class TimeLimit(StageMiddleware):
 
 
 class StageClock:
-    """Pauses both limits: the soft one, an `asyncio.Timeout`, and the hard one, `RunningJob.stage_started`."""
+    """Pauses both limits: the soft one, an `asyncio.Timeout`, and the hard one, which the running job measures."""
 
     def __init__(self, running_job: RunningJob, soft_limit: asyncio.Timeout) -> None:
-        """Control the start time of `running_job`, and `soft_limit`, which the caller has entered."""
+        """Pause `running_job`, and `soft_limit`, which the caller has entered."""
         self._running_job = running_job
         self._soft_limit = soft_limit
         self._pauses = 0
-        self._used_s = 0.0
         self._left_s = math.inf
 
     @contextlib.contextmanager
@@ -68,21 +66,19 @@ class StageClock:
         if self._pauses == 1:
             self._pause()
         try:
-            yield
+            with self._running_job.paused():
+                yield
         finally:
             self._pauses -= 1
             if not self._pauses:
                 self._resume()
 
     def _pause(self) -> None:
-        self._used_s = time.monotonic() - self._running_job.stage_started
-        self._running_job.stage_started = math.inf
         until = self._soft_limit.when()
         if until is not None and not self._soft_limit.expired():
             self._left_s = until - asyncio.get_running_loop().time()
             self._soft_limit.reschedule(None)
 
     def _resume(self) -> None:
-        self._running_job.stage_started = time.monotonic() - self._used_s
         if self._left_s < math.inf and not self._soft_limit.expired():
             self._soft_limit.reschedule(asyncio.get_running_loop().time() + self._left_s)

@@ -19,7 +19,7 @@ class IdleCounter(Protocol):
 
 
 class PausableClock(Protocol):
-    """Measures the time limits of one stage."""
+    """Measures the time limits of one stage, or only the hard one of a job between its stages."""
 
     def paused(self) -> contextlib.AbstractContextManager[None]:
         """Return a context manager that stops the clock."""

@@ -21,7 +21,7 @@ EXPECTED = frozenset(
         "payload_rejected",
         "provider_call",
         "stage_retried",
-        "stages_completed",
+        "stages_ended",
     }
 )
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
+import time
 
 import pytest
 
 from pipelines.engine.running_jobs import RunningJobs, StopReason
+from pipelines.retrying.stage_context import time_limits_paused
 from schemas.common import StageName
 
 
@@ -18,6 +21,16 @@ def test_a_tracked_job_is_seen_from_other_threads_until_it_ends() -> None:
         thread.join()
         assert seen == ["t1"]
     assert running_jobs.snapshot() == []
+
+
+def test_the_hard_limit_is_paused_between_stages_too() -> None:
+    """Given nested writes outside the time limit of a stage, the hard limit counts again only after the outer one."""
+    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+        with time_limits_paused():
+            with time_limits_paused():
+                assert running_job.stage_started == math.inf
+            assert running_job.stage_started == math.inf
+        assert running_job.stage_started <= time.monotonic()
 
 
 async def test_a_cancellation_from_another_thread_cancels_the_stage() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import itertools
+import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.engine.outcome import Advance, Drop, RetryStage, StageOutcome
-from pipelines.engine.running_jobs import RunningJob
+from pipelines.engine.running_jobs import RunningJobs
 from pipelines.middleware import Retries, retries
 from pipelines.retrying import retry_policy as policy
 from providers.progress import ProgressLog
@@ -20,6 +21,8 @@ from schemas.job import Job
 from tests.unit.pipelines.stage_runs import stage_run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipelines.engine.stage_run import Next, StageRun
 
 JOB = Job(
@@ -33,8 +36,11 @@ class Database:
     def __init__(self, answer: Any, unavailable: int = 0) -> None:
         self.answer = answer
         self.unavailable = unavailable
+        self.started: Callable[[], float] = lambda: 0.0
+        self.started_at_calls: dict[str, float] = {}
 
     async def call(self, function: str, **_: Any) -> Any:
+        self.started_at_calls[function] = self.started()
         self.unavailable -= 1
         if self.answer is None or self.unavailable >= 0:
             raise DatabaseUnavailable(function)
@@ -54,8 +60,10 @@ async def run_with_retries(
     progress = ProgressLog(async_client("redis://127.0.0.1:1"), ttl_s=60)
     rpc = database if isinstance(database, Database) else Database(database)
     retries = Retries(max_retries=3, lease_s=20, stuck_after_s=900)
-    run = stage_run(job, RunningJob("t", 3, stage), records=Records(rpc), progress=progress)
-    return await retries.run_stage(run, fail if isinstance(error, DarkroomError) else error)
+    with RunningJobs().track("t", 3, stage) as running_job:
+        rpc.started = lambda: running_job.stage_started
+        run = stage_run(job, running_job, records=Records(rpc), progress=progress)
+        return await retries.run_stage(run, fail if isinstance(error, DarkroomError) else error)
 
 
 @pytest.mark.parametrize("error", [Transient("once"), RateLimited("slower", retry_after=5)])
@@ -112,3 +120,14 @@ async def test_a_job_over_budget_is_postponed_although_the_database_is_unavailab
     assert await run_with_retries(error, database, StageName.GENERATE, job) == Drop()
 
     assert database.unavailable == -1
+
+
+@pytest.mark.parametrize("retry_after", [5, 3_000])
+async def test_the_hard_limit_is_paused_while_a_retry_is_recorded(retry_after: float) -> None:
+    database = Database(answer={"t": "running"})
+    error = RateLimited(code="budget_exhausted", retry_after=retry_after)
+
+    await run_with_retries(error, database, StageName.GENERATE)
+
+    assert len(database.started_at_calls) > 1
+    assert set(database.started_at_calls.values()) == {math.inf}
