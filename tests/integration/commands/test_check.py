@@ -35,7 +35,7 @@ def faulty(data: dict[str, list[str]]) -> list[str]:
         ("TRYON_PROVIDERS", "openia", "tryon", "'openia' is unknown; there are mock, openai, replicate"),
         ("HOST", "0.0.0.0", "http access", "set API_TOKENS (or API_TOKEN), or HOST=127.0.0.1"),
         ("API_TOKENS", "me:read:short", "http access", "API_TOKENS: entry 1 is wrong in its secret"),
-        ("PROVIDER_RPM", "openai=many", "provider limits", "is no sensible number"),
+        ("PROVIDER_RPM", "openai=many", "provider limits", "Invalid number in a provider's limit"),
     ],
 )
 def test_a_setting_that_can_not_work_is_a_fault(  # noqa: PLR0913, PLR0917  a case of four

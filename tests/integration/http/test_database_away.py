@@ -145,7 +145,8 @@ def sweep(service: Service, database_url: str, redis_url: str) -> None:
         "DATABASE_URL": database_url, "REDIS_URL": redis_url, "LEASE_S": "1", "STUCK_AFTER_S": "1",
     }  # fmt: skip
     command = [sys.executable, "manage.py", "sweep", "--json"]
-    subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, timeout=60, check=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def wait_until_stuck(database: psycopg.Connection[Any], user_id: str) -> None:

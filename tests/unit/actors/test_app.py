@@ -24,9 +24,11 @@ MIDDLEWARE = [
 
 @pytest.fixture
 def global_broker() -> Iterator[None]:
-    """Restores Dramatiq's global broker."""
+    """Restores Dramatiq's global broker, and reads the settings anew for this test only."""
     before = dramatiq.get_broker()
+    load.cache_clear()
     yield
+    load.cache_clear()
     dramatiq.set_broker(before)
 
 

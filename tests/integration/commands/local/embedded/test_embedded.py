@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[5]
 OWNER = """
+import signal
 import sys
 from pathlib import Path
 from commands.local.embedded import Embedded
+# A shell starts background commands with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Embedded(Path(sys.argv[1]), ephemeral=True) as servers:
     print(servers.valkey.pid, servers.postgres.pid, flush=True)
     sys.stdin.read()
