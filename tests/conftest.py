@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -17,6 +18,10 @@ from providers.records.migrate import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# No test is timed: a busy machine makes any example slow once.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 UNIT = Path(__file__).parent / "unit"
 TEMPLATE = "darkroom_template"
