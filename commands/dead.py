@@ -21,6 +21,9 @@ REFUSALS = {
     Replay.NO_CREDITS: "The owner of task {} has not enough credits for another run.",
 }
 
+#: PostgreSQL's largest bigint, the type of a dead letter's number.
+MAX_LETTER_ID = 2**63 - 1
+
 REFUNDS = "darkroom:refunds"
 REOPENING_REFUSALS = {
     Reopening.ENDED: "The session of dead letter {} has completed, or its task can be replayed by its id.",
@@ -45,17 +48,17 @@ async def dead_show(settings: Settings, letter_id: int) -> CommandOutcome:
 
 
 async def dead_replay(settings: Settings, what: str) -> CommandOutcome:
-    """Push a dead letter (by its number) again, or run a failed task (by its id) again.
+    """Run a failed task (by its id) again; if no task has that id, push a dead letter (by its number) again.
 
     A refunded charge is made again. For a dead letter of a refused refund, retry the refund instead.
 
     Raises:
         CommandError: Neither exists, or it can't run again.
     """
-    if what.isdecimal():
-        return await _replay_letter(settings, int(what))
     async with records(settings) as found:
-        if await found.job(what) is None:
+        if await found.job(what) is None:  # the id of a task may be a number too
+            if what.isdecimal():
+                return await _replay_letter(settings, found, int(what))
             raise CommandError(f"There is no task {what}.")
         verdict = await found.replay(what)
     if verdict in REFUSALS:
@@ -66,13 +69,13 @@ async def dead_replay(settings: Settings, what: str) -> CommandOutcome:
 async def dead_drop(settings: Settings, letter_id: int) -> CommandOutcome:
     """Delete a dead letter."""
     async with records(settings) as found:
-        if not await found.drop_dead_letter(letter_id):
+        if letter_id > MAX_LETTER_ID or not await found.drop_dead_letter(letter_id):
             raise CommandError(f"There is no dead letter {letter_id}.")
     return CommandOutcome({"dropped": letter_id}, f"Dead letter {letter_id} was dropped.")
 
 
-async def _replay_letter(settings: Settings, letter_id: int) -> CommandOutcome:
-    async with records(settings) as found, redis_client(settings) as client:
+async def _replay_letter(settings: Settings, found: Records, letter_id: int) -> CommandOutcome:
+    async with redis_client(settings) as client:
         item = await _letter(found, letter_id)
         if item.list == REFUNDS:
             return await _retry_refund(found, letter_id)
@@ -98,7 +101,9 @@ async def _retry_refund(found: Records, letter_id: int) -> CommandOutcome:
 
 
 async def _letter(found: Any, letter_id: int) -> DeadLetter:
-    letters: list[DeadLetter] = await found.dead_letters(letter_id=letter_id)
+    letters: list[DeadLetter] = []
+    if letter_id <= MAX_LETTER_ID:
+        letters += await found.dead_letters(letter_id=letter_id)
     if not letters:
         raise CommandError(f"There is no dead letter {letter_id}.")
     return letters[0]

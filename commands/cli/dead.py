@@ -34,7 +34,7 @@ def dead_show(letter: Letter, *, as_json: Json = False) -> None:
 @command(app, "dead replay 7", "dead replay 5f0c3a52-8a0e-4f60-9d3e-6f1f2a7f0b11", name="replay")
 def dead_replay(
     what: Annotated[
-        str, typer.Argument(metavar="NUMBER|TASK", help="Number of a dead letter, or id of a failed task.")
+        str, typer.Argument(metavar="NUMBER|TASK", help="Id of a failed task; otherwise the number of a dead letter.")
     ],
     *,
     as_json: Json = False,

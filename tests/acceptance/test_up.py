@@ -95,7 +95,7 @@ def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> Non
 
 
 def follow_readme(env: dict[str, str], photo: Path) -> None:
-    """Run the README's example of a push as it is written, but for the pictures' addresses and where Redis is."""
+    """Run the README's example of a push as it is written, with this Python, Redis and pictures."""
     example = README_PUSH.search((ROOT / "README.md").read_text())
     assert example
     programs = folder_of(env) / "bin"
@@ -107,7 +107,7 @@ def follow_readme(env: dict[str, str], photo: Path) -> None:
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), env["PATH"]])
     with ImageHost() as host:
         shared = re.sub(r"https://shop\.example/\w+\.jpg", host.share(photo), example[1])
-        script = f"{shared}\necho $task_id"
+        script = f"{shared.replace('.venv/bin/python', sys.executable)}\necho $task_id"
         done = subprocess.run(
             ["sh", "-ec", script], cwd=ROOT, env=env | {"PATH": path}, capture_output=True, text=True, check=True
         )

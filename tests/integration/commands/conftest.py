@@ -91,10 +91,16 @@ def use_records(database_url: str) -> UseRecords:
 
 
 @pytest.fixture
-def task_id(session: dict[str, str], use_records: UseRecords) -> str:
+def new_id() -> str:
+    """The id of `task_id`; a test may parametrize it."""
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def task_id(session: dict[str, str], use_records: UseRecords, new_id: str) -> str:
     """A task that waits."""
     payload = {
-        "task_id": str(uuid.uuid4()),
+        "task_id": new_id,
         "channel": "b2c",
         "user_id": session["user_id"],
         "session_id": session["session_id"],

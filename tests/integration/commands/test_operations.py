@@ -53,6 +53,9 @@ def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, t
         (("cancel", "nobody", "--product", "odd"), "Unknown product 'odd'; choose one of tryon, avatar, images."),
         (("dead", "show", "999"), "There is no dead letter 999."),
         (("dead", "drop", "999"), "There is no dead letter 999."),
+        (("dead", "show", "9" * 20), f"There is no dead letter {'9' * 20}."),
+        (("dead", "drop", "9" * 20), f"There is no dead letter {'9' * 20}."),
+        (("dead", "replay", "9" * 20), f"There is no dead letter {'9' * 20}."),
         (("dead", "replay", "nobody"), "There is no task nobody."),
     ],
 )
@@ -106,6 +109,13 @@ def test_a_replay_charges_again(cli: Cli, database: psycopg.Connection, session:
     assert cli("dead", "replay", task_id) == (0, {"replayed": task_id})
     assert cli("status", task_id)[1]["run"] == 2
     assert balance(database, session) == 4
+
+
+@pytest.mark.parametrize("new_id", ["20261125"])
+def test_a_task_whose_id_is_a_number_runs_again(cli: Cli, session: dict[str, str], task_id: str) -> None:
+    cli("cancel", session["session_id"])
+    assert cli("dead", "replay", task_id) == (0, {"replayed": task_id})
+    assert cli("status", task_id)[1]["run"] == 2
 
 
 @pytest.mark.usefixtures("session")
