@@ -7,16 +7,26 @@
 # A worker that stops finishes its running jobs or hands them back; waiting jobs wait for the new worker. The HTTP service
 # is unavailable for the seconds in which it is replaced. COMPOSE_ARGS is passed on (`-f …` for Supabase); HEALTHY_WITHIN is
 # the number of seconds in which the new image must become healthy (180). The image that runs in the end is written to
-# `.env` (ENV_FILE).
+# `.env` (ENV_FILE). A container that has not stopped after STOP_GRACE seconds (40; from the environment or ENV_FILE, as for
+# podman-compose.yml) is killed.
 set -eu
 cd "$(dirname "$0")/.."
 image=${1:?which image?}
 project=${COMPOSE_PROJECT_NAME:-darkroom}
 export COMPOSE_PROJECT_NAME="$project"
+stop_grace=${STOP_GRACE:-$(cat "${ENV_FILE:-.env}" 2>/dev/null | sed -n 's/^STOP_GRACE=//p' | tail -n 1)}
+stop_grace=${stop_grace:-40}
+stop_grace=${stop_grace%s}
+case $stop_grace in
+  *[!0-9]*)
+    echo "STOP_GRACE must be whole seconds, such as 40s." >&2
+    exit 2
+    ;;
+esac
 workers="worker-rest worker-pixels worker-generate scheduler"
 
 # shellcheck disable=SC2086
-compose() { podman-compose ${COMPOSE_ARGS:-} "$@" >/dev/null 2>&1; }
+compose() { podman-compose ${COMPOSE_ARGS:-} "$@" >/dev/null; }
 
 containers() { # service
   podman ps --all --quiet --filter "label=io.podman.compose.project=$project" \
@@ -28,7 +38,7 @@ replace() { # service
   count=$(printf '%s' "$old" | grep -c . || true)
   if [ -n "$old" ]; then
     # shellcheck disable=SC2086
-    podman stop --time 40 $old >/dev/null 2>&1 || true
+    podman stop --time "$stop_grace" $old >/dev/null 2>&1 || true
     # shellcheck disable=SC2086
     podman rm --force $old >/dev/null 2>&1 || true
   fi
