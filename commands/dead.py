@@ -27,6 +27,8 @@ MAX_LETTER_ID = 2**63 - 1
 REFUNDS = "darkroom:refunds"
 REOPENING_REFUSALS = {
     Reopening.ENDED: "The session of dead letter {} has completed, or its task can be replayed by its id.",
+    Reopening.REFUND_OWED: "A refund of the session of dead letter {} is still owed: first replay the dead letter "
+    "of that refund (list darkroom:refunds).",
     Reopening.NO_CREDITS: "The session of dead letter {} was refunded; its payer has too few credits to run it again.",
 }
 
@@ -66,10 +68,20 @@ async def dead_replay(settings: Settings, what: str) -> CommandOutcome:
     return CommandOutcome({"replayed": what}, f"Task {what} runs again.")
 
 
-async def dead_drop(settings: Settings, letter_id: int) -> CommandOutcome:
-    """Delete a dead letter."""
+async def dead_drop(settings: Settings, letter_id: int, *, force: bool = False) -> CommandOutcome:
+    """Delete a dead letter; one of a refused refund only with `force`.
+
+    Raises:
+        CommandError: There is no such dead letter, or it is a refund that is still owed.
+    """
     async with records(settings) as found:
-        if letter_id > MAX_LETTER_ID or not await found.drop_dead_letter(letter_id):
+        letter = await _letter(found, letter_id)
+        if letter.list == REFUNDS and not force:
+            raise CommandError(
+                f"Dead letter {letter_id} is a refund that is still owed: retry it with dead replay {letter_id}, "
+                "or drop it with --force; it is then never paid."
+            )
+        if not await found.drop_dead_letter(letter_id):
             raise CommandError(f"There is no dead letter {letter_id}.")
     return CommandOutcome({"dropped": letter_id}, f"Dead letter {letter_id} was dropped.")
 

@@ -42,6 +42,7 @@ class Reopening(StrEnum):
 
     READY = "ready"
     ENDED = "ended"
+    REFUND_OWED = "refund_owed"
     NO_CREDITS = "no_credits"
 
 

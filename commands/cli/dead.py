@@ -46,8 +46,13 @@ def dead_replay(
 
 
 @command(app, "dead drop 7", name="drop")
-def dead_drop(letter: Letter, *, as_json: Json = False) -> None:
-    """Delete a dead letter."""
+def dead_drop(
+    letter: Letter,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Drop a refund that is still owed; it is never paid.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a dead letter; one of a refused refund only with --force."""
     from commands.dead import dead_drop as run
 
-    run_async(lambda settings: run(settings, letter), as_json=as_json)
+    run_async(lambda settings: run(settings, letter, force=force), as_json=as_json)

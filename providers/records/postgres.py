@@ -17,8 +17,15 @@ from providers.records.missing import function_missing
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
 
-#: Not retryable: the statement, the credentials or the schema is wrong.
-_REFUSALS = (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError)
+#: Retryable. A database is read-only after a failover or while its disk is full. All other errors are refusals: the
+#: statement, the credentials or the schema is wrong, or a function raised an SQLSTATE of its own.
+_OUTAGES = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    TimeoutError,
+    OSError,
+)
 
 
 class PostgresRpc:
@@ -46,10 +53,10 @@ class PostgresRpc:
             # The called function may exist and itself call a missing one.
             is_called_function = function in (error.diag.message_primary or "")
             raise (function_missing(function) if is_called_function else _refused(function, error)) from error
-        except _REFUSALS as error:
-            raise _refused(function, error) from error
-        except (psycopg.Error, TimeoutError, OSError) as error:
+        except _OUTAGES as error:
             raise DatabaseUnavailable(f"{function}: {type(error).__name__}", function=function) from error
+        except psycopg.Error as error:
+            raise _refused(function, error) from error
         return row[0] if row else None
 
     async def aclose(self) -> None:

@@ -91,7 +91,8 @@ begin
 end $$;
 
 -- Call the deduct or refund function of the database (`p_kind`) by the names of its arguments. Returns false if a
--- deduction reports that the balance is too small, else true. `p_reference` is unique per session, run and kind.
+-- deduction reports that the balance is too small, else true; a refund that returns false is an error. `p_reference`
+-- is unique per session, run and kind.
 -- Called by `darkroom_charge` and `darkroom_refund_once`.
 create or replace function darkroom_move_credits(
   p_kind text, p_payer jsonb, p_amount integer, p_reference text, p_reason text
@@ -121,6 +122,9 @@ begin
     raise undefined_function using message = format('%s is missing, or takes other arguments', v_name);
   end if;
   execute v_call into v_answer;
+  if p_kind = 'refund' and v_answer = 'false' then
+    raise exception '% returned false', v_name;
+  end if;
   return p_kind = 'refund' or coalesce(v_answer, 'false') = 'true';
 end $$;
 
@@ -226,7 +230,8 @@ begin
 end $$;
 
 -- Refund `{product, session_id, run, amount, payer, reason}` unless the ledger or the database has that refund.
--- Returns the credits refunded. Called by `darkroom_refund` and `darkroom_retry_refund`.
+-- Returns the credits refunded. Any error of the database's refund function is a refusal, except those of an outage or
+-- a deadlock, which are raised. Called by `darkroom_refund` and `darkroom_retry_refund`.
 create or replace function darkroom_refund_once(p_refund jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -247,7 +252,10 @@ begin
   exception
     when unique_violation then
       return 0;
-    when integrity_constraint_violation or data_exception or syntax_error_or_access_rule_violation or raise_exception then
+    when others or assert_failure then  -- `others` does not include failed assertions
+      if left(sqlstate, 2) in ('08', '40', '53', '55', '57', '58') then
+        raise;
+      end if;
       delete from darkroom_ledger where product = p_refund ->> 'product' and session_id = v_session
                                     and run = (p_refund ->> 'run')::integer and kind = 'refund';
       insert into darkroom_dead_letters (list, code, reason, payload, encoding, product, session_id, owner_id, letter_key)

@@ -43,7 +43,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
     select * from darkroom_dead_letters where p_id is null or id = p_id order by id desc limit p_limit) l
 $$;
 
--- Returns the 20 newest dead letters that name a task or session with this id. Called by `Records.letters_of`.
+-- Returns the 20 newest dead letters that name a task or session with this id. Called by `Records.dead_letters_of`.
 create or replace function darkroom_letters_of(p_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(l)), '[]') from (
@@ -67,7 +67,8 @@ $$;
 
 -- Prepare the session of a dead letter for another push: a failed session is queued again and charged what was
 -- refunded, as a new run. Returns ready; ended (the session has completed, or a job ended it: that job can be
--- replayed); or no_credits, in which case nothing is changed. Called by `Records.reopen_letter`.
+-- replayed); refund_owed (the refund of its last run was refused and must be retried first); or no_credits. Nothing is
+-- changed unless it is ready. Called by `Records.reopen_letter`.
 create or replace function darkroom_reopen_letter(p_id bigint) returns text
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -91,6 +92,12 @@ begin
     return 'ended';
   end if;
   v_run := darkroom_charged_run(v_letter.product, v_session);
+  -- Before the ledger is read: a retry of the refund deletes the dead letter and writes the ledger together.
+  if exists (select from darkroom_dead_letters
+              where list = 'darkroom:refunds'
+                and letter_key = format('refund:%s:%s:%s', v_letter.product, v_session, v_run)) then
+    return 'refund_owed';
+  end if;
   select * into v_refund from darkroom_ledger
    where product = v_letter.product and session_id = v_session and run = v_run and kind = 'refund';
   if not darkroom_move_session(v_letter.product, v_letter.channel, v_session, array['failed'], 'queued',

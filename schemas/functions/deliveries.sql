@@ -45,7 +45,7 @@ language sql security definer set search_path = public, extensions, pg_temp as $
 $$;
 
 -- Record that a claimed delivery is about to be sent. Returns false if another claim holds it. Called by
--- `Outbox.sending`.
+-- `Outbox.mark_sending`.
 create or replace function darkroom_mark_delivery_sending(p_id bigint, p_claim integer) returns boolean
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 begin
@@ -132,7 +132,7 @@ begin
   return v_dropped;
 end $$;
 
--- Returns the deliveries of a task, oldest first. Called by `Outbox.of_task`.
+-- Returns the deliveries of a task, oldest first. Called by `Outbox.for_task`.
 create or replace function darkroom_deliveries_of(p_task_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(jsonb_agg(to_jsonb(d) order by d.id), '[]') from darkroom_deliveries d where d.task_id = p_task_id

@@ -127,8 +127,8 @@ begin
     return 'no_credits';
   end;
   update darkroom_jobs
-     set state = 'waiting', run = run + 1, token = token + 1, recoveries = 0, lease_until = null, journal = '{}',
-         provider_job_id = null, outcome = null, failure = null, notified_at = null, finished_at = null,
+     set state = 'waiting', run = run + 1, token = token + 1, recoveries = 0, lease_until = null, not_before = null,
+         journal = '{}', provider_job_id = null, outcome = null, failure = null, notified_at = null, finished_at = null,
          turn = coalesce((select min(turn) from darkroom_jobs where state = 'waiting'), 0)
    where task_id = p_task_id;
   return 'replayed';

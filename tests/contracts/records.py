@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from providers.records import Records
-from providers.records.base import DatabaseRefused
+from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from schemas.common import JobState, Product
 from schemas.records import Completion, DeadLetter, JobRow, NewTask, Reopening, Replay, SettlementResult, Verdict
 from tests.contracts.database_fixture import FAILURE, LEASE_S, World, avatar, images, tryon
 from tests.contracts.operators import OperatorContract
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from providers.records import Rpc
 
 NOTHING = SettlementResult(moved=False, refunded=0)
@@ -32,6 +35,21 @@ async def complete(records: Records, row: JobRow, **session: Any) -> Completion:
     return await records.complete(
         row.task_id, row.token, outcome={"pictures": []}, session=session, images=[], lease_s=LEASE_S
     )
+
+
+@contextmanager
+def refund_function(world: World, body: str) -> Iterator[None]:
+    """Replace `refund_credits` by a function with this PL/pgSQL statement as its body."""
+    world.connection.execute("alter function refund_credits rename to refund_credits_moved")
+    world.connection.execute(
+        "create function refund_credits(p_user_id text, p_amount integer, p_description text) returns boolean"
+        f" language plpgsql as $$ begin {body}; end $$".encode()
+    )
+    try:
+        yield
+    finally:
+        world.connection.execute("drop function refund_credits")
+        world.connection.execute("alter function refund_credits_moved rename to refund_credits")
 
 
 class AcceptingContract:
@@ -312,6 +330,45 @@ class MoneyContract:
         paid = await asyncio.gather(*(rpc.call("darkroom_retry_refund", p_letter_id=letter.id) for _ in range(5)))
         assert (sum(paid), world.balance(task.owner_id), await records.dead_letters()) == (2, 2, [])
 
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            ("raise no_data_found", "P0002"),
+            ("raise sqlstate '45000'", "45000"),
+            ("assert false", "P0004"),
+            ("return false", "P0001: refund_credits returned false"),
+        ],
+    )
+    async def test_any_refusal_of_a_refund_function_ends_the_job_and_is_kept(
+        self, rpc: Rpc, records: Records, world: World, body: str, reason: str
+    ) -> None:
+        task = world.task(price=2)
+        (row,) = await start(records, task)
+        with refund_function(world, body):
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
+        (letter,) = await records.dead_letters()
+        assert (letter.code, letter.reason[: len(reason)]) == ("refund_refused", reason)
+        assert await rpc.call("darkroom_retry_refund", p_letter_id=letter.id) == 2
+        assert world.balance(task.owner_id) == 2
+
+    async def test_a_refund_that_an_outage_interrupts_is_made_later(self, records: Records, world: World) -> None:
+        task = world.task(price=2)
+        (row,) = await start(records, task)
+        with refund_function(world, "raise sqlstate '53100'"), pytest.raises((DatabaseUnavailable, DatabaseRefused)):
+            await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
+        assert await records.dead_letters() == []
+        assert (await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)).refunded == 2
+
+    async def test_a_replay_does_not_wait_for_an_earlier_delay(self, records: Records, world: World) -> None:
+        task = world.task(world.user(5))
+        await start(records, task)
+        await records.fail(task.task_id, FAILURE, lease_s=LEASE_S)
+        world.connection.execute("update darkroom_jobs set not_before = now() + interval '1 hour'")
+        assert await records.replay(task.task_id) is Replay.REPLAYED
+        assert [row.task_id for row in await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S)] == [
+            task.task_id
+        ]
+
     async def test_a_replay_that_nobody_can_pay_changes_nothing(self, records: Records, world: World) -> None:
         task = world.task(price=2)
         (row,) = await start(records, task)
@@ -405,6 +462,29 @@ class LostTaskContract:
         assert (await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)).refunded == 2
         assert await records.reopen_letter(kept) is Reopening.ENDED
         assert world.balance(user) == 2
+
+    async def test_a_letter_whose_refund_is_owed_is_not_run_for_nothing(self, records: Records, world: World) -> None:
+        user = world.user(0)
+        task = tryon(user, world.session(user, price=2))
+        letter = DeadLetter(
+            list="wearon:tasks:generation",
+            code="unknown_version",
+            reason="version 2",
+            payload="{}",
+            product=task.product,
+            channel=task.channel,
+            session_id=task.session_id,
+            owner_id=user,
+            message="The task was not valid.",
+        )
+        with refund_function(world, "return false"):
+            assert await records.add_dead_letters([letter]) == 0
+        kept = {item.list: item.id for item in await records.dead_letters()}
+        assert await records.reopen_letter(kept[letter.list]) is Reopening.REFUND_OWED
+        assert world.status(task.session_id)[0] == "failed"
+        assert await records.retry_refund(kept["darkroom:refunds"]) == 2
+        assert await records.reopen_letter(kept[letter.list]) is Reopening.READY
+        assert world.balance(user) == 0
 
     async def test_a_letter_that_is_stored_again_is_stored_once(self, records: Records) -> None:
         letters = [

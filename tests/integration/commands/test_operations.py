@@ -182,6 +182,16 @@ def test_a_dead_letter_is_dropped(cli: Cli, letter_id: int) -> None:
     assert cli("dead", "drop", str(letter_id))[0] == 1
 
 
+def test_an_owed_refund_is_dropped_only_by_force(cli: Cli, use_records: UseRecords) -> None:
+    letter = DeadLetter(list="darkroom:refunds", code="refund_refused", reason="45000: no", payload="{}")
+    use_records(lambda records: records.add_dead_letters([letter]))
+    found = str(cli("dead", "list")[1]["letters"][0]["id"])
+    code, data = cli("dead", "drop", found)
+    assert code == 1
+    assert f"dead replay {found}" in data["error"]
+    assert cli("dead", "drop", found, "--force") == (0, {"dropped": int(found)})
+
+
 def test_a_letter_that_was_not_kept_whole_is_not_pushed(cli: Cli, use_records: UseRecords) -> None:
     letter = DeadLetter(list=LIST, code="too_large", reason="too large", payload="{", complete=False)
     use_records(lambda records: records.add_dead_letters([letter]))

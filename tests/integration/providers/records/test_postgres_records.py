@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from providers.records import PostgresRpc, Records
-from providers.records.base import DatabaseUnavailable
+from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from tests.contracts.records import RecordsContract
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from tests.contracts.database_fixture import World
 
 
 class TestPostgresRecords(RecordsContract):
@@ -26,3 +28,29 @@ async def test_a_database_that_cannot_be_reached_is_worth_another_try(tmp_path: 
     with pytest.raises(DatabaseUnavailable):
         await records.job_counts()
     await records.aclose()
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "expected"),
+    [
+        ("45000", DatabaseRefused),
+        ("P0002", DatabaseRefused),
+        ("25006", DatabaseUnavailable),
+        ("40P01", DatabaseUnavailable),
+        ("53100", DatabaseUnavailable),
+    ],
+)
+async def test_only_an_outage_is_worth_another_try(
+    database_url: str, world: World, sqlstate: str, expected: type[Exception]
+) -> None:
+    world.connection.execute(
+        "create or replace function darkroom_raises() returns void language plpgsql as"
+        f" $$ begin raise sqlstate '{sqlstate}'; end $$".encode()
+    )
+    rpc = PostgresRpc(database_url)
+    try:
+        with pytest.raises(expected):
+            await rpc.call("darkroom_raises")
+    finally:
+        await rpc.aclose()
+        world.connection.execute("drop function darkroom_raises")
