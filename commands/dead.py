@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from commands.connections import records, redis_client
 from commands.dead_letters import described
 from commands.outcome import CommandError, CommandOutcome, json_text
+from pipelines.control.payloads import payload_of
 from schemas.records import DeadLetter, Reopening, Replay
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ async def _replay_letter(settings: Settings, found: Records, letter_id: int) -> 
             return await _retry_refund(found, letter_id)
         if not item.complete:
             raise CommandError(f"Dead letter {letter_id} was too large to keep whole and can't be pushed again.")
-        payload = item.payload.encode() if item.encoding == "utf-8" else base64.b64decode(item.payload)
+        payload = payload_of(item)
         reopening = await found.reopen_letter(letter_id)
         if reopening in REOPENING_REFUSALS:
             raise CommandError(REOPENING_REFUSALS[reopening].format(letter_id))

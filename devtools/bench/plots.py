@@ -44,7 +44,7 @@ def _overhead(part: Part) -> str:
 
 
 def _ingest(part: Part) -> str:
-    rows = PlotLine("tasks in the waiting room", part["curve"]["seconds"], part["curve"]["rows"])
+    rows = PlotLine("waiting tasks", part["curve"]["seconds"], part["curve"]["rows"])
     return lines("Ingest", [rows], x="seconds", y="tasks")
 
 

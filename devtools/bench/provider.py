@@ -63,7 +63,7 @@ class BenchProvider:
 
 
 def _mock() -> MockProvider:
-    from providers.images.mock.provider import MockProvider  # noqa: PLC0415  loads Pillow's fonts, for whoever draws only
+    from providers.images.mock.provider import MockProvider  # noqa: PLC0415  loads Pillow's fonts, needed only to draw
 
     return MockProvider(latency_s=0.0)
 

@@ -34,7 +34,7 @@ def b2c(user_id: str, **more: Any) -> dict[str, Any]:
 
 
 def offered(redis_url: str, told: dict[str, Any], shopper: str) -> dict[str, Any]:
-    """The row of the waiting room for the pushed task of an order."""
+    """The job row of an order's pushed task."""
     with redis.Redis.from_url(redis_url) as lists:
         tasks = [json.loads(text) for text in lists.lrange(GENERATIONS, 0, -1)]
     (payload,) = [task for task in tasks if task["task_id"] == told["task_id"]]

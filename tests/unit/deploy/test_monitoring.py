@@ -7,7 +7,7 @@ from providers.metrics.exposition import COUNTERS, GAUGE_HELP, HISTOGRAMS
 from tests.unit.deploy.files import DEPLOY, ROOT, read
 
 MONITORING = DEPLOY / "monitoring"
-#: Read from lists and tables when somebody asks (`http/api/system/metrics.py`).
+#: Read from lists and tables at each request (`http/api/system/metrics.py`).
 READ = {
     "darkroom_list_depth",
     "darkroom_queue_depth",
