@@ -1,1 +1,1 @@
-"""`manage.py bench`: what Darkroom itself costs, as ratios within one run."""
+"""`manage.py bench`: Darkroom's own cost, as ratios within one run."""

@@ -1,4 +1,4 @@
-"""The image work of one task on its own: the functions that the stages call, and nothing else."""
+"""The image functions of one task, called directly, without queues, storage or database."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ CREDIT = "Made with AI by Darkroom"
 
 
 def before_provider(photo: bytes) -> tuple[bytes, bytes]:
-    """Both inputs, small."""
-    one = normalize(photo, max_px=MAX_PX, max_pixels=MAX_PIXELS)
-    return one, normalize(photo, max_px=MAX_PX, max_pixels=MAX_PIXELS)
+    """Return both inputs, resized."""
+    first = normalize(photo, max_px=MAX_PX, max_pixels=MAX_PIXELS)
+    return first, normalize(photo, max_px=MAX_PX, max_pixels=MAX_PIXELS)
 
 
 def after_provider(inputs: tuple[bytes, bytes], number: int = 0) -> bytes:
-    """The picture that the mock draws, finished."""
-    made = draw(ImageRequest(task_id=f"bare-{number}", owner_id="bare", prompt="", inputs=inputs), seed=0)
-    return finish(made, credit=CREDIT, product="tryon", max_pixels=MAX_PIXELS, watermark_text=None).data
+    """Draw a picture as the mock provider does and finish it; return the encoded picture."""
+    drawn = draw(ImageRequest(task_id=f"bare-{number}", owner_id="bare", prompt="", inputs=inputs), seed=0)
+    return finish(drawn, credit=CREDIT, product="tryon", max_pixels=MAX_PIXELS, watermark_text=None).data
 
 
 def times_ms(photo: bytes) -> tuple[float, float]:
-    """Milliseconds up to the provider and up to the end."""
+    """Return the milliseconds until the provider would be called and until the picture is finished."""
     started = time.perf_counter()
     inputs = before_provider(photo)
     before = time.perf_counter()
@@ -41,11 +41,11 @@ def times_ms(photo: bytes) -> tuple[float, float]:
 
 
 def throughput(photo: bytes, jobs: int) -> tuple[float, float]:
-    """Jobs a second of two processes that do nothing else, and CPU milliseconds a job.
+    """Return the jobs per second of two processes, and the CPU milliseconds per job.
 
     Args:
-        photo: Each of the two inputs.
-        jobs: How many each process does.
+        photo: Used as both inputs.
+        jobs: Number of jobs per process.
     """
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(PROCESSES)
@@ -62,7 +62,7 @@ def throughput(photo: bytes, jobs: int) -> tuple[float, float]:
 
 
 def _work(sender: Connection, start: Barrier, photo: bytes, jobs: int) -> None:
-    after_provider(before_provider(photo))  # libraries are loaded by now
+    after_provider(before_provider(photo))  # load the libraries before the measurement
     start.wait()
     began, cpu = time.time(), time.process_time()
     for number in range(jobs):

@@ -1,4 +1,4 @@
-"""Earlier figures to compare with."""
+"""Figures of an earlier run, for comparison."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The object that an earlier run left.
+    """Return the figures of an earlier run.
 
     Raises:
-        CommandError: The file can't be read or holds something else.
+        CommandError: The file can't be read or is not a JSON object.
     """
     try:
         found = json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise CommandError(f"The baseline {file} can't be read: {error}") from None
+        raise CommandError(f"Cannot read the baseline {file}: {error}") from None
     if not isinstance(found, dict):
-        raise CommandError(f"The baseline {file} holds no object.")
+        raise CommandError(f"The baseline {file} is not a JSON object; give the bench.json of an earlier run.")
     return found
 
 
 def change(now: float, before: float | None) -> str:
-    """How a figure differs from the earlier one, in percent with its sign; empty where there is none."""
+    """Return the signed change in percent; empty without an earlier figure."""
     return "" if not before else f"{(now / before - 1) * 100:+.0f} %"

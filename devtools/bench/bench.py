@@ -1,4 +1,4 @@
-"""Runs the measurements one after another (side by side they would measure each other) and puts them together."""
+"""Run the measurements one after another, as concurrent ones would disturb each other, and report the figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from devtools.bench.scale import Scale
     from settings import Settings
 
-#: Each part's module and function; loaded when measured, since each has libraries of its own.
+#: Module and function of each part; imported when measured, as each part needs different libraries.
 PARTS = {
     "idle": ("idle", "measure"),
     "efficiency": ("efficiency", "measure"),
@@ -40,16 +40,14 @@ RESULT = "bench.json"
 def bench(
     settings: Settings, *, quick: bool = False, only: Sequence[str] = (), baseline_file: Path | None = None
 ) -> CommandOutcome:
-    """Measure everything, or the parts in `only`; the figures as JSON and as a page are left in DATA_DIR/bench.
+    """Measure all parts, or those in `only`; write the figures as JSON and as a page to DATA_DIR/bench.
 
     Raises:
-        CommandError: There is no such part, the baseline can't be read, or a run came to nothing.
+        CommandError: A part is unknown, the baseline can't be read, or tasks did not complete.
         StartError: A server or worker can't be started.
     """
     if unknown := set(only) - set(PARTS):
-        raise CommandError(
-            f"There is no measurement called {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}."
-        )
+        raise CommandError(f"Unknown part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}.")
     before = baseline.read(baseline_file) if baseline_file else {}
     folder = settings.data_dir.resolve() / "bench"
     data: dict[str, Any] = {"machine": machine()}
@@ -57,14 +55,14 @@ def bench(
         for name in only or PARTS:
             Console(stderr=True).print(f"[dim]measuring {name} …[/dim]")
             data[name] = _part(name)(testbed, QUICK if quick else FULL)
-            # What was measured is kept even if a later part can't be.
+            # Write after every part, so that a later failure keeps the earlier figures.
             (folder / RESULT).write_text(json.dumps(data, indent=1))
     index = page.write(folder, data, before)
     return CommandOutcome(data | {"page": str(index)}, table.view(data, before, index))
 
 
 def in_flight(settings: Settings, *, tasks: int, latency_s: float, processes: int) -> CommandOutcome:
-    """So many generations at once, each of `latency_s` seconds."""
+    """Measure `tasks` concurrent generations, each of `latency_s` seconds, in `processes` worker processes."""
     from devtools.bench.inflight import in_flight as measure  # noqa: PLC0415  as `PARTS`
 
     with BenchTestbed(settings) as testbed:
@@ -73,7 +71,7 @@ def in_flight(settings: Settings, *, tasks: int, latency_s: float, processes: in
 
 
 def images() -> CommandOutcome:
-    """What making a small JPEG of a picture costs."""
+    """Measure the cost of resizing a picture to a small JPEG."""
     from devtools.bench.images import bench_images  # noqa: PLC0415  as `PARTS`
 
     cases = bench_images()
@@ -81,7 +79,7 @@ def images() -> CommandOutcome:
 
 
 def machine() -> dict[str, Any]:
-    """What it was measured on."""
+    """Return the properties of this machine that the figures depend on."""
     return {
         "processor": _processor(),
         "cores": psutil.cpu_count(),

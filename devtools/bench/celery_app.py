@@ -1,6 +1,6 @@
-"""The usual way: one Celery task does everything that the stages do, one after another, with their own functions.
+"""A Celery application for comparison: one task calls the stages' functions one after another.
 
-Started by `manage.py bench` as `celery --app devtools.bench.celery_app worker`, with a worker's own environment.
+`manage.py bench` starts it as `celery --app devtools.bench.celery_app worker`, with the environment of our workers.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ services: Services
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery has no annotations
 def prepare(**_: Any) -> None:
-    """Give the process its loop and its services, after the fork."""
-    global run, services  # noqa: PLW0603  Celery offers a process no other place
+    """Create the event loop and the services of a process, after the fork."""
+    global run, services  # noqa: PLW0603  Celery has no other per-process storage
     run = asyncio.new_event_loop().run_until_complete
     services = make_services(settings, create(settings), redis_url, connect(
         database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1), RunningJobs(),
@@ -52,7 +52,7 @@ def prepare(**_: Any) -> None:
 
 @app.task(name=TASK)  # type: ignore[untyped-decorator]  # the same
 def everything(payload: dict[str, Any]) -> None:
-    """All stages of one try-on."""
+    """Run all stages of one try-on."""
     run(_everything(Job.model_validate(payload)))
 
 

@@ -1,4 +1,4 @@
-"""Efficiency: jobs a second beside those of the bare image functions on the same cores, and how that grows."""
+"""Efficiency: jobs per second over those of the bare image functions on the same cores, and with growing queues."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from devtools.bench.testbed import BenchTestbed
 
 WARM_UP = 4
-#: What the bare processes do is a fraction of the tasks, before and after them: the machine may change meanwhile.
+#: The bare processes run this fraction of the tasks before and after them, as the speed of the machine may change.
 BARE_SHARE = 6
 
 
 def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
-    """`ratio`, `jobs_per_s`, `bare_jobs_per_s`; `cpu_ms_per_job` and `bare_cpu_ms_per_job`; `photo_mb`."""
+    """Return `ratio`, `jobs_per_s`, `bare_jobs_per_s`, `cpu_ms_per_job`, `bare_cpu_ms_per_job` and `photo_mb`."""
     picture = photo.jpeg_photo(scale.photo_mp)
     url = testbed.share(picture, "efficiency")
     rounds = max(1, scale.efficiency_tasks // BARE_SHARE // bare.PROCESSES)
@@ -37,9 +37,9 @@ def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
 
 
 def growth(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
-    """The run at several sizes, with smaller photos and nothing drawn, so that the largest takes minutes.
+    """Measure several numbers of tasks, with smaller photos and no drawing, so that the largest takes minutes.
 
-    `ratio_max` is the fastest over the slowest; `jobs_per_s` is by tasks.
+    Return `ratio_max`, the fastest rate over the slowest, and `jobs_per_s` by number of tasks.
     """
     url = testbed.share(photo.jpeg_photo(scale.growth_mp), "growth")
     rates = {str(tasks): round(_run(testbed, tasks, [url, url], draws=False)[0], 2) for tasks in scale.growth}
@@ -47,7 +47,7 @@ def growth(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
 
 
 def _run(testbed: BenchTestbed, count: int, urls: list[str], *, draws: bool) -> tuple[float, float]:
-    """Jobs a second, and CPU milliseconds a job of everything."""
+    """Return the jobs per second, and the CPU milliseconds per job of all processes."""
     with testbed.workers(draws=draws) as worker:
         warm_up = write_tasks(testbed.database, WARM_UP, seed="warm-up")
         push(testbed.redis, warm_up, urls)

@@ -1,4 +1,4 @@
-"""Fairness: what others wait while one owner's flood is being worked on."""
+"""Fairness: how long other owners wait while one owner's many tasks are processed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from devtools.bench.scale import Scale
     from devtools.bench.testbed import BenchTestbed
 
-#: What a generation takes, seconds; a real one takes longer, which hides more.
+#: Duration of a generation, seconds. Real ones take longer, which would hide waiting times.
 LATENCY_S = 2.0
-#: How much of the flood has been completed when the others come: the system is in full swing.
-SWING_SHARE = 0.1
+#: Share of the flood that is completed before the others push, so that all slots are busy.
+COMPLETED_SHARE = 0.1
 WARM_UP = 4
 
 
 def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
-    """`wait_ratio`: the median wait of the others, from LPUSH to told, over that on an idle system (`idle_s`)."""
+    """Return the waits of the others, idle and behind the flood.
+
+    `wait_ratio` and `wait_ratio_worst` are the median and the longest wait, from LPUSH to the outcome's publication,
+    over those on an idle system; `idle_s` and `flooded_s` are all waits, seconds.
+    """
     url = testbed.share(photo.tiny_photo(), "fairness")
     with testbed.workers(latency_s=LATENCY_S):
         _waits(testbed, write_tasks(testbed.database, WARM_UP, seed="warm-up", owners=WARM_UP), url)
@@ -29,8 +33,8 @@ def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
         flood = write_tasks(testbed.database, scale.flood, seed="flood")
         others = write_tasks(testbed.database, scale.others, seed="others", owners=scale.others)
         push(testbed.redis, flood, [url, url])
-        done = WARM_UP + scale.others + round(scale.flood * SWING_SHARE)
-        testbed.wait_until("select count(*) from darkroom_jobs where state = 'completed'", done)
+        completed = WARM_UP + scale.others + round(scale.flood * COMPLETED_SHARE)
+        testbed.wait_until("select count(*) from darkroom_jobs where state = 'completed'", completed)
         waits = _waits(testbed, others, url)
     return {
         "wait_ratio": round(percentile(waits, 0.5) / percentile(idle, 0.5), 2),
@@ -41,12 +45,12 @@ def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
 
 
 def _waits(testbed: BenchTestbed, tasks: list[BenchTask], url: str) -> list[float]:
-    """Seconds that each task waited, pushed together."""
+    """Push the tasks together; return the seconds that each of them waited."""
     ids = [task.task_id for task in tasks]
     pushed = time.time()
     push(testbed.redis, tasks, [url, url])
-    listed = ", ".join(f"'{task_id}'" for task_id in ids)
-    told = f"from darkroom_jobs where task_id in ({listed}) and notified_at is not null"
-    testbed.wait_until(f"select count(*) {told}", len(tasks))
-    rows = testbed.database.execute(f"select extract(epoch from notified_at)::float8 {told}".encode())  # noqa: S608  the same
+    quoted = ", ".join(f"'{task_id}'" for task_id in ids)
+    notified = f"from darkroom_jobs where task_id in ({quoted}) and notified_at is not null"
+    testbed.wait_until(f"select count(*) {notified}", len(tasks))
+    rows = testbed.database.execute(f"select extract(epoch from notified_at)::float8 {notified}".encode())  # noqa: S608  own ids
     return [at - pushed for (at,) in rows]

@@ -1,4 +1,4 @@
-"""`manage.py bench http`: event streams and orders against the service as it is deployed, on embedded parts."""
+"""`manage.py bench http`: event streams and orders against the service as deployed, with embedded servers."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from providers.records.migrate import migrate
 from providers.redis_clients import async_client
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from settings import Settings
 
 CLIENTS = 1000
 STREAMS_AT_STOP = 500
 SHOPPERS = 50
-#: Requests at once when it goes as fast as it can.
+#: Concurrent requests while the throughput is measured.
 CONNECTIONS = 16
-FLAT_OUT_S = 6.0
+THROUGHPUT_S = 6.0
 STEADY_PER_S = 100.0
 STEADY_S = 10.0
 WARM_UP_S = 1.0
@@ -43,11 +45,11 @@ MAX_STOP_S = 5.0
 
 
 def bench_http(settings: Settings) -> CommandOutcome:
-    """Measure.
+    """Measure event streams, orders and shutdown.
 
-    The object: `sse` with `clients`, `terminal_exactly_once` (how many of them), `p99_ms` from publishing to a client,
-    `kib_each` (what the worker grew by); `generations` with `per_s` flat out and `p99_ms` at 100 a second;
-    `stop` with `streams` open at SIGTERM, how many were `hinted` to come back, and the `seconds` to the exit.
+    Result: `sse` with `clients`, `terminal_exactly_once` (number of clients), `p99_ms` from publishing to the client
+    and `kib_each` (memory growth per stream); `generations` with the maximum `per_s` and `p99_ms` at 100 per second;
+    `stop` with the `streams` open at SIGTERM, the number `hinted` to reconnect, and the `seconds` until the exit.
 
     Raises:
         StartError: The service can't be started.
@@ -56,11 +58,11 @@ def bench_http(settings: Settings) -> CommandOutcome:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another account
         with Embedded(Path(folder), ephemeral=True) as embedded:
             data = _measure(settings, embedded, Path(folder))
-    return CommandOutcome(data, _view(data), ok=_good(data))
+    return CommandOutcome(data, _view(data), ok=_within_bounds(data))
 
 
 def _measure(settings: Settings, embedded: Embedded, folder: Path) -> dict[str, Any]:
-    assert embedded.database_url  # noqa: S101  both were asked for
+    assert embedded.database_url  # noqa: S101  `Embedded` starts both here
     assert embedded.redis_url  # noqa: S101  the same
     migrate(embedded.database_url)
     port = free_port()
@@ -70,14 +72,14 @@ def _measure(settings: Settings, embedded: Embedded, folder: Path) -> dict[str, 
     service = Process(programs.http(settings, env, folder / "http.log"))
     try:
         service.wait_ready(lambda: _accepts(port))
-        return asyncio.run(_all(service, port, embedded.redis_url, embedded.database_url))
+        return asyncio.run(_measure_service(service, port, embedded.redis_url, embedded.database_url))
     finally:
         service.stop()
 
 
-async def _all(service: Process, port: int, redis_url: str, database_url: str) -> dict[str, Any]:
+async def _measure_service(service: Process, port: int, redis_url: str, database_url: str) -> dict[str, Any]:
     shoppers = _shoppers(database_url)
-    await http_load.flat_out(port, "/generations", _order(shoppers), connections=4, for_s=WARM_UP_S)
+    await http_load.saturate(port, "/generations", _order(shoppers), connections=4, for_s=WARM_UP_S)
     generations = await _generations(port, shoppers)
     sse = await _sse(service, port, redis_url, _tasks(database_url, CLIENTS))
     stop = await _stop(service, port, _tasks(database_url, STREAMS_AT_STOP))
@@ -85,15 +87,15 @@ async def _all(service: Process, port: int, redis_url: str, database_url: str) -
 
 
 async def _generations(port: int, shoppers: list[str]) -> dict[str, Any]:
-    flat_out = await http_load.flat_out(
-        port, "/generations", _order(shoppers), connections=CONNECTIONS, for_s=FLAT_OUT_S
+    saturated = await http_load.saturate(
+        port, "/generations", _order(shoppers), connections=CONNECTIONS, for_s=THROUGHPUT_S
     )
     steady = await http_load.steady(port, "/generations", _order(shoppers), per_s=STEADY_PER_S, for_s=STEADY_S)
     return {
-        "per_s": round(flat_out.per_s, 1),
+        "per_s": round(saturated.per_s, 1),
         "p99_ms": round(steady.p99_ms, 1),
-        "accepted": flat_out.statuses.get(202, 0) + steady.statuses.get(202, 0),
-        "refused": sum(n for load in (flat_out, steady) for status, n in load.statuses.items() if status != 202),  # noqa: PLR2004  accepted
+        "accepted": saturated.statuses.get(202, 0) + steady.statuses.get(202, 0),
+        "refused": sum(n for load in (saturated, steady) for status, n in load.statuses.items() if status != 202),  # noqa: PLR2004  Accepted
     }
 
 
@@ -135,7 +137,7 @@ def _shoppers(database_url: str) -> list[str]:
     return shoppers
 
 
-def _order(shoppers: list[str]) -> Any:
+def _order(shoppers: list[str]) -> Callable[[int], bytes]:
     body = {
         "channel": "b2c",
         "model_image_url": "https://pictures.example/person.jpg",
@@ -163,14 +165,14 @@ def _accepts(port: int) -> bool:
 
 
 def _rss_kib(pid: int) -> int:
-    """Resident memory of a process and all below it."""
+    """Return the resident memory of a process and its descendants, KiB."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     own = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return own + sum(_rss_kib(int(child)) for child in children)
 
 
-def _good(data: dict[str, Any]) -> bool:
+def _within_bounds(data: dict[str, Any]) -> bool:
     sse, generations, stop = data["sse"], data["generations"], data["stop"]
     return bool(
         sse["terminal_exactly_once"] == sse["clients"] == sse["ended"]
@@ -184,12 +186,12 @@ def _good(data: dict[str, Any]) -> bool:
 
 
 def _view(data: dict[str, Any]) -> Table:
-    table = Table("what", "figure", "must be", title="HTTP", title_justify="left")
+    table = Table("measurement", "measured", "required", title="HTTP", title_justify="left")
     sse, generations, stop = data["sse"], data["generations"], data["stop"]
-    table.add_row("streams that saw their end exactly once", str(sse["terminal_exactly_once"]), str(sse["clients"]))
+    table.add_row("streams with exactly one terminal event", str(sse["terminal_exactly_once"]), str(sse["clients"]))
     table.add_row("p99 from publish to client, ms", str(sse["p99_ms"]), f"at most {MAX_P99_MS:.0f}")
-    table.add_row("memory of a stream, KiB", str(sse["kib_each"]), f"at most {MAX_KIB_EACH:.0f}")
-    table.add_row("orders a second", str(generations["per_s"]), f"at least {MIN_PER_S:.0f}")
-    table.add_row("p99 at 100 orders a second, ms", str(generations["p99_ms"]), f"at most {MAX_P99_MS:.0f}")
+    table.add_row("memory per stream, KiB", str(sse["kib_each"]), f"at most {MAX_KIB_EACH:.0f}")
+    table.add_row("orders per second", str(generations["per_s"]), f"at least {MIN_PER_S:.0f}")
+    table.add_row("p99 at 100 orders per second, ms", str(generations["p99_ms"]), f"at most {MAX_P99_MS:.0f}")
     table.add_row(f"seconds to stop with {stop['streams']} streams", str(stop["seconds"]), f"at most {MAX_STOP_S:.0f}")
     return table

@@ -1,4 +1,4 @@
-"""A client light enough to load the HTTP service from the machine that serves it: bare HTTP/1.1 on kept connections."""
+"""A minimal HTTP/1.1 client with keep-alive, cheap enough to run on the machine of the service it loads."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class HttpLoad:
-    """What a load came to.
+    """Result of one load.
 
     Attributes:
-        latencies_ms: Of each request, from when it was due.
-        statuses: How many answers of each status.
-        seconds: How long it took.
+        latencies_ms: Milliseconds of each request, from its due time.
+        statuses: Number of responses by status.
+        seconds: Duration of the load.
     """
 
     latencies_ms: list[float] = field(default_factory=list)
@@ -28,29 +28,29 @@ class HttpLoad:
 
     @property
     def per_s(self) -> float:
-        """Answers a second."""
+        """Responses per second."""
         return len(self.latencies_ms) / self.seconds
 
     @property
     def p99_ms(self) -> float:
-        """The 99th percentile."""
+        """The 99th percentile of the latencies, milliseconds."""
         return percentile(self.latencies_ms, 0.99)
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that `share` of them do not exceed."""
+    """Return the value that `share` of the values do not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 class Connection:
-    """One kept connection."""
+    """One keep-alive connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Over these."""
+        """Use an open connection."""
         self._reader, self._writer = reader, writer
 
     async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        """Post JSON; the status and the body."""
+        """Post a JSON body; return the status and the body of the response."""
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         self._writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")
@@ -58,12 +58,12 @@ class Connection:
         return int(answer.split(None, 2)[1]), await self._reader.readexactly(length)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._writer.close()
 
 
-async def flat_out(port: int, path: str, body: Callable[[int], bytes], *, connections: int, for_s: float) -> HttpLoad:
-    """As fast as it goes, `connections` requests at a time, for `for_s` seconds."""
+async def saturate(port: int, path: str, body: Callable[[int], bytes], *, connections: int, for_s: float) -> HttpLoad:
+    """Post as fast as possible for `for_s` seconds, `connections` requests at a time."""
     load, numbers, until = HttpLoad(), itertools.count(), time.monotonic() + for_s
 
     async def keep_posting() -> None:
@@ -79,7 +79,7 @@ async def flat_out(port: int, path: str, body: Callable[[int], bytes], *, connec
 
 
 async def steady(port: int, path: str, body: Callable[[int], bytes], *, per_s: float, for_s: float) -> HttpLoad:
-    """`per_s` requests a second for `for_s` seconds, whatever the answers take: a late one delays nobody."""
+    """Post `per_s` requests per second for `for_s` seconds; a slow response does not delay later requests."""
     load = HttpLoad()
     idle: asyncio.Queue[Connection] = asyncio.Queue()
     for _ in range(32):
@@ -101,7 +101,7 @@ async def steady(port: int, path: str, body: Callable[[int], bytes], *, per_s: f
 
 
 async def connect(port: int) -> Connection:
-    """A connection to the service on this machine."""
+    """Connect to the service on this machine."""
     return Connection(*await asyncio.open_connection("127.0.0.1", port))
 
 

@@ -1,4 +1,4 @@
-"""Idle latency: one task at a time on a system that does nothing else."""
+"""Idle latency: one task at a time on an idle system."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 MEGAPIXELS = 0.4
 WARM_UP = 5
-#: Between two tasks, so that the first has left nothing to do, seconds.
-REST_S = 0.05
+#: Pause between two tasks, seconds, so that the first one's remaining work is done.
+PAUSE_S = 0.05
 
 
 def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
-    """From LPUSH to the provider's call and to the completed event, less the bare time of the same image work.
+    """Measure from LPUSH to the provider's call and to the completed event, minus the bare time of the image work.
 
-    Milliseconds: `to_provider_ms_p50`, `to_provider_ms_p95`, `to_completed_ms_p50`, `to_completed_ms_p95`, what was
-    taken off (`bare_to_provider_ms`, `bare_to_completed_ms`), and each of both as a `curve` of percentiles.
+    Milliseconds: `to_provider_ms_p50`, `to_provider_ms_p95`, `to_completed_ms_p50`, `to_completed_ms_p95`, the
+    subtracted `bare_to_provider_ms` and `bare_to_completed_ms`, and both latencies as a `curve` of percentiles.
     """
     picture = photo.jpeg_photo(MEGAPIXELS)
     url = testbed.share(picture, "idle")
@@ -34,9 +34,9 @@ def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
         tasks = write_tasks(testbed.database, WARM_UP + scale.idle_tasks, seed="idle")
         ended, bare_ms = [], []
         for task in tasks:
-            ended.append(_one(testbed, task, [url, url]))
-            bare_ms.append(bare.times_ms(picture))  # in turn, so that whatever else the machine does slows both
-    calls, ended, bare_ms = provider.calls(testbed.record), ended[WARM_UP:], bare_ms[WARM_UP:]
+            ended.append(_run_task(testbed, task, [url, url]))
+            bare_ms.append(bare.times_ms(picture))  # alternating, so that other load on the machine slows both
+    calls, ended, bare_ms = provider.calls(testbed.call_log), ended[WARM_UP:], bare_ms[WARM_UP:]
     to_provider_ms = percentile([before for before, _ in bare_ms], 0.5)
     to_completed_ms = percentile([whole for _, whole in bare_ms], 0.5)
     to_provider = [
@@ -53,18 +53,18 @@ def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _one(testbed: BenchTestbed, task: BenchTask, urls: list[str]) -> tuple[float, float]:
-    """When the task was pushed and when its completion was published, seconds since the epoch."""
+def _run_task(testbed: BenchTestbed, task: BenchTask, urls: list[str]) -> tuple[float, float]:
+    """Run one task; return when it was pushed and when its completion was published, seconds since the epoch."""
     with testbed.redis.pubsub(ignore_subscribe_messages=True) as updates:
         updates.subscribe(channel(task.task_id))
         updates.get_message(timeout=1)
-        time.sleep(REST_S)
+        time.sleep(PAUSE_S)
         pushed = time.time()
         push(testbed.redis, [task], urls)
         while True:
             message = updates.get_message(timeout=10)
             if message is None:
-                raise CommandError(f"A task came to nothing; see {testbed.folder}/log.")
+                raise CommandError(f"No event within 10 s of task {task.task_id}; see {testbed.folder}/log.")
             if message["type"] == "message" and _ended(message["data"]):
                 return pushed, time.time()
 

@@ -1,7 +1,7 @@
-"""`manage.py bench images`: what making a 1024-pixel JPEG of a picture costs, beside libvips' own thumbnail.
+"""`manage.py bench images`: the cost of resizing a picture to a 1024-pixel JPEG, next to libvips' thumbnail.
 
-Each case runs in a process of its own, so that its peak memory is its own; the memory of a bare interpreter with the
-libraries loaded is part of it. The SSIM compares with decoding at full size and one Lanczos step.
+Each case runs in its own process, so that its peak memory is separate; it includes the interpreter and the loaded
+libraries. The reference for the SSIM is decoded at full size and resized in one Lanczos step.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _QUALITY = 90
 _MAX_PIXELS = 41_000_000
 _SAVE: dict[str, dict[str, int]] = {"jpeg": {"quality": 85}, "png": {"compress_level": 1}, "webp": {"method": 0}}
 
-#: What it cost, and what came out.
+#: Costs by name, and the encoded output.
 _Measured: TypeAlias = tuple[dict[str, float], bytes]
 
 
@@ -44,20 +44,19 @@ def bench_images(
     """Measure every format at every size.
 
     Args:
-        formats: Of `jpeg`, `png`, `webp`.
-        megapixels: The sizes of the inputs, 4:3.
-        rounds: How often each is run; the fastest counts.
+        formats: Any of `jpeg`, `png`, `webp`.
+        megapixels: Sizes of the inputs, aspect ratio 4:3.
+        rounds: Number of repetitions; the fastest counts.
 
     Returns:
-        For each case, named like `jpeg_12mp`: `cpu_ms` (milliseconds of CPU of all threads), `peak_mb` (the most
-        memory the process ever held), `ssim` (of the luma, 1 is identical), `cpu_ratio_to_libvips`, `libvips_cpu_ms`
-        and `input_mb`.
+        By case (such as `jpeg_12mp`): `cpu_ms` (CPU milliseconds of all threads), `peak_mb` (peak memory of the
+        process), `ssim` (of the luma, 1 is identical), `cpu_ratio_to_libvips`, `libvips_cpu_ms` and `input_mb`.
     """
     return {f"{name}_{size}mp": _measured(name, size, rounds) for name, size in product(formats, megapixels)}
 
 
-def measure(_arena: BenchTestbed, scale: Scale) -> dict[str, dict[str, float]]:
-    """The same for the sizes of `scale`."""
+def measure(_testbed: BenchTestbed, scale: Scale) -> dict[str, dict[str, float]]:
+    """Measure the image sizes of `scale`."""
     return bench_images(megapixels=scale.image_mp, rounds=3)
 
 
@@ -66,8 +65,8 @@ def _measured(name: str, megapixels: int, rounds: int) -> dict[str, float]:
     with TemporaryDirectory() as folder:
         photo = Path(folder, "photo")
         photo.write_bytes(data)
-        ours, output = _in_own_process(_time_normalize, photo, rounds)
-        theirs, _ = _in_own_process(_time_libvips, photo, rounds)
+        ours, output = _in_new_process(_time_normalize, photo, rounds)
+        theirs, _ = _in_new_process(_time_libvips, photo, rounds)
     return {
         "cpu_ms": round(ours["cpu_ms"], 1),
         "peak_mb": round(ours["peak_mb"], 1),
@@ -95,7 +94,7 @@ def _time_libvips(photo: Path, rounds: int) -> _Measured:
 
 def _timed(work: Callable[[], bytes], rounds: int) -> _Measured:
     costs = []
-    output = work()  # libraries are loaded by now, and it is the picture that is measured
+    output = work()  # load the libraries before the measurement
     for _ in range(rounds):
         before = time.process_time()
         work()
@@ -103,7 +102,7 @@ def _timed(work: Callable[[], bytes], rounds: int) -> _Measured:
     return {"cpu_ms": min(costs) * 1000, "peak_mb": _peak_mb()}, output
 
 
-def _in_own_process(work: Callable[[Path, int], _Measured], photo: Path, rounds: int) -> _Measured:
+def _in_new_process(work: Callable[[Path, int], _Measured], photo: Path, rounds: int) -> _Measured:
     """Run `work` in a fresh interpreter."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
@@ -120,7 +119,7 @@ def _send(sender: Connection, work: Callable[[Path, int], _Measured], photo: Pat
 
 
 def _peak_mb() -> float:
-    """The most memory this process ever held; `ru_maxrss` would start at what its parent held."""
+    """Return the peak memory of this process; `ru_maxrss` would start at that of its parent."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 

@@ -1,4 +1,4 @@
-"""The least that Dramatiq can do for a task: one stock message, one actor that does nothing."""
+"""Dramatiq's minimum cost of a task: one stock message, one actor that does nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ URL = "BENCH_REDIS_URL"
 
 
 def declare(url: str) -> dramatiq.Actor[[dict[str, Any]], None]:
-    """The actor, on a stock broker."""
+    """Declare the actor on a stock broker."""
     broker = RedisBroker(url=url)
     dramatiq.set_broker(broker)
 

@@ -1,4 +1,4 @@
-"""Overhead: CPU of everything that runs, per task, with pictures that cost next to nothing."""
+"""Overhead: CPU of all processes per task, with pictures that cost almost nothing."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from devtools.bench.testbed import BenchTestbed
 
 WARM_UP, PROCESSES = 20, 2
-#: Of the bare kind: they cost so little that it takes many to see it.
+#: Number of bare messages; each costs so little that only many are measurable.
 MESSAGES = 2000
-#: Rows per round trip, as our own ingest and dispatcher do it.
-ACCEPTED, STARTED = 500, 50
+#: Rows per round trip, as in our ingest and dispatcher.
+ACCEPTED, DISPATCHED = 500, 50
 LEASE_S = 600.0
 POLL_S = 0.05
 
 
 def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
-    """`cpu_ms_per_task` and, over those of the alternatives, `ratio_to_celery` and `ratio_to_one_message`.
+    """Return `cpu_ms_per_task`, and its ratios to the alternatives, `ratio_to_celery` and `ratio_to_one_message`.
 
-    `cpu_ms` has each program's share, of `ours`, `celery` and `one_message`.
+    `cpu_ms` has the share of each program, for `ours`, `celery` and `one_message`.
     """
     url = testbed.share(photo.tiny_photo(), "overhead")
     found = {
@@ -81,7 +81,7 @@ def _celery(testbed: BenchTestbed, count: int, urls: list[str]) -> dict[str, flo
 
 
 async def _send_to_celery(testbed: BenchTestbed, tasks: list[BenchTask], urls: list[str]) -> None:
-    """Put the tasks into the table and start them as we do; then Celery gets one message each."""
+    """Insert and dispatch the tasks as our workers do, then send one Celery message per task."""
     from celery import Celery  # noqa: PLC0415  a development requirement: only this comparison needs it
 
     records = connect(database_url=testbed.database_url, supabase_url=None, supabase_key=None)
@@ -89,7 +89,7 @@ async def _send_to_celery(testbed: BenchTestbed, tasks: list[BenchTask], urls: l
     for start in range(0, len(new), ACCEPTED):
         await records.accept(new[start : start + ACCEPTED])
     with Celery("bench", broker=testbed.redis_url.replace("unix://", "redis+socket://")) as sender:
-        while rows := await records.dispatch(limit=STARTED, max_in_flight=len(tasks), lease_s=LEASE_S):
+        while rows := await records.dispatch(limit=DISPATCHED, max_in_flight=len(tasks), lease_s=LEASE_S):
             for row in rows:
                 sender.send_task("everything", [plan_job(row).model_dump(mode="json", exclude_defaults=True)])
     await records.aclose()
@@ -121,7 +121,7 @@ def _program(testbed: BenchTestbed, name: str, options: tuple[str, ...], env: di
 
 
 def _log(command: Command) -> Path:
-    assert command.log  # noqa: S101  `_program` sets it
+    assert command.log  # noqa: S101  set by `_program`
     return command.log
 
 

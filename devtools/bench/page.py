@@ -1,4 +1,4 @@
-"""The figures as a page that needs nothing else, and each plot as a file of its own."""
+"""Write the figures as a self-contained page, and each plot as its own file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).with_name("page.html")
 
 
 def write(folder: Path, data: Mapping[str, Any], before: Mapping[str, Any]) -> Path:
-    """Write `index.html` and `{part}.svg` into `folder`; the page's path."""
+    """Write `index.html` and `{part}.svg` to `folder`; return the path of the page."""
     drawn = plots(data)
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg)

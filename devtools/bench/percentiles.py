@@ -1,4 +1,4 @@
-"""What is said about many figures."""
+"""Percentiles of measured values."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least `share` of the values don't exceed."""
+    """Return the smallest value that at least `share` of the values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def curve(values: Sequence[float], points: int = 40) -> list[float]:
-    """The values' percentiles, evenly apart, for a plot."""
+    """Return evenly spaced percentiles for a plot."""
     return [round(percentile(values, (number + 1) / points), 2) for number in range(points)]

@@ -1,4 +1,4 @@
-"""Reproducible drawn photos with much detail."""
+"""Reproducible drawn photos with many details."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 
 def draw_photo(megapixels: float) -> Image.Image:
-    """A 4:3 picture with edges, gradients, texture and noise, RGB; at 12 megapixels about 2 MB as a JPEG."""
+    """Draw a 4:3 RGB picture with edges, gradients, texture and noise; about 2 MB as a JPEG of 12 megapixels."""
     import numpy as np  # noqa: PLC0415  comes with the sizing extra; only the benchmark needs it
 
     width = round((megapixels * 1_000_000 * 4 / 3) ** 0.5)
@@ -25,17 +25,17 @@ def draw_photo(megapixels: float) -> Image.Image:
 
 
 def saved(image: Image.Image, kind: str, **options: int) -> bytes:
-    """The picture as a file of that kind: `jpeg`, `png` or `webp`."""
+    """Encode the picture as `jpeg`, `png` or `webp`."""
     file = BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
 
 
 def jpeg_photo(megapixels: float, *, quality: int = 90) -> bytes:
-    """`draw_photo` as a camera would keep it."""
+    """Draw a photo and encode it as a JPEG in the quality of a camera."""
     return saved(draw_photo(megapixels), "jpeg", quality=quality)
 
 
 def tiny_photo() -> bytes:
-    """Return a 64 by 96 pixel JPEG, which costs next to nothing to decode."""
+    """Return a JPEG of 64 by 96 pixels, which costs almost nothing to decode."""
     return saved(Image.new("RGB", (64, 96), "teal"), "jpeg", quality=85)

@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: no script, no font, no address; light and dark follow the reader's choice."""
+"""Plots as plain SVG without scripts, fonts or external addresses; light or dark by the reader's preference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 56, 44
-#: Of a row of bars, and where bars begin.
+#: Height of a row of bars, and the left edge of the bars.
 ROW, BARS_LEFT = 34, 232
 SERIES = ("one", "two", "three")
 STYLE = """<style>
@@ -41,7 +41,7 @@ class PlotLine:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar: what it is, how long, the text at its end, and its colour (`one` to `three`, `ok` or `bad`)."""
+    """One bar: its label, length, text at the end, and colour (`one` to `three`, `ok` or `bad`)."""
 
     name: str
     value: float
@@ -49,10 +49,10 @@ class Bar:
     colour: str = "one"
 
 
-def lines(title: str, found: Sequence[PlotLine], *, x: str, y: str, bound: float | None = None) -> str:
-    """Series over an axis from 0; `bound` is a level to compare with."""
-    top_x = _nice(max(max(line.x) for line in found))
-    top_y = _nice(max([*(max(line.y) for line in found), bound or 0]))
+def lines(title: str, series: Sequence[PlotLine], *, x: str, y: str, bound: float | None = None) -> str:
+    """Plot lines over axes from 0; `bound` draws a level for comparison."""
+    top_x = _round_up(max(max(line.x) for line in series))
+    top_y = _round_up(max([*(max(line.y) for line in series), bound or 0]))
 
     def at(across: float, up: float) -> str:
         return (
@@ -63,19 +63,19 @@ def lines(title: str, found: Sequence[PlotLine], *, x: str, y: str, bound: float
     parts = [_grid(top_x, top_y), _text(WIDTH - RIGHT, HEIGHT - 8, x, "end"), _text(LEFT, TOP - 10, y)]
     if bound is not None:
         parts.append(f'<path class="bound" d="M{at(0, bound)} L{at(top_x, bound)}"/>')
-    for colour, line in zip(SERIES, found, strict=False):
+    for colour, line in zip(SERIES, series, strict=False):
         points = " L".join(at(across, up) for across, up in zip(line.x, line.y, strict=True))
         parts.append(f'<path class="{colour}" d="M{points}"/>')
-    return _svg(title, HEIGHT, "".join([*parts, _legend([line.name for line in found])]))
+    return _svg(title, HEIGHT, "".join([*parts, _legend([line.name for line in series])]))
 
 
-def bars(title: str, found: Sequence[Bar], *, bound: float | None = None) -> str:
-    """Horizontal bars from 0; `bound` is a length to compare with."""
-    longest = max([*(bar.value for bar in found), bound or 0]) or 1
+def bars(title: str, series: Sequence[Bar], *, bound: float | None = None) -> str:
+    """Plot horizontal bars from 0; `bound` draws a length for comparison."""
+    longest = max([*(bar.value for bar in series), bound or 0]) or 1
     scale = (WIDTH - BARS_LEFT - 90) / longest
-    height = TOP + ROW * len(found) + 16
+    height = TOP + ROW * len(series) + 16
     parts = []
-    for number, bar in enumerate(found):
+    for number, bar in enumerate(series):
         y, length = TOP + ROW * number, max(2, bar.value * scale)
         parts += [
             _text(BARS_LEFT - 12, y + 17, bar.name, "end"),
@@ -120,7 +120,7 @@ def _text(x: float, y: float, text: str, anchor: str = "start", kind: str = "lab
     return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _nice(value: float) -> float:
-    """The next larger number whose quarters are short to write."""
+def _round_up(value: float) -> float:
+    """Return the next larger number whose quarters have few digits."""
     power: float = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
     return next(step * power for step in (1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10) if step * power >= value)

@@ -1,4 +1,4 @@
-"""Which plots show which measurement."""
+"""The plots of each measurement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Part = dict[str, Any]
 
 
 def plots(data: Mapping[str, Any]) -> dict[str, str]:
-    """An SVG for each part that was measured."""
+    """Return an SVG for each measured part."""
     return {name: draw(data[name]) for name, draw in PLOTS.items() if name in data}
 
 
@@ -24,7 +24,7 @@ def _idle(part: Part) -> str:
         PlotLine("to provider", curves["to_provider_ms"], shares),
         PlotLine("to completed", curves["to_completed_ms"], shares),
     ]
-    return lines("Idle latency, less the bare image work", found, x="milliseconds", y="% of tasks")
+    return lines("Idle latency minus the bare image work", found, x="milliseconds", y="% of tasks")
 
 
 def _efficiency(part: Part) -> str:
@@ -40,7 +40,7 @@ def _overhead(part: Part) -> str:
              "one_message": ("one bare Dramatiq message", "three")}  # fmt: skip
     totals = {name: sum(part["cpu_ms"][name].values()) for name in names}
     found = [Bar(label, totals[name], f"{totals[name]:.1f} ms", colour) for name, (label, colour) in names.items()]
-    return bars("CPU per task of everything that runs", found, bound=25)
+    return bars("CPU per task of all processes", found, bound=25)
 
 
 def _ingest(part: Part) -> str:
@@ -56,7 +56,7 @@ def _inflight(part: Part) -> str:
 
 def _growth(part: Part) -> str:
     found = [Bar(f"{int(tasks):,} tasks", rate, f"{rate:g} jobs/s") for tasks, rate in part["jobs_per_s"].items()]
-    return bars("Jobs a second as the queue grows", found)
+    return bars("Jobs per second as the queue grows", found)
 
 
 def _size(part: Part) -> str:
@@ -72,7 +72,7 @@ def _fairness(part: Part) -> str:
         PlotLine(name, part[key], [(number + 1) * 100 / len(part[key]) for number in range(len(part[key]))])
         for name, key in (("idle system", "idle_s"), ("behind a flood", "flooded_s"))
     ]
-    return lines("What others wait while one owner floods the queue", found, x="seconds", y="% of tasks")
+    return lines("Wait of other owners while one owner floods the queue", found, x="seconds", y="% of tasks")
 
 
 def _images(part: Part) -> str:

@@ -1,7 +1,7 @@
-"""The benchmark's image provider: free, of a known latency, and it writes down when it is called.
+"""The benchmark's image provider: free, with a fixed latency, and with a log of its calls.
 
-It joins through an entry point, as a stranger's package would. It returns its first input, which costs nothing, or
-draws as the mock does; the environment says which.
+It is registered by an entry point, like a third-party package. It returns its first input, which costs nothing, or
+draws a picture as the mock provider does, depending on the environment.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ if TYPE_CHECKING:
 
 NAME = "bench"
 MAX_INPUTS = 16
-LATENCY, DRAWS, RECORD = "BENCH_LATENCY_S", "BENCH_DRAWS", "BENCH_RECORD"
+LATENCY, DRAWS, CALL_LOG = "BENCH_LATENCY_S", "BENCH_DRAWS", "BENCH_CALL_LOG"
 PACKAGE = "darkroom_bench-1.dist-info"
 METADATA = "Metadata-Version: 2.1\nName: darkroom-bench\nVersion: 1\n"
 ENTRY_POINTS = f"[darkroom.image_providers]\n{NAME} = {__name__}:BenchProvider\n"
 
 
 class BenchProvider:
-    """Waits `BENCH_LATENCY_S` seconds and answers."""
+    """Answer after `BENCH_LATENCY_S` seconds."""
 
     name = NAME
     capabilities = Capabilities(edit=True, generate=True, max_inputs=MAX_INPUTS, paid=False)
 
     def __init__(self, config: ProviderConfig) -> None:
-        """Read the environment; `config` says nothing that matters here."""
+        """Read the environment; `config` is not used."""
         del config
         self._latency_s = float(os.environ[LATENCY])
         self._mock = _mock() if os.environ[DRAWS] == "1" else None
-        # One write of a short line to a file opened for appending is never mixed with another's.
-        self._record = os.open(os.environ[RECORD], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        # Several processes append; a single write of a short line with O_APPEND is not interleaved.
+        self._call_log = os.open(os.environ[CALL_LOG], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     async def generate(
         self,
         request: ImageRequest,
         *,
-        on_started: OnStarted | None = None,  # noqa: ARG002  its work has no id
+        on_started: OnStarted | None = None,  # noqa: ARG002  calls have no provider job id
         resume: str | None = None,  # noqa: ARG002  the same
     ) -> GeneratedImage:
         """See `ImageProvider.generate`."""
@@ -53,13 +53,13 @@ class BenchProvider:
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
         image = await self._mock.generate(request) if self._mock else None
-        os.write(self._record, f"{request.task_id} {started:.6f} {time.time():.6f}\n".encode())
+        os.write(self._call_log, f"{request.task_id} {started:.6f} {time.time():.6f}\n".encode())
         data = image.data if image else request.inputs[0]
         return GeneratedImage(provider=self.name, model=self.name, data=data)
 
     async def aclose(self) -> None:
-        """Close the record."""
-        os.close(self._record)
+        """Close the call log."""
+        os.close(self._call_log)
 
 
 def _mock() -> MockProvider:
@@ -69,7 +69,7 @@ def _mock() -> MockProvider:
 
 
 def install(folder: Path) -> Path:
-    """Write what an installer would into `folder`, which belongs on PYTHONPATH then."""
+    """Write the metadata of an installed package to `folder`, which must then be on PYTHONPATH."""
     package = folder / PACKAGE
     package.mkdir(parents=True, exist_ok=True)
     (package / "METADATA").write_text(METADATA)
@@ -77,10 +77,10 @@ def install(folder: Path) -> Path:
     return folder
 
 
-def calls(record: Path) -> dict[str, tuple[float, float]]:
-    """When each task's first call began and ended, seconds since the epoch."""
+def calls(call_log: Path) -> dict[str, tuple[float, float]]:
+    """Return the start and end of each task's first call, seconds since the epoch."""
     found: dict[str, tuple[float, float]] = {}
-    for line in record.read_text().splitlines() if record.exists() else ():
+    for line in call_log.read_text().splitlines() if call_log.exists() else ():
         task_id, began, ended = line.split()
         found.setdefault(task_id, (float(began), float(ended)))
     return found

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""Sizes of the measurements."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class Scale:
     """Sizes of the measurements; photos are 4:3.
 
     Attributes:
-        idle_tasks: Pushed one after another.
-        efficiency_tasks: Pushed at once, each with two photos of `photo_mp` megapixels.
-        overhead_tasks: Pushed at once, with 64-pixel pictures.
-        ingest_tasks: In the producers' list before the worker starts.
-        in_flight: Generations at once, and seconds that each of them takes.
-        growth: Tasks of each run, with photos of `growth_mp` megapixels.
-        flood: Tasks of one owner, before `others` owners push one each.
-        imports: How often each import is timed; the fastest counts.
-        image_mp: Photos for the image functions on their own.
+        idle_tasks: Number of tasks pushed one after another.
+        efficiency_tasks: Number of tasks pushed at once, each with two photos of `photo_mp` megapixels.
+        overhead_tasks: Number of tasks pushed at once, with 64-pixel pictures.
+        ingest_tasks: Number of tasks in the producers' list before the worker starts.
+        in_flight: Pairs of concurrent generations and the seconds that each of them takes.
+        growth: Number of tasks of each run, with photos of `growth_mp` megapixels.
+        flood: Number of tasks of one owner, before `others` owners push one each.
+        imports: Number of times that each import is timed; the fastest counts.
+        image_mp: Megapixels of the photos for the bare image functions.
     """
 
     idle_tasks: int = 100
@@ -36,7 +36,7 @@ class Scale:
 
 
 FULL = Scale()
-#: Shows that everything runs; its figures mean little.
+#: Shows that every part runs; its figures mean little.
 QUICK = Scale(
     idle_tasks=3, efficiency_tasks=4, photo_mp=1, overhead_tasks=20, ingest_tasks=200, in_flight=((20, 1.0),),
     growth=(2, 4), growth_mp=0.2, flood=40, others=3, imports=1, image_mp=(1,),

@@ -1,4 +1,4 @@
-"""Size: memory of each process, and how long it takes to be there."""
+"""Size: memory of each process, and import times."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from devtools.bench.testbed import BenchTestbed
 
 TASKS = 60
-#: Programs have loaded everything that they load by themselves after so long, seconds.
-SETTLED_S = 2.0
+#: Time for the programs to load everything that they need without tasks, seconds.
+SETTLE_S = 2.0
 
 
 def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
-    """Megabytes by process in `idle_mb` and `loaded_mb`; seconds in `import_actors_s` and `help_s`.
+    """Return the megabytes by process, `idle_mb` and `loaded_mb`, and the seconds `import_actors_s` and `help_s`.
 
-    A worker counts with all that it shares; PostgreSQL's processes share most of theirs, which counts once.
+    Shared memory counts fully for a worker, and once for PostgreSQL, whose processes share most of theirs.
     """
     url = testbed.share(photo.jpeg_photo(scale.photo_mp), "size")
     with testbed.workers(draws=True) as worker:
         env = testbed.environment()
         with running(programs.scheduler(testbed.settings, env, testbed.folder / "log" / "scheduler.log")) as scheduler:
-            time.sleep(SETTLED_S)
+            time.sleep(SETTLE_S)
             pids = {**testbed.servers, "scheduler": scheduler.pid}
             idle = _memory(worker.pid, pids)
             tasks = write_tasks(testbed.database, min(TASKS, scale.efficiency_tasks), seed="size")
@@ -47,16 +47,16 @@ def measure(testbed: BenchTestbed, scale: Scale) -> dict[str, Any]:
 
 def _memory(dramatiq: int, pids: dict[str, int]) -> dict[str, float]:
     workers = [usage.rss_mb(pid) for pid in usage.workers_below(dramatiq)]
-    found = {name: usage.own_mb(pid) for name, pid in pids.items()}
+    found = {name: usage.pss_mb(pid) for name, pid in pids.items()}
     return {name: round(mb, 1) for name, mb in {"worker": max(workers), **found}.items()}
 
 
 def _seconds(arguments: tuple[str, ...], env: dict[str, str], times: int) -> float:
-    """The fastest of so many runs of our interpreter."""
+    """Return the duration of the fastest of `times` runs of the interpreter, seconds."""
     spent = []
     for _ in range(times):
         started = time.perf_counter()
-        subprocess.run(  # noqa: S603  our own interpreter and files
+        subprocess.run(  # noqa: S603  this interpreter, own files
             [sys.executable, *arguments],
             cwd=programs.ROOT,
             env=os.environ | env,

@@ -1,8 +1,8 @@
 """`manage.py bench sizing`: sizes over HTTP against bare decoding and detecting, in one run.
 
-The bare calls are made in this process on as many threads as there are requests at once, but no more than cores; the
-requests go to the service as it is deployed. Both work on the same drawn picture, and take turns every second or so, so
-that whatever else the machine does meets both.
+The bare calls run in this process, on one thread per concurrent request but at most one per core; the requests go to
+the service as deployed. Both use the same drawn picture and alternate about every second, so that other load on the
+machine affects both.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ CORES = len(os.sched_getaffinity(0))
 def bench_sizing(settings: Settings) -> CommandOutcome:
     """Measure sizes per second, latency and memory growth.
 
-    The object: `served_per_s` and `p95_ms` of requests by concurrency, `bare_per_s` of one call after another,
+    Result: `served_per_s` and `p95_ms` of requests by concurrency, `bare_per_s` of one call after another,
     `bare_at` (the same on as many threads as requests, at most one per core), `ratio` of the two, `bare_ms` of one
     call, `p95_limit_ms` at concurrency 4, `cores`, and `rss_growth_mb` of the service over 2,000 requests.
 
     Raises:
         StartError: The service can't be started.
-        CommandError: It refused a request.
+        CommandError: The service refused a request.
     """
     model, picture = installed_pose_model(settings.data_dir, settings.pose_model_path), jpeg(draw_person())
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
@@ -140,7 +140,7 @@ def _rss_kb(pid: int) -> int:
 
 def _view(data: dict[str, Any]) -> Table:
     title = f"{data['cores']} cores; memory grew by {data['rss_growth_mb']} MB over {sum(REQUESTS.values())} requests"
-    table = Table("at once", "served/s", "bare/s", "ratio", "p95, ms", title=title)
+    table = Table("concurrency", "served/s", "bare/s", "ratio", "p95, ms", title=title)
     for number in map(str, REQUESTS):
         row = (data[name][number] for name in ("served_per_s", "bare_at", "ratio", "p95_ms"))
         table.add_row(number, *map(str, row))

@@ -1,8 +1,8 @@
-"""`manage.py bench sizing-accuracy CSV`: the size recommendation against measured people.
+"""`manage.py bench sizing-accuracy CSV`: compare size recommendations with measured people.
 
-One line per person, with the columns `height_cm`, `weight_kg`, `sex` (male or female), `chest_cm`, and optionally
-`waist_cm` (at navel level) and `hip_cm`. Each person is sized three times: with the weight, with the build whose weight
-is nearest, and with the height alone.
+The CSV has one line per person with the columns `height_cm`, `weight_kg`, `sex` (male or female), `chest_cm`, and
+optionally `waist_cm` (at navel level) and `hip_cm`. Each person gets three recommendations: from the weight, from the
+build with the nearest weight, and from the height alone.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from settings import Settings
 
 PATHS = ("weight", "build", "height")
-#: Confidences are compared with the share that is right in tenths; those with fewer people are noise.
+#: Confidences are compared with the correct share in `BINS` bins; bins with fewer than `MIN_BIN` people are noise.
 BINS = 10
 MIN_BIN = 50
 
 
 class MeasuredPerson(NamedTuple):
-    """A measured person: cm and kg; girths that were not measured are missing."""
+    """A measured person, in cm and kg; girths that were not measured are missing."""
 
     sex: Sex
     height_cm: float
@@ -43,7 +43,7 @@ class MeasuredPerson(NamedTuple):
 
 
 class Sized(NamedTuple):
-    """One person's recommendation against the truth."""
+    """The recommendation for one person, compared with the measured size."""
 
     confidence: float
     steps: int
@@ -55,9 +55,9 @@ class Sized(NamedTuple):
 def bench_sizing_accuracy(settings: Settings, file: Path) -> CommandOutcome:
     """Compare the recommendations with the measured people of a CSV file.
 
-    The object has, for each path: `n`, the shares `exact`, `within_one`, `range_held` and `decided`, `mean_confidence`,
-    `max_bin_gap` (the largest difference between mean confidence and the share right in a tenth with at least 50
-    people), `bins` and `coverage` (the share of girths inside their intervals).
+    Result by path: `n`, the shares `exact`, `within_one`, `range_held` and `decided`, `mean_confidence`, `max_bin_gap`
+    (the largest difference between mean confidence and correct share in a bin of at least 50 people), `bins` and
+    `coverage` (the share of girths inside their intervals).
 
     Raises:
         CommandError: The file can't be read.
@@ -79,9 +79,9 @@ def read_people(file: Path) -> list[MeasuredPerson]:
             for number, row in enumerate(csv.DictReader(lines), start=2):
                 people.append(_person(file, number, row))
     except OSError as error:
-        raise CommandError(f"{file} can't be read: {error.strerror}.") from error
+        raise CommandError(f"Cannot read {file}: {error.strerror}.") from error
     if not people:
-        raise CommandError(f"{file} has no people: one line each, after a line with the names of the columns.")
+        raise CommandError(f"{file} has no people; write a line with the column names, then one line per person.")
     return people
 
 
@@ -164,7 +164,9 @@ def _person(file: Path, number: int, row: dict[str, str]) -> MeasuredPerson:
         )
     except (KeyError, ValueError, AttributeError) as error:
         needed = "height_cm, weight_kg, sex (male or female) and chest_cm"
-        raise CommandError(f"{file}, line {number}: needs {needed}, as numbers.") from error
+        raise CommandError(
+            f"{file}, line {number}: a column is missing or not a number; required: {needed}."
+        ) from error
     if Girth.CHEST not in girths or person.sex is Sex.UNSPECIFIED:
         raise CommandError(f"{file}, line {number}: chest_cm is missing, or sex is neither male nor female.")
     return person

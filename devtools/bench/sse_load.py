@@ -1,4 +1,4 @@
-"""Many event streams at once, each of a task of its own, and what they see when the tasks move."""
+"""Many concurrent event streams, one per task, and the events that they receive."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from schemas.progress import Progress, Status
 if TYPE_CHECKING:
     from providers.progress import ProgressLog
 
-#: What each task says on its way, percent.
+#: Progress events of each task before its end, percent.
 STEPS = (10, 50, 90)
-#: Events a second, all tasks together.
+#: Events per second of all tasks together.
 RATE = 250.0
-#: Streams that are opened side by side.
+#: Number of streams that are opened concurrently.
 OPENING = 20
 
 
@@ -25,13 +25,13 @@ class Listener:
     """One open stream.
 
     Attributes:
-        seen: When each event came, seconds of the monotonic clock, by progress.
-        terminal: How many terminal events came.
-        hinted: Whether the service asked to come back.
+        received: Arrival of each event by its progress, seconds of the monotonic clock.
+        terminal: Number of terminal events.
+        hinted: Whether the service sent a reconnection time after the snapshot.
     """
 
     task_id: str
-    seen: dict[int, float] = field(default_factory=dict)
+    received: dict[int, float] = field(default_factory=dict)
     terminal: int = 0
     hinted: bool = False
     opened: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,27 +43,27 @@ class Listener:
         try:
             await self._read(reader)
         finally:
-            self.opened.set()  # where it was refused, nobody waits for more
+            self.opened.set()  # also after a refusal, so that `open_all` does not wait for it
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         while line := await reader.readline():
             if line.startswith(b"data: "):
-                self._see(Progress.model_validate_json(line[6:]))
+                self._record(Progress.model_validate_json(line[6:]))
             elif line.startswith(b"retry: "):
                 self.hinted = self.opened.is_set()
             elif line == b"0\r\n":
                 break
 
-    def _see(self, event: Progress) -> None:
+    def _record(self, event: Progress) -> None:
         self.opened.set()
         if event.status is not Status.PENDING:
-            self.seen[event.progress] = time.monotonic()
+            self.received[event.progress] = time.monotonic()
         self.terminal += event.status.terminal
 
 
 async def open_all(port: int, task_ids: list[str]) -> tuple[list[Listener], list[asyncio.Task[None]]]:
-    """Open a stream for each task; returns when each has its snapshot."""
+    """Open a stream for each task; return when each has received its snapshot."""
     listeners = [Listener(task_id) for task_id in task_ids]
     tasks: list[asyncio.Task[None]] = []
     for first in range(0, len(listeners), OPENING):
@@ -74,7 +74,7 @@ async def open_all(port: int, task_ids: list[str]) -> tuple[list[Listener], list
 
 
 async def publish_all(log: ProgressLog, listeners: list[Listener]) -> list[float]:
-    """Move every task to its end; how long each event took to its listener, milliseconds."""
+    """Publish all events of every task; return the latency of each event to its listener, milliseconds."""
     sent: dict[tuple[str, int], float] = {}
     started, number = time.monotonic(), 0
     for progress in (*STEPS, 100):
@@ -87,7 +87,7 @@ async def publish_all(log: ProgressLog, listeners: list[Listener]) -> list[float
             await log.publish(event)
     await asyncio.sleep(1.0)
     return [
-        (listener.seen.get(progress, float("inf")) - at) * 1000
+        (listener.received.get(progress, float("inf")) - at) * 1000
         for listener in listeners
         for progress, at in ((progress, sent[listener.task_id, progress]) for progress in (*STEPS, 100))
     ]

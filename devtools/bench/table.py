@@ -1,4 +1,4 @@
-"""The figures for a terminal."""
+"""The figures as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def view(data: Mapping[str, Any], before: Mapping[str, Any], index: Path | None) -> Group:
-    """Every figure beside what is to be reached, and beside the baseline's."""
-    table = Table("what", "wanted", title="Darkroom's own cost", title_justify="left")
+    """Return every figure with its target and with the baseline's figure."""
+    table = Table("measurement", "target", title="Darkroom's own cost", title_justify="left")
     table.add_column("measured", justify="right")
     table.add_column("")
     if before:
@@ -32,7 +32,7 @@ def view(data: Mapping[str, Any], before: Mapping[str, Any], index: Path | None)
 
 
 def of_cases(cases: Mapping[str, Mapping[str, float]]) -> Table:
-    """One row a case."""
+    """Return a table with one row per case."""
     columns = list(next(iter(cases.values())))
     table = Table("picture", *(name.replace("_", " ") for name in columns))
     for name, figures in cases.items():

@@ -1,4 +1,4 @@
-"""What is to be reached on two cores, and whether it was."""
+"""Targets on two cores."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Target:
     """One figure and its bound.
 
     Attributes:
-        part, path: Where the figure is in the object, `path` with a dot a level.
-        label: What it is, for a person, with its unit.
-        bound: The most that is allowed, or the least where `at_least`; None where it is only shown.
+        part, path: Location of the figure in the result; `path` has a dot per level.
+        label: Name for readers, with the unit.
+        bound: Maximum, or minimum with `at_least`; None if the figure is only shown.
     """
 
     part: str
@@ -27,23 +27,23 @@ class Target:
 
     @property
     def name(self) -> str:
-        """The figure's path in the whole object."""
+        """Path of the figure in the whole result."""
         return f"{self.part}.{self.path}"
 
     def figure(self, data: Mapping[str, Any]) -> float | None:
-        """The figure, if it was measured."""
+        """Return the figure, or None if it was not measured."""
         found: Any = data
         for key in self.name.split("."):
             found = found.get(key) if isinstance(found, dict) else None
         return found if isinstance(found, int | float) else None
 
     def met(self, figure: float) -> bool:
-        """Whether the figure is within its bound."""
+        """Return whether the figure is within its bound."""
         return self.bound is None or (figure >= self.bound if self.at_least else figure <= self.bound)
 
     @property
     def wanted(self) -> str:
-        """The bound in words."""
+        """The bound as text."""
         return "" if self.bound is None else f"{'≥' if self.at_least else '≤'} {self.bound:,g}"
 
 
@@ -76,7 +76,7 @@ TARGETS = (
 
 
 def measured(data: Mapping[str, Any]) -> Iterator[tuple[Target, float]]:
-    """Every figure that is there, with its target."""
+    """Yield every measured figure with its target."""
     for target in TARGETS:
         figure = target.figure(data)
         if figure is not None:

@@ -1,4 +1,4 @@
-"""The producers' side: charged sessions, and the tasks that belong to them, many at once."""
+"""Producer of the benchmarks: create charged sessions and push their tasks in bulk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class BenchTask:
-    """One try-on as its producer knows it."""
+    """Ids of one pushed try-on."""
 
     task_id: str
     session_id: str
@@ -32,10 +32,10 @@ class BenchTask:
 
 
 def write_tasks(database: psycopg.Connection, count: int, *, seed: str, owners: int = 1) -> list[BenchTask]:
-    """Orders that were charged and created, not pushed yet; the owners take turns."""
-    chance = random.Random(seed)  # noqa: S311  repeatable is the point
-    users = [_uuid(chance) for _ in range(owners)]
-    tasks = [BenchTask(_uuid(chance), _uuid(chance), users[number % owners]) for number in range(count)]
+    """Create `count` charged sessions of alternating owners; return their tasks, which are not pushed yet."""
+    generator = random.Random(seed)  # noqa: S311  must be repeatable
+    users = [_uuid(generator) for _ in range(owners)]
+    tasks = [BenchTask(_uuid(generator), _uuid(generator), users[number % owners]) for number in range(count)]
     database.execute(
         "insert into user_credits (user_id, balance, total_spent) select unnest(%s::text[]), 0, %s"
         " on conflict do nothing",
@@ -50,14 +50,14 @@ def write_tasks(database: psycopg.Connection, count: int, *, seed: str, owners: 
 
 
 def push(client: redis.Redis, tasks: Sequence[BenchTask], urls: Sequence[str], *, to: str = LIST) -> None:
-    """LPUSH the tasks, in order."""
+    """LPUSH the tasks in order."""
     payloads = [json.dumps(payload(task, urls)) for task in tasks]
     for start in range(0, len(payloads), BATCH):
         client.lpush(to, *payloads[start : start + BATCH])
 
 
 def payload(task: BenchTask, urls: Sequence[str]) -> dict[str, Any]:
-    """What goes into the list."""
+    """Return the payload of a task."""
     return {
         "task_id": task.task_id,
         "channel": "b2c",
@@ -71,5 +71,5 @@ def payload(task: BenchTask, urls: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _uuid(chance: random.Random) -> str:
-    return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+def _uuid(generator: random.Random) -> str:
+    return str(uuid.UUID(int=generator.getrandbits(128), version=4))

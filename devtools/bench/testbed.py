@@ -1,4 +1,4 @@
-"""Everything a measurement needs, on the loopback interface and in a folder of its own: nothing outside is touched."""
+"""Servers, workers and files of a measurement, on the loopback interface and in a separate folder."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from devtools.bench.tasks import BenchTask
     from settings import Settings
 
-#: Seconds between looks at how far the tasks are.
+#: Seconds between two queries for the progress of the tasks.
 POLL_S = 0.1
-#: The longest that any one run may take, seconds.
+#: Maximum duration of one run, seconds.
 DEADLINE_S = 900.0
 TABLES = (
     "darkroom_jobs", "darkroom_ledger", "darkroom_deliveries", "darkroom_dead_letters", "generation_sessions",
@@ -37,20 +37,20 @@ TABLES = (
 
 
 class BenchTestbed:
-    """The servers, from entering the context until leaving it; `workers` come and go inside it."""
+    """Embedded servers, from entering the context until leaving it; `workers` starts workers in between."""
 
     def __init__(self, settings: Settings) -> None:
-        """Use `bench/run` inside `settings.data_dir`, emptied first."""
+        """Use the folder `bench/run` in `settings.data_dir`, emptied first."""
         self.settings = settings.model_copy(update={"data_dir": settings.data_dir.resolve() / "bench" / "run"})
         self.folder: Path = self.settings.data_dir
-        self.record = self.folder / "calls"
+        self.call_log = self.folder / "calls"
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start them.
+        """Start the servers.
 
         Raises:
-            StartError: One can't be started, or another run owns the folder.
+            StartError: A server can't be started, or another run uses the folder.
         """
         with ExitStack() as stack:
             self.embedded = stack.enter_context(Embedded(self.folder, ephemeral=True))
@@ -66,31 +66,31 @@ class BenchTestbed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop them."""
+        """Stop the servers."""
         self._stack.close()
 
     @property
     def servers(self) -> dict[str, int]:
-        """Process ids of the Valkey and the PostgreSQL, each with its children below it."""
+        """Process ids of Valkey and PostgreSQL."""
         valkey, postgres = self.embedded.valkey, self.embedded.postgres
-        assert valkey  # noqa: S101  both were asked for
+        assert valkey  # noqa: S101  `Embedded` starts both here
         assert postgres  # noqa: S101  the same
         return {"valkey": valkey.pid, "postgres": postgres.pid}
 
     def share(self, photo: bytes, name: str) -> str:
-        """Serve a photo; its address."""
+        """Serve a photo over HTTP; return its URL."""
         file = self.folder / f"{name}.jpg"
         file.write_bytes(photo)
         return self._host.share(file)
 
     def environment(self, *, latency_s: float = 0.0, draws: bool = False) -> dict[str, str]:
-        """What every program of ours gets: the benchmark's provider, and defaults that `.env` may not change."""
+        """Return the environment of our programs: the benchmark's provider, and values that `.env` can't change."""
         fixed = {
             "AI_MOCK_MODE": "true",
             "TRYON_PROVIDERS": provider.NAME,
             provider.LATENCY: f"{latency_s:g}",
             provider.DRAWS: str(int(draws)),
-            provider.RECORD: str(self.record),
+            provider.CALL_LOG: str(self.call_log),
             "PYTHONPATH": str(provider.install(self.folder / "plugin")),
             "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
             "WATERMARK_TRYON": "false",
@@ -108,10 +108,10 @@ class BenchTestbed:
         draws: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> Iterator[Process]:
-        """`dramatiq actors` with so many worker processes, ready, on emptied servers.
+        """Empty the servers and run `dramatiq actors` with `processes` worker processes; yield once they are ready.
 
         Raises:
-            StartError: It can't be started.
+            StartError: The workers can't be started.
         """
         self.empty()
         log = self.folder / "log" / "worker.log"
@@ -123,18 +123,18 @@ class BenchTestbed:
             yield worker
 
     def empty(self) -> None:
-        """Forget all tasks."""
+        """Delete all tasks and files."""
         self.redis.flushall()
         self.database.execute(f"truncate {', '.join(TABLES)}")
-        self.record.unlink(missing_ok=True)
-        for left in ("storage", "scratch"):
-            shutil.rmtree(self.folder / left, ignore_errors=True)
+        self.call_log.unlink(missing_ok=True)
+        for name in ("storage", "scratch"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def wait_completed(self, tasks: Sequence[BenchTask]) -> float:
-        """Wait until all tasks have been completed and told about; when that was, seconds since the epoch.
+        """Wait until all tasks are completed and published; return the time of the last, seconds since the epoch.
 
         Raises:
-            CommandError: One did not complete, or not in time: there is nothing to measure.
+            CommandError: A task did not complete, or not in time.
         """
         self.wait_until(
             "select count(*) from darkroom_jobs where lease_until is null and state not in ('waiting', 'running')",
@@ -149,10 +149,10 @@ class BenchTestbed:
         return float(row[1])
 
     def wait_until(self, count: str, target: int) -> None:
-        """Wait until the query `count` says `target`.
+        """Wait until the query `count` returns at least `target`.
 
         Raises:
-            CommandError: It does not.
+            CommandError: It does not within the deadline.
         """
         deadline = time.monotonic() + DEADLINE_S
         while (self.database.execute(count.encode()).fetchone() or (0,))[0] < target:
@@ -161,13 +161,13 @@ class BenchTestbed:
             time.sleep(POLL_S)
 
     def usage(self, **programs: int) -> usage.Sample:
-        """CPU used so far by the servers and by `programs`, name to process id."""
+        """Return the CPU used so far by the servers and by `programs`, process ids by name."""
         return usage.sample({**self.servers, **programs})
 
 
 @contextmanager
 def running(command: Command) -> Iterator[Process]:
-    """A program, stopped at the end whatever happens."""
+    """Run a program and stop it at the end, also after an error."""
     process = Process(command)
     try:
         yield process

@@ -1,4 +1,4 @@
-"""Keeps a number of uploads going over connections that stay open, and times them."""
+"""Repeat uploads over keep-alive connections, and time them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _OK = f"HTTP/1.1 {HTTPStatus.OK.value} ".encode()
 
 @dataclass(frozen=True, slots=True)
 class UploadLoad:
-    """What came of one or more loads.
+    """Result of one or more loads.
 
     Attributes:
-        seconds: How long they took altogether.
-        durations_s: How long each request took, seconds.
+        seconds: Total duration.
+        durations_s: Duration of each request, seconds.
     """
 
     seconds: float = 0.0
     durations_s: tuple[float, ...] = ()
 
     def __add__(self, other: UploadLoad) -> UploadLoad:
-        """One after the other."""
+        """Add up two loads that ran one after the other."""
         return UploadLoad(self.seconds + other.seconds, self.durations_s + other.durations_s)
 
     @property
@@ -49,8 +49,8 @@ async def upload(host: str, port: int, request: bytes, *, requests: int, concurr
     """Send `request` (see `form_request`) `requests` times, `concurrency` at a time.
 
     Raises:
-        CommandError: One was not answered with 200.
-        OSError: The service is gone.
+        CommandError: A response's status is not 200.
+        OSError: The service is unreachable.
     """
     left, durations = iter(range(requests)), list[float]()
     started = time.monotonic()
@@ -59,7 +59,7 @@ async def upload(host: str, port: int, request: bytes, *, requests: int, concurr
 
 
 def form_request(host: str, path: str, picture: bytes, fields: dict[str, str]) -> bytes:
-    """An HTTP/1.1 request that uploads `picture` as the part `image`."""
+    """Return an HTTP/1.1 request that uploads `picture` as the part `image`."""
     texts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
     image = b'Content-Disposition: form-data; name="image"; filename="photo.jpg"\r\n\r\n' + picture
     body = b"".join(b"--%b\r\n%b\r\n" % (_BOUNDARY.encode(), part) for part in (*texts, image))
@@ -71,18 +71,18 @@ def form_request(host: str, path: str, picture: bytes, fields: dict[str, str]) -
 async def _client(host: str, port: int, request: bytes, left: Iterator[int], durations: list[float]) -> None:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        for _ in left:  # shared by all
+        for _ in left:  # shared by all clients
             started = time.monotonic()
             writer.write(request)
-            await _answer(reader)
+            await _read_response(reader)
             durations.append(time.monotonic() - started)
     finally:
         writer.close()
 
 
-async def _answer(reader: asyncio.StreamReader) -> None:
+async def _read_response(reader: asyncio.StreamReader) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
     body = await reader.readexactly(length)
     if not head.startswith(_OK):
-        raise CommandError(f"an upload was answered with {head[9:12].decode()}: {body[:200].decode(errors='replace')}")
+        raise CommandError(f"An upload got the status {head[9:12].decode()}: {body[:200].decode(errors='replace')}")

@@ -15,7 +15,7 @@ MB = 1_000_000
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds, user and system, of a process and everything that ever ran below it and was waited for."""
+    """Return the CPU seconds, user and system, of a process, its descendants, and its exited children."""
     total = 0.0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -25,7 +25,7 @@ def cpu_s(pid: int) -> float:
 
 
 def rss_mb(pid: int) -> float:
-    """Resident memory of a process and everything below it, each with what it shares, megabytes."""
+    """Return the resident memory of a process and its descendants, including shared memory, megabytes."""
     total = 0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -33,8 +33,8 @@ def rss_mb(pid: int) -> float:
     return total / MB
 
 
-def own_mb(pid: int) -> float:
-    """Memory of a process and everything below it, what is shared counted once (PSS), megabytes."""
+def pss_mb(pid: int) -> float:
+    """Return the memory of a process and its descendants, shared memory counted once (PSS), megabytes."""
     total = 0
     for process in _tree(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -43,24 +43,24 @@ def own_mb(pid: int) -> float:
 
 
 def workers_below(pid: int) -> list[int]:
-    """The worker processes of a `dramatiq` that was started as `pid`, those that load its actors."""
+    """Return the worker processes of the `dramatiq` command with the process id `pid`."""
     found = [child for child in psutil.Process(pid).children() if not _is_tracker(child)]
     return [child.pid for child in found]
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """CPU seconds by name, at one time."""
+    """CPU seconds by program at one time."""
 
     cpu_s: dict[str, float]
 
     def since(self, before: Sample) -> dict[str, float]:
-        """What each used since `before`, seconds."""
+        """Return the CPU seconds of each program since `before`."""
         return {name: used - before.cpu_s.get(name, 0.0) for name, used in self.cpu_s.items()}
 
 
 def sample(pids: dict[str, int]) -> Sample:
-    """What each process tree has used so far."""
+    """Return the CPU time of each process tree so far."""
     return Sample({name: cpu_s(pid) for name, pid in pids.items()})
 
 

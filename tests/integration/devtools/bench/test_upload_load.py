@@ -11,16 +11,16 @@ PICTURE = bytes(range(256)) * 100
 
 
 class Server:
-    """Answers every request on each of its connections, and remembers how many were open at once."""
+    """Answer every request on each connection, and record the number of concurrent connections."""
 
     def __init__(self, status: str = "200 OK") -> None:
         self._status = status
         self.bodies: list[bytes] = []
-        self.open = self.most_open = 0
+        self.open = self.max_open = 0
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
-        self.most_open = max(self.most_open, self.open)
+        self.max_open = max(self.max_open, self.open)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -39,12 +39,12 @@ async def serve(server: Server, requests: int, concurrency: int) -> UploadLoad:
         return await upload("127.0.0.1", port, request, requests=requests, concurrency=concurrency)
 
 
-async def test_so_many_requests_are_made_so_many_at_once() -> None:
+async def test_upload_sends_the_given_number_of_requests_with_the_given_concurrency() -> None:
     server = Server()
     load = await serve(server, 50, 4)
 
     assert len(server.bodies) == 50
-    assert server.most_open == 4
+    assert server.max_open == 4
     assert load.per_s > 0
     assert load.p95_ms > 0
 
@@ -57,6 +57,6 @@ async def test_the_picture_and_the_facts_are_in_the_form() -> None:
     assert b'name="height_cm"\r\n\r\n175\r\n' in server.bodies[0]
 
 
-async def test_an_error_ends_the_measurement() -> None:
+async def test_an_error_status_ends_the_measurement() -> None:
     with pytest.raises(CommandError, match="429"):
         await serve(Server("429 Too Many Requests"), 5, 1)

@@ -23,7 +23,7 @@ def test_a_curve_never_falls_and_ends_at_the_largest_value() -> None:
     assert found[-1] == 3
 
 
-def test_a_bound_is_a_most_or_a_least() -> None:
+def test_a_bound_is_a_maximum_or_a_minimum() -> None:
     assert Target("a", "b", "", 2).met(2)
     assert not Target("a", "b", "", 2).met(2.1)
     assert Target("a", "b", "", 2, at_least=True).met(2)
@@ -31,30 +31,30 @@ def test_a_bound_is_a_most_or_a_least() -> None:
     assert Target("a", "b", "").met(1e9)
 
 
-def test_only_what_was_measured_is_judged() -> None:
+def test_only_measured_figures_are_compared_with_targets() -> None:
     found = {
         target.name: figure for target, figure in measured({"inflight": {"rss_mb": 90, "at_3000": {"rss_mb": 250}}})
     }
     assert found == {"inflight.rss_mb": 90, "inflight.at_3000.rss_mb": 250}
 
 
-def test_every_figure_is_named_once() -> None:
+def test_names_and_labels_of_targets_are_unique() -> None:
     assert len({target.name for target in TARGETS}) == len({target.label for target in TARGETS}) == len(TARGETS)
 
 
-def test_a_change_is_a_signed_share_of_the_baseline() -> None:
+def test_a_change_is_a_signed_percentage_of_the_baseline() -> None:
     assert (baseline.change(50, 100), baseline.change(110, 100), baseline.change(1, None)) == ("-50 %", "+10 %", "")
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", json.dumps(1)])
-def test_a_baseline_that_is_no_object_is_refused_in_a_sentence(tmp_path: Path, content: str) -> None:
+def test_a_baseline_that_is_not_a_json_object_is_refused(tmp_path: Path, content: str) -> None:
     file = tmp_path / "earlier.json"
     file.write_text(content)
     with pytest.raises(CommandError, match="baseline"):
         baseline.read(file)
 
 
-def test_plots_are_well_formed_and_name_no_other_address() -> None:
+def test_plots_are_well_formed_xml_without_external_addresses() -> None:
     drawn = [
         bars("A < B & C", [Bar("one", 3, "3 ms"), Bar("two", 0, "0 ms", "bad")], bound=2),
         lines(

@@ -1,7 +1,7 @@
 from devtools.bench.images import bench_images
 
 
-def test_every_case_is_measured_beside_libvips() -> None:
+def test_every_case_is_measured_and_compared_with_libvips() -> None:
     results = bench_images(formats=("jpeg", "webp"), megapixels=(2,), rounds=2)
     assert set(results) == {"jpeg_2mp", "webp_2mp"}
     for case in results.values():
