@@ -19,7 +19,8 @@ from commands.local.embedded import Embedded
 from commands.local.free_port import free_port
 from commands.local.process import Process
 from commands.outcome import CommandOutcome
-from devtools.bench import http_load, sse_load
+from devtools.bench import http_load, sse_load, usage
+from devtools.bench.percentiles import percentile
 from providers.progress import ProgressLog
 from providers.records.migrate import migrate
 from providers.redis_clients import async_client
@@ -100,9 +101,9 @@ async def _generations(port: int, shoppers: list[str]) -> dict[str, Any]:
 
 
 async def _sse(service: Process, port: int, redis_url: str, task_ids: list[str]) -> dict[str, Any]:
-    before_kib = _rss_kib(service.pid)
+    before_mb = usage.rss_mb(service.pid)
     listeners, streams = await sse_load.open_all(port, task_ids)
-    grown_kib = _rss_kib(service.pid) - before_kib
+    growth_kib = (usage.rss_mb(service.pid) - before_mb) * usage.MB / 1024
     client = async_client(redis_url, max_connections=4)
     latencies = await sse_load.publish_all(ProgressLog(client, ttl_s=600), listeners)
     await client.aclose()
@@ -111,8 +112,8 @@ async def _sse(service: Process, port: int, redis_url: str, task_ids: list[str])
         "clients": len(listeners),
         "terminal_exactly_once": sum(listener.terminal == 1 for listener in listeners),
         "ended": ended,
-        "p99_ms": round(http_load.percentile(latencies, 0.99), 1),
-        "kib_each": round(grown_kib / len(listeners), 1),
+        "p99_ms": round(percentile(latencies, 0.99), 1),
+        "kib_each": round(growth_kib / len(listeners), 1),
     }
 
 
@@ -162,14 +163,6 @@ def _tasks(database_url: str, count: int) -> list[str]:
 def _accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _rss_kib(pid: int) -> int:
-    """Return the resident memory of a process and its descendants, KiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    own = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(_rss_kib(int(child)) for child in children)
 
 
 def _within_bounds(data: dict[str, Any]) -> bool:

@@ -8,6 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from devtools.bench.percentiles import percentile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,11 +37,6 @@ class HttpLoad:
     def p99_ms(self) -> float:
         """The 99th percentile of the latencies, milliseconds."""
         return percentile(self.latencies_ms, 0.99)
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Return the value that `share` of the values do not exceed."""
-    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
 class Connection:

@@ -25,6 +25,7 @@ from commands.local.embedded import Embedded
 from commands.local.free_port import free_port
 from commands.local.process import Command, Process
 from commands.outcome import CommandOutcome
+from devtools.bench import usage
 from devtools.bench.upload_load import UploadLoad, form_request, upload
 from devtools.pictures.synthetic_person import draw_person, jpeg
 from providers.pose.bundle import installed_pose_model
@@ -76,13 +77,13 @@ def _measure(settings: Settings, embedded: Embedded, model: Path, picture: bytes
     try:
         service.wait_ready(lambda: _accepts(host, port))
         asyncio.run(upload(host, port, request, requests=WARM_UP, concurrency=max(REQUESTS)))
-        before_kb = _rss_kb(service.pid)
+        before_mb = usage.rss_mb(service.pid)
         bare, served = dict.fromkeys(REQUESTS, 0.0), dict.fromkeys(REQUESTS, UploadLoad())
         for _, (concurrency, requests) in product(range(ROUNDS), REQUESTS.items()):
             bare[concurrency] += _bare(estimators[:concurrency], picture) / ROUNDS
             call = upload(host, port, request, requests=requests // ROUNDS, concurrency=concurrency)
             served[concurrency] += asyncio.run(call)
-        growth_mb = (_rss_kb(service.pid) - before_kb) / 1024
+        growth_mb = usage.rss_mb(service.pid) - before_mb
     finally:
         service.stop()
         for estimator in estimators:
@@ -128,14 +129,6 @@ def _service(settings: Settings, embedded: Embedded, host: str, port: int) -> Co
 def _accepts(host: str, port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((host, port)) == 0
-
-
-def _rss_kb(pid: int) -> int:
-    """Return the resident memory of a process and its descendants, KiB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    own = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(_rss_kb(int(child)) for child in children)
 
 
 def _view(data: dict[str, Any]) -> Table:
