@@ -1,22 +1,22 @@
-# Darkroom. `make help` lists what there is. ARGS=... is passed on to the command: make demo ARGS=--json
+# Darkroom. `make help` lists the commands. ARGS=... is passed to the command: make demo ARGS=--json
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# An interpreter of your choice, for a new environment: make demo PYTHON=python3.12
+# Interpreter of a new virtual environment: make demo PYTHON=python3.12
 PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml
 DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)") $(if $(filter local,$(SUPABASE)),--local-supabase)
 
-# SUPABASE=hosted: with a Supabase elsewhere instead of a PostgreSQL beside the workers.
+# SUPABASE=hosted: use a hosted Supabase instead of a PostgreSQL container.
 COMPOSE = podman-compose $(if $(filter hosted,$(SUPABASE)),-f podman-compose.yml -f deploy/podman-compose.supabase.yml)
 SCALE = $(if $(GENERATE),--scale worker-generate=$(GENERATE))
 TARGET ?= full
 IMAGE = localhost/darkroom$(if $(filter worker,$(TARGET)),-worker):latest
 
-# A process per core; the tests of a file share its database.
+# One process per core; the tests of a file run in one process because they share a database.
 PARALLEL := --numprocesses auto --dist loadfile
 
 .PHONY: help
@@ -25,17 +25,17 @@ help: ## list the commands
 	  printf '  make %-8s %s\n' "$$name" "$$what"; done
 
 .PHONY: demo
-demo: ## tasks of all three products from push to gallery (PHOTO=me.jpg OUTFIT=shirt.png: your own; SUPABASE=local: through Supabase)
+demo: ## run tasks of all three products and write a gallery (PHOTO=me.jpg OUTFIT=shirt.png: your pictures; SUPABASE=local: use the Supabase emulator)
 demo: $(VENV)/demo.stamp model
 	@$(BIN)/python manage.py demo $(DEMO_ARGS) $(ARGS)
 
 .PHONY: test
-test: ## everything: style, types, import direction, all tests with coverage
+test: ## check style, types and import direction, and run all tests with coverage
 test: style browser model
 	$(BIN)/python -m pytest tests $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: check
-check: ## the quick part, under a minute: style, types, import direction, unit tests
+check: ## check style, types and import direction, and run the unit tests
 check: style
 	$(BIN)/python -m pytest tests/unit $(PARALLEL) $(ARGS)
 
@@ -47,41 +47,41 @@ style: $(VENV)/dev.stamp
 	cd http && ../$(BIN)/lint-imports --no-logo --cache-dir ../.import_linter_cache
 	$(BIN)/mypy
 
-# The pose model of the size recommendation; without it that part alone answers "not loaded".
+# Pose model of the photo-based size recommendation; without it, only that part answers "not loaded".
 .PHONY: model
 model:
-	@$(BIN)/python manage.py pose-model >/dev/null || echo "The size recommendation stays off: its model could not be fetched."
+	@$(BIN)/python manage.py pose-model >/dev/null || echo "Photo-based size recommendations are disabled: could not download the pose model."
 
-# Chromium for the tests of pages: Debian's, where it may be installed. Without a browser those tests are skipped, in CI
+# Chromium for the tests of pages; as root on Debian it is installed. Without a browser these tests are skipped; in CI
 # they fail.
 .PHONY: browser
 browser:
 	@for name in chromium chromium-browser google-chrome; do if command -v $$name >/dev/null; then exit 0; fi; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing Debian's Chromium for the tests of pages"; \
+	  echo "Installing Chromium for the tests of pages"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends chromium >/dev/null \
 	    && exit 0; \
 	fi; \
-	if [ -n "$$CI" ]; then echo "NO BROWSER: CI must run the tests of pages; install Debian's chromium." >&2; exit 1; fi; \
-	echo "NO BROWSER: the tests of pages will be SKIPPED. To run them: apt-get install chromium (as root)." >&2
+	if [ -n "$$CI" ]; then echo "NO BROWSER: CI must run the tests of pages; install the package chromium." >&2; exit 1; fi; \
+	echo "NO BROWSER: the tests of pages are SKIPPED. To run them, install the package chromium as root." >&2
 
 .PHONY: local
-local: ## run everything on this machine without containers, until Ctrl-C
+local: ## run all services on this machine without containers, until Ctrl-C
 local: $(VENV)/demo.stamp
 	@$(BIN)/python manage.py up $(ARGS)
 
 .PHONY: dev
-dev: ## run everything in containers, in the foreground
+dev: ## run all services in containers, in the foreground
 dev: containers
 	$(COMPOSE) up $(SCALE) $(ARGS)
 
 .PHONY: up
-up: ## run everything in containers, in the background (GENERATE=4: so many of the workers that wait for providers)
+up: ## run all services in containers, in the background (GENERATE=4: number of workers for the generate stage)
 up: containers
 	$(COMPOSE) up --detach $(SCALE) $(ARGS)
 
 .PHONY: down
-down: ## stop the containers; what they keep stays
+down: ## stop the containers; volumes are kept
 down:
 	$(COMPOSE) down --remove-orphans $(ARGS)
 
@@ -91,7 +91,7 @@ logs:
 	$(COMPOSE) logs --follow $(ARGS)
 
 .PHONY: build
-build: ## build the image (TARGET=worker: the small one, for machines that only work)
+build: ## build the container image (TARGET=worker: the small image, for machines that only run workers)
 build:
 	podman build --format docker --target $(TARGET) --tag $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
 	  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) --build-arg CREATED=$$(date -u +%FT%TZ) $(ARGS) .
@@ -102,12 +102,12 @@ containers:
 	@podman image exists $(or $(DARKROOM_IMAGE),localhost/darkroom:latest) || $(MAKE) build
 
 .PHONY: bench
-bench: ## measure this machine: a table, JSON and a page with plots in var/bench (ARGS="--baseline earlier.json")
+bench: ## benchmark this machine; writes JSON and a page with plots to var/bench (ARGS="--baseline earlier.json")
 bench: $(VENV)/dev.stamp
 	@$(BIN)/python manage.py bench $(ARGS)
 
 .PHONY: lock
-lock: ## pin the requirements anew, from pyproject.toml
+lock: ## update the pinned requirements from pyproject.toml
 lock: $(VENV)/dev.stamp
 	$(LOCK) -o requirements-worker.txt
 	printf '%s\n' setuptools wheel pkgconfig cffi | $(LOCK:pyproject.toml=-) -o requirements-build.txt
@@ -117,11 +117,11 @@ lock: $(VENV)/dev.stamp
 	echo uv | $(LOCK:pyproject.toml=-) --constraints requirements-dev.txt -o requirements-uv.txt
 
 .PHONY: clean
-clean: ## remove the virtual environment and everything that was made
+clean: ## remove the virtual environment and all generated files
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp holds the checksum of what is installed: the environment follows the pinned requirements, not file times.
+# A stamp holds the checksum of the installed requirements, so that reinstalling depends on content, not on file times.
 $(VENV)/demo.stamp: FORCE
 	@$(call installed,requirements.txt,demo)
 $(VENV)/dev.stamp: FORCE
@@ -129,7 +129,7 @@ $(VENV)/dev.stamp: FORCE
 .PHONY: FORCE
 FORCE:
 
-# requirements-dev.txt holds everything of requirements.txt, at the same versions.
+# requirements-dev.txt contains all of requirements.txt, in the same versions.
 define installed
 	sum=$$(cksum < $(1)); dev=$$(cksum < requirements-dev.txt); \
 	if [ "$$(cat $(VENV)/$(2).stamp 2>/dev/null)" = "$$sum" ]; then exit 0; fi; \
@@ -139,7 +139,7 @@ define installed
 	deploy/install-requirements.sh $(BIN)/python $(1) && echo "$$sum" > $(VENV)/$(2).stamp
 endef
 
-# The newest interpreter that can make a virtual environment, or PYTHON.
+# The newest interpreter that can create a virtual environment, or PYTHON.
 define venv
 	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
 	  supported=; chosen=; \

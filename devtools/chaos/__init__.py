@@ -1,1 +1,1 @@
-"""`manage.py chaos`: load and faults at once, then the ledger of what became of every task."""
+"""`manage.py chaos`: inject faults under load, then audit every task and credit."""

@@ -27,7 +27,7 @@ class Users:
 
     def __init__(self, seed: str, servers: Servers, tasks: Sequence[ChaosTask]) -> None:
         """Cancel sessions of `tasks`, a list that grows."""
-        self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
+        self._random = random.Random(seed)  # noqa: S311  not for security: a seed repeats the run
         self._settings = servers.own_settings
         self._tasks = tasks
 
@@ -35,7 +35,7 @@ class Users:
         """Cancel a recent session and describe the result."""
         if not self._tasks:
             return "no session to cancel yet"
-        task = self._chance.choice(self._tasks[-RECENT:])
+        task = self._random.choice(self._tasks[-RECENT:])
         try:
             asyncio.run(cancel(self._settings, task.session_id))
         except (CommandError, DarkroomError, redis.exceptions.RedisError) as error:

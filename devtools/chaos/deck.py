@@ -1,10 +1,10 @@
-"""Which fault comes next: every kind once, in a random order, before any kind comes again."""
+"""Random order of the faults: every kind once before any kind repeats."""
 
 from __future__ import annotations
 
 import random
 
-#: How often each fault is in the deck, once every kind has struck.
+#: Number of each fault in the deck, after every kind has been injected once.
 WEIGHTS = {
     "kill_child": 6,
     "kill_master": 3,
@@ -24,11 +24,11 @@ WEIGHTS = {
 
 
 class Deck:
-    """A shuffled deck of faults, shared by the rounds of a run, so that every kind strikes in any longer run."""
+    """A shuffled deck of faults, shared by the scenarios of a run, so that any longer run injects every kind."""
 
     def __init__(self, seed: str) -> None:
         """Shuffle; the same seed gives the same order."""
-        self._chance = random.Random(seed)  # noqa: S311  repeatable is the point
+        self._random = random.Random(seed)  # noqa: S311  not for security: a seed repeats the run
         self._cards = self._shuffled(list(WEIGHTS))
 
     def draw(self) -> str:
@@ -38,9 +38,9 @@ class Deck:
         return self._cards.pop()
 
     def put_back(self, fault: str) -> None:
-        """Return a fault that could not strike; it comes again before the deck is used up."""
+        """Put back a fault that could not be injected; it is drawn again before the deck is empty."""
         self._cards.insert(0, fault)
 
     def _shuffled(self, cards: list[str]) -> list[str]:
-        self._chance.shuffle(cards)
+        self._random.shuffle(cards)
         return cards

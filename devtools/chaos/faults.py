@@ -41,18 +41,18 @@ class Faults:
         struck: Injected faults: time (seconds since the epoch) and name.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  what it breaks, and in which order
+    def __init__(  # noqa: PLR0913, PLR0917  servers, workers and order of the faults
         self, seed: str, deck: Deck, supervisor: Supervisor, workers: Sequence[str], servers: Servers, users: Users
     ) -> None:
-        """Break what is given in the order of `deck`; `workers` are the names under which the supervisor runs them."""
-        self._chance = random.Random(seed)  # noqa: S311  not for security: a seed repeats the run
+        """Inject faults in the order of `deck`; `workers` holds the names of the workers in `supervisor`."""
+        self._random = random.Random(seed)  # noqa: S311  not for security: a seed repeats the run
         self._deck = deck
         self._supervisor = supervisor
         self._workers = workers
         self._embedded = servers.embedded
         self._provider = servers.provider
         self._users = users
-        self._outages = Outages(servers, self._chance)
+        self._outages = Outages(servers, self._random)
         self._misbehaves_until = 0.0
         self.struck: list[tuple[float, str]] = []
 
@@ -65,7 +65,7 @@ class Faults:
         """Inject faults until the monotonic time `until`, then restore the provider."""
         try:
             while (left := until - time.monotonic()) > 0:
-                time.sleep(min(left, self._chance.uniform(*INTERVAL_S)))
+                time.sleep(min(left, self._random.uniform(*INTERVAL_S)))
                 if time.monotonic() < until:
                     say(self._inject())
         finally:
@@ -84,10 +84,10 @@ class Faults:
 
     def _kill_child(self) -> str | None:
         worker, master = self._master()
-        victims = _working_children(master) if master else []
+        victims = _worker_processes(master) if master else []
         if not victims:
             return None
-        victim = self._chance.choice(victims)
+        victim = self._random.choice(victims)
         _kill(victim)
         return f"killed a process of {worker}"
 
@@ -106,7 +106,7 @@ class Faults:
 
     def _redis_away(self, *, empty: bool) -> str:
         assert self._embedded.valkey  # noqa: S101  chaos always runs its own
-        away_s = self._chance.uniform(*AWAY_S)
+        away_s = self._random.uniform(*AWAY_S)
         self._embedded.valkey.kill()
         time.sleep(away_s)
         self._embedded.valkey.restart(empty=empty)
@@ -139,7 +139,7 @@ class Faults:
         return self._outages.disk(long=True)
 
     def _spoil_provider(self) -> str:
-        seconds = self._chance.uniform(*MISBEHAVING_S)
+        seconds = self._random.uniform(*MISBEHAVING_S)
         self._misbehaves_until = time.monotonic() + seconds
         self._provider.behave(**SHARES)
         return f"the provider misbehaves for {seconds:.0f} s"
@@ -148,14 +148,14 @@ class Faults:
         return self._users.cancel_one()
 
     def _master(self) -> tuple[str, psutil.Process | None]:
-        worker = self._chance.choice(self._workers)
+        worker = self._random.choice(self._workers)
         pid = self._supervisor.pid(worker)
         with contextlib.suppress(psutil.NoSuchProcess):
             return worker, psutil.Process(pid) if pid else None
         return worker, None
 
 
-def _working_children(master: psutil.Process) -> list[psutil.Process]:
+def _worker_processes(master: psutil.Process) -> list[psutil.Process]:
     """Return the worker processes, without Python's resource tracker."""
     try:
         return [child for child in master.children() if "resource_tracker" not in " ".join(child.cmdline())]

@@ -86,7 +86,7 @@ class TaskLoad:
     owners: list[TaskOwner] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._chance = random.Random(self.seed)  # noqa: S311  not for security: a seed repeats the run
+        self._random = random.Random(self.seed)  # noqa: S311  not for security: a seed repeats the run
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="load", daemon=True)
         self._redis = sync_client(self.redis_url, max_connections=2)
@@ -109,17 +109,17 @@ class TaskLoad:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            burst = [self._next() for _ in range(self._chance.randint(1, BURST))]
+            burst = [self._next() for _ in range(self._random.randint(1, BURST))]
             for task in burst:
                 self._charge(task)
                 self.tasks.append(task)
-                for _ in range(1 + (self._chance.random() < TWICE)):
+                for _ in range(1 + (self._random.random() < TWICE)):
                     self._push(task)
-            self._stopped.wait(self._chance.uniform(0, 2) * len(burst) / RATE)
+            self._stopped.wait(self._random.uniform(0, 2) * len(burst) / RATE)
 
     def _next(self) -> ChaosTask:
         return ChaosTask(
-            self._id(), self._id(), self._chance.choice(self.owners), self._chance.randint(1, MOST_CREDITS)
+            self._id(), self._id(), self._random.choice(self.owners), self._random.randint(1, MOST_CREDITS)
         )
 
     def _charge(self, task: ChaosTask) -> None:
@@ -159,7 +159,7 @@ class TaskLoad:
         }
 
     def _id(self) -> str:
-        return str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
 
 def _write(database: psycopg.Connection, task: ChaosTask, urls: Sequence[str]) -> None:

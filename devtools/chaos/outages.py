@@ -27,16 +27,16 @@ DISK = "128m"
 class Outages:
     """Stop one service at a time and restore it."""
 
-    def __init__(self, servers: Servers, chance: random.Random) -> None:
-        """Inject outages into `servers`; `chance` draws the duration."""
+    def __init__(self, servers: Servers, generator: random.Random) -> None:
+        """Inject outages into `servers`; `generator` draws their durations."""
         self._servers = servers
-        self._chance = chance
+        self._random = generator
 
     def database(self, *, long: bool) -> str:
         """Kill or suspend PostgreSQL."""
         postgres = self._servers.embedded.postgres
         assert postgres  # noqa: S101  chaos runs its own
-        frozen = self._chance.random() < 0.5  # noqa: PLR2004  one half
+        frozen = self._random.random() < 0.5  # noqa: PLR2004  one half
         postgres.pause() if frozen else postgres.kill()
         try:
             away_s = self._wait(long=long)
@@ -77,7 +77,7 @@ class Outages:
         return f"the scratch folder took no writes for {away_s:.1f} s"
 
     def _wait(self, *, long: bool) -> float:
-        away_s = self._chance.uniform(*(LONG if long else SHORT)) * self._servers.settings.lease_s
+        away_s = self._random.uniform(*(LONG if long else SHORT)) * self._servers.settings.lease_s
         time.sleep(away_s)
         return away_s
 
@@ -87,7 +87,7 @@ def own_disk(folder: Path) -> Iterator[None]:
     """Mount a small file system at `folder` for the block, if this process may mount one.
 
     Raises:
-        CommandError: It may not, and may write to folders that are write-protected: no full disk can be simulated.
+        CommandError: Mounting is not allowed, and as root a write-protected folder does not simulate a full disk.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if not _run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(folder)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 #: Interval of reading the leases, and delay after an outage, seconds.
-LOOK_S = 0.5
+POLL_S = 0.5
 LEASES = (
     "select task_id, token, extract(epoch from lease_until)::float8 from darkroom_jobs where lease_until is not null"
 )
@@ -31,9 +31,9 @@ class TakeOver:
 
     Attributes:
         token: The new fencing token.
-        renewed_at: When its former worker last gave a sign of life, seconds since the epoch.
-        expired_at: When its lease ran out.
-        seen_at: When that was seen.
+        renewed_at: Time of the former worker's last renewal, seconds since the epoch.
+        expired_at: Time at which its lease expired.
+        seen_at: Time at which the take-over was observed.
     """
 
     task_id: str
@@ -54,7 +54,9 @@ class Recoveries:
         self._stopped = threading.Event()
         self._leases: dict[str, tuple[int, float]] = {}
         self._moved: dict[tuple[str, int], float] = {}
-        self._threads = [threading.Thread(target=run, daemon=True) for run in (self._look, self._listen)]
+        self._threads = [
+            threading.Thread(target=run, daemon=True) for run in (self._poll_leases, self._listen_to_events)
+        ]
         self.take_overs: list[TakeOver] = []
 
     def __enter__(self) -> Self:
@@ -74,12 +76,12 @@ class Recoveries:
     def seconds(self, kills: Sequence[float]) -> list[float]:
         """Return the times from each kill to the first event of the job's next worker, sorted, seconds.
 
-        The kill is the earliest one between the last sign of life of the former worker and the end of its lease: where
-        several fit, the longest time counts. Jobs without such a kill changed hands for another reason.
+        The kill is the earliest one between the former worker's last renewal and the end of its lease, so that with
+        several candidates the longest time counts. Take-overs without such a kill have another reason and are skipped.
         """
         found = []
         for change in self.take_overs:
-            suspects = [at for at in kills if change.renewed_at - LOOK_S <= at <= change.expired_at]
+            suspects = [at for at in kills if change.renewed_at - POLL_S <= at <= change.expired_at]
             moved = self._moved.get((change.task_id, change.token))
             if suspects and moved:
                 found.append(moved - min(suspects))
@@ -90,18 +92,18 @@ class Recoveries:
         return Counter(
             change.task_id
             for change in self.take_overs
-            if any(change.renewed_at - LOOK_S <= at <= change.seen_at for at in kills)
+            if any(change.renewed_at - POLL_S <= at <= change.seen_at for at in kills)
         )
 
-    def _look(self) -> None:
+    def _poll_leases(self) -> None:
         while not self._stopped.is_set():
             try:
                 with psycopg.connect(self._database_url, autocommit=True) as connection:
-                    while not self._stopped.wait(LOOK_S):
+                    while not self._stopped.wait(POLL_S):
                         for row in connection.execute(LEASES):
                             self._compare(*row)
             except psycopg.OperationalError:  # an injected crash
-                self._stopped.wait(LOOK_S)
+                self._stopped.wait(POLL_S)
 
     def _compare(self, task_id: str, token: int, lease_until: float) -> None:
         old_token, old_until = self._leases.get(task_id, (0, 0.0))
@@ -109,16 +111,16 @@ class Recoveries:
             self.take_overs.append(TakeOver(task_id, token, old_until - self._lease_s, old_until, time.time()))
         self._leases[task_id] = token, lease_until
 
-    def _listen(self) -> None:
+    def _listen_to_events(self) -> None:
         client = sync_client(self._redis_url, max_connections=1)
         while not self._stopped.is_set():
             try:
                 with client.pubsub(ignore_subscribe_messages=True) as subscription:
                     subscription.psubscribe(channel("*"))
                     while not self._stopped.is_set():
-                        if message := subscription.get_message(timeout=LOOK_S):
+                        if message := subscription.get_message(timeout=POLL_S):
                             event = Progress.model_validate_json(message["data"])
                             self._moved.setdefault((event.task_id, event.attempt), event.at or time.time())
             except redis.exceptions.RedisError:  # an injected restart
-                self._stopped.wait(LOOK_S)
+                self._stopped.wait(POLL_S)
         client.close()

@@ -1,6 +1,6 @@
-"""Our Replicate provider for try-on: the router only hears that its model takes pictures, as several of Replicate's do.
+"""Our Replicate provider, declared to accept input pictures so that the router uses it for try-on.
 
-It is installed like a third-party package, through an entry point.
+It is registered by an entry point, like a third-party package.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class ResumableProvider(ReplicateProvider):
 
     name = NAME
 
-    #: The address and the token are those of `replicate`.
+    #: Same URL and token as `replicate`.
     settings_model = ReplicateSettings
 
     def __init__(self, config: ProviderConfig) -> None:
-        """Make the client."""
+        """Create the client."""
         super().__init__(config)
         self.capabilities = self.capabilities.model_copy(update={"edit": True, "max_inputs": MAX_INPUTS})
 

@@ -97,25 +97,25 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     }
 
 
-def run_scenario(  # noqa: PLR0913  what a round is made of
+def run_scenario(  # noqa: PLR0913  servers, faults and duration of the scenario
     servers: Servers, kind: Kind, deck: Deck, *, seconds: float, seed: int, console: Console
 ) -> ScenarioResult:
-    """Run one round of `seconds` seconds, with the faults that `deck` gives."""
+    """Run one scenario of `seconds` seconds, with the faults drawn from `deck`."""
     load = TaskLoad(servers.database_url, servers.redis_url, servers.picture_urls, f"{seed}:{kind}:load")
     recoveries = Recoveries(servers.database_url, servers.redis_url, servers.settings.lease_s)
     bars = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[said]}"),
+        TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[text]}"),
         TimeElapsedColumn(), console=console,
     )  # fmt: skip
     with recoveries, bars, servers.workers(kind, bars.console.print) as supervisor:
         users = Users(f"{seed}:{kind}:users", servers, load.tasks)
         faults = Faults(f"{seed}:{kind}:faults", deck, supervisor, WORKERS, servers, users)
-        row = bars.add_task(NAMES[kind].replace("_", " "), total=None, said="load and faults")
+        row = bars.add_task(NAMES[kind].replace("_", " "), total=None, text="load and faults")
         load.start()
 
         def say(fault: str) -> None:
             bars.console.print(f"  {fault}")
-            bars.update(row, said=f"{len(load.tasks)} tasks, {len(faults.struck)} faults")
+            bars.update(row, text=f"{len(load.tasks)} tasks, {len(faults.struck)} faults")
 
         faults.run(time.monotonic() + seconds, say)
         load.stop()
@@ -123,7 +123,7 @@ def run_scenario(  # noqa: PLR0913  what a round is made of
         _wait(
             servers,
             load.tasks,
-            lambda left: bars.update(row, said=f"no faults: {left} of {len(load.tasks)} tasks left"),
+            lambda left: bars.update(row, text=f"no faults: {left} of {len(load.tasks)} tasks left"),
         )
         quiet_s = time.monotonic() - quiet
     with psycopg.connect(servers.database_url, autocommit=True) as database:

@@ -101,7 +101,7 @@ class ChaosTestbed:
         """Start the servers.
 
         Raises:
-            StartError: One can't be started, or another run owns the folder.
+            StartError: A server can't be started, or another run uses the folder.
         """
         with ExitStack() as stack:
             servers = self._start(stack)
@@ -117,8 +117,8 @@ class ChaosTestbed:
     def _start(self, stack: ExitStack) -> Servers:
         settings = self._settings
         embedded = stack.enter_context(Embedded(settings.data_dir, ephemeral=True))
-        for left in ("storage", "scratch"):
-            shutil.rmtree(settings.data_dir / left, ignore_errors=True)
+        for name in ("storage", "scratch"):
+            shutil.rmtree(settings.data_dir / name, ignore_errors=True)
         stack.enter_context(own_disk(settings.data_dir / "scratch"))
         migrate(embedded.database_url or "")
         provider = CountingProvider(settings.data_dir / "log" / "provider.log", seed=self._seed, latency_s=LATENCY_S)

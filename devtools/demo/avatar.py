@@ -57,17 +57,17 @@ COMPANIONS = (
 
 
 def tasks(database: psycopg.Connection, _host: ImageHost, _pictures: Pictures) -> list[DemoTask]:
-    """Return a task for each message, charged already."""
+    """Return a charged task for each message."""
     return [task for companion in COMPANIONS for task in _tasks(database, companion)]
 
 
 def _tasks(database: psycopg.Connection, companion: Companion) -> list[DemoTask]:
     user, avatar = new_payer(database), {"id": str(uuid.uuid4()), "name": companion.name} | companion.avatar
     database.execute("INSERT INTO user_preferences (user_id, whatsapp_phone) VALUES (%s, %s)", [user, PHONE])
-    made = [_task(companion, user, avatar, scene, marker) for scene, marker in companion.scenes]
-    for task in made:
+    created = [_task(companion, user, avatar, scene, marker) for scene, marker in companion.scenes]
+    for task in created:
         pay(database, task, owner=user, payer=user)
-    return made
+    return created
 
 
 def _task(companion: Companion, user: str, avatar: dict[str, Any], scene: str, marker: str) -> DemoTask:

@@ -1,4 +1,4 @@
-"""Charge tasks of products that Darkroom charges itself, as its HTTP service does."""
+"""Charge the tasks of products that Darkroom itself charges, as its HTTP service does."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Timeout and interval of waiting for a message, seconds; the outbox sends it after the outcome.
 TIMEOUT_S = 15.0
 POLL_S = 0.05
-SAID = (
+SENT_MESSAGE = (
     "SELECT kind, channel, message FROM darkroom_deliveries"
     " WHERE task_id = %s AND channel IN ('web', 'whatsapp') AND state = 'sent'"
 )
@@ -32,7 +32,7 @@ def chat_message_of(database: psycopg.Connection, task: DemoTask) -> ChatMessage
     """Return the message to the user; None if there is none within `TIMEOUT_S`, or if the product has no chat."""
     deadline = time.monotonic() + TIMEOUT_S
     while task.product is Product.AVATAR and time.monotonic() < deadline:
-        row = database.execute(SAID, [task.task_id]).fetchone()
+        row = database.execute(SENT_MESSAGE, [task.task_id]).fetchone()
         if row:
             kind, channel, message = row
             return ChatMessage(kind, channel, str(message.get("url") or message.get("text")))
@@ -48,14 +48,14 @@ def threads(folder: Path, results: Sequence[Result]) -> str:
 
 def _thread(folder: Path, name: str, results: Sequence[Result]) -> str:
     channel = results[0].task.channel
-    lines = "".join(f'<p class="asks">{escape(result.task.prompt)}</p>{_answer(folder, result)}' for result in results)
+    lines = "".join(f'<p class="asks">{escape(result.task.prompt)}</p>{_reply(folder, result)}' for result in results)
     return (
         f'<div class="chat {escape(channel)}"><header><i>{escape(name[:1])}</i><b>{escape(name)}</b>'
         f"<span>{CHAT_NAMES[channel]}</span></header>{lines}</div>"
     )
 
 
-def _answer(folder: Path, result: Result) -> str:
+def _reply(folder: Path, result: Result) -> str:
     chat_message = result.chat_message
     if chat_message is None:
         return f'<p class="says">{escape(result.status)}: no message</p>'

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from devtools.demo.task import DemoTask, Result
     from settings import Settings
 
-#: Functions that make the tasks of each product; add a module per product.
+#: Functions that create the tasks of each product; add one per product.
 PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTask]], ...] = (
     tryon.tasks,
     avatar.tasks,

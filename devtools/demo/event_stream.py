@@ -15,12 +15,12 @@ from schemas.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-#: Until a task that was pushed a moment ago is asked for again: no worker has taken it in yet, seconds.
+#: Delay before reconnecting to a task that was just pushed and is not ingested yet, seconds.
 UNKNOWN_S = 0.05
-#: Until a stream is opened again, unless the service says otherwise, seconds.
+#: Delay before reconnecting, unless the service sets another one, seconds.
 RETRY_S = 1.0
-#: What passes: a task that is not known yet, a service that is starting or stopping.
-PASSING = {HTTPStatus.NOT_FOUND: UNKNOWN_S, HTTPStatus.SERVICE_UNAVAILABLE: RETRY_S}
+#: Delays by temporary error: the task is not known yet, or the service is starting or stopping.
+TEMPORARY = {HTTPStatus.NOT_FOUND: UNKNOWN_S, HTTPStatus.SERVICE_UNAVAILABLE: RETRY_S}
 
 
 class EventStream:
@@ -34,10 +34,10 @@ class EventStream:
         self._ended = False
 
     async def events(self) -> AsyncIterator[Progress]:
-        """Yield every event until the terminal one, across lost and refused connections.
+        """Yield every event until the terminal one, and reconnect as needed.
 
         Raises:
-            CommandError: The service refused for good.
+            CommandError: The service refused the stream with a permanent error.
         """
         while not self._ended:
             self._pause_s = RETRY_S
@@ -53,8 +53,8 @@ class EventStream:
 
     async def _read(self, response: httpx.Response) -> AsyncIterator[Progress]:
         if response.status_code != HTTPStatus.OK:
-            await response.aread()  # or the connection could not be used again
-            self._heed(response)
+            await response.aread()  # so that the connection can be reused
+            self._handle_status(response)
             return
         fields: dict[str, str] = {}
         async for line in response.aiter_lines():
@@ -65,11 +65,11 @@ class EventStream:
                     yield event
                 fields = {}
 
-    def _heed(self, response: httpx.Response) -> None:
-        if response.status_code == HTTPStatus.NO_CONTENT:  # the terminal event was the last one seen
+    def _handle_status(self, response: httpx.Response) -> None:
+        if response.status_code == HTTPStatus.NO_CONTENT:  # the terminal event has already been received
             self._ended = True
-        elif response.status_code in PASSING:
-            self._pause_s = PASSING[HTTPStatus(response.status_code)]
+        elif response.status_code in TEMPORARY:
+            self._pause_s = TEMPORARY[HTTPStatus(response.status_code)]
         else:
             raise CommandError(f"The HTTP service answered {response.status_code} to {response.url.path}.")
 
@@ -77,7 +77,7 @@ class EventStream:
         self._last_id = fields.get("id", self._last_id)
         if "retry" in fields:
             self._pause_s = int(fields["retry"]) / 1000
-        if "data" not in fields:  # a comment that keeps the connection alive, or a hint alone
+        if "data" not in fields:  # a keep-alive comment, or only a reconnection time
             return None
         event = Progress.model_validate_json(fields["data"])
         self._ended = event.status.terminal

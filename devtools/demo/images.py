@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 STYLE = "warm"
 COUNT = 6
 PROMPT = "Bath oil in a glass bottle, for the autumn catalogue"
-#: As `darkroom_session_tables` has it.
+#: As in the table `darkroom_session_tables`.
 CHANNEL = "workspace"
 
 

@@ -14,7 +14,7 @@ OWN_PHOTO, OWN_OUTFIT = "your photo", "your outfit"
 
 
 class Pictures:
-    """Files of the input pictures."""
+    """Files of the input pictures, drawn or given by the user."""
 
     def __init__(self, folder: Path, *, photo: Path | None, outfit: Path | None) -> None:
         """Use `folder` for the files, `photo` for every person and `outfit` for every garment.
@@ -44,7 +44,7 @@ class Pictures:
         """Return the name of the photo for the person `name`."""
         return OWN_PHOTO if OWN_PHOTO in self._own else name
 
-    def worn(self, name: str) -> str:
+    def outfit(self, name: str) -> str:
         """Return the name of the picture for the outfit `name`; the size guide is never replaced."""
         return OWN_OUTFIT if OWN_OUTFIT in self._own and name in garments.GARMENTS else name
 

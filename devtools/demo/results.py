@@ -26,13 +26,13 @@ REFUNDED = "SELECT coalesce(sum(amount), 0) FROM darkroom_ledger WHERE session_i
 
 
 def collect(database: psycopg.Connection, tasks: Sequence[DemoTask], bars: ProgressBars, gallery: Path) -> list[Result]:
-    """The tasks' results, with their pictures downloaded into the `gallery` folder by the links that users get.
+    """Return the results of the tasks, with their pictures downloaded from the links that users get.
 
     Args:
-        database: Where the jobs and sessions are.
-        tasks: What was sent.
+        database: Database of jobs and sessions.
+        tasks: The sent tasks.
         bars: Progress bars with the events of the tasks.
-        gallery: The folder to download into.
+        gallery: Folder to download into.
     """
     folder = gallery / "results"
     folder.mkdir(parents=True, exist_ok=True)

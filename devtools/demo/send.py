@@ -30,7 +30,7 @@ async def order(client: httpx.AsyncClient, task: DemoTask) -> DemoTask:
     """Order the task over HTTP: the service charges, creates the session and returns ids and links.
 
     Raises:
-        CommandError: The service did not take it.
+        CommandError: The service refused the order.
     """
     answer = await client.post(ORDERS, json=task.payload)
     if answer.status_code != HTTPStatus.ACCEPTED:

@@ -15,7 +15,7 @@ from schemas.http import Health
 #: Timeout of the start of service and worker, and interval of its checks, seconds.
 START_S = 60.0
 POLL_S = 0.05
-#: A stream says something at least every 15 s; what connects is on this machine.
+#: The read timeout is longer than the interval of a stream's keep-alives, 15 s.
 TIMEOUTS = httpx.Timeout(10.0, read=30.0)
 
 
@@ -38,7 +38,7 @@ class Service:
             "HOST": "127.0.0.1",
             "PORT": str(self._port),
             "PUBLIC_URL": self.url,
-            # Tokens that the visitor's .env may set stay valid; calls of the demo itself are not limited.
+            # API_TOKENS of a user's .env stay valid; the rate limit must not affect the demo's own calls.
             "API_TOKEN": self._token,
             "RATE_LIMIT_PER_MINUTE": "1000000",
         }
@@ -52,7 +52,7 @@ class Service:
         """Wait until the service reaches Redis, the database and a worker.
 
         Raises:
-            CommandError: It did not within `START_S` seconds.
+            CommandError: The service did not within `START_S` seconds.
         """
         deadline = time.monotonic() + START_S
         with httpx.Client(base_url=self.url, timeout=TIMEOUTS, trust_env=False) as client:
@@ -67,8 +67,8 @@ def _missing(client: httpx.Client) -> str:
     try:
         health = Health.model_validate_json(client.get("/health").content)
     except (httpx.TransportError, ValidationError) as error:
-        return f"it does not answer ({type(error).__name__})"
+        return f"no valid answer from /health ({type(error).__name__})"
     parts = {"Redis": health.redis_connected, "the database": health.database_connected,
              "a worker": health.workers_connected}  # fmt: skip
     absent = [name for name, connected in parts.items() if not connected]
-    return f"it does not see {' and '.join(absent)}" if absent else ""
+    return f"it can't reach {' and '.join(absent)}" if absent else ""

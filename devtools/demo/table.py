@@ -25,19 +25,19 @@ NUMBERS = 67
 def table(results: Sequence[Result], width: int) -> Table:
     """Return a table of task, status, seconds per stage and credits, for a terminal of `width` characters."""
     narrow = width < WIDE
-    made = Table(
+    view = Table(
         box=None if narrow else SIMPLE_HEAD, caption="seconds per stage", caption_justify="right",
         header_style="bold", pad_edge=False, collapse_padding=True,
     )  # fmt: skip
-    made.add_column("task", overflow="ellipsis", no_wrap=True, max_width=max(14, width - NUMBERS) if narrow else None)
-    made.add_column("status", no_wrap=True)
+    view.add_column("task", overflow="ellipsis", no_wrap=True, max_width=max(14, width - NUMBERS) if narrow else None)
+    view.add_column("status", no_wrap=True)
     for heading in (*STAGES, "total"):
-        made.add_column(heading, justify="right", style="dim", no_wrap=True)
-    made.add_column("credits", no_wrap=True)
+        view.add_column(heading, justify="right", style="dim", no_wrap=True)
+    view.add_column("credits", no_wrap=True)
     for result in results:
         seconds = [f"{result.stages_s[stage]:.1f}" if stage in result.stages_s else "" for stage in STAGES]
-        made.add_row(result.task.title, _status(result), *seconds, f"{result.seconds:.1f}", credits_of(result))
-    return made
+        view.add_row(result.task.title, _status(result), *seconds, f"{result.seconds:.1f}", credits_of(result))
+    return view
 
 
 def failures(results: Sequence[Result]) -> str:

@@ -50,7 +50,7 @@ class DemoTask:
 
     @property
     def sent_by(self) -> str:
-        """How it was sent, for display."""
+        """Way of sending, for display."""
         return "over HTTP" if self.ordered else "pushed"
 
 

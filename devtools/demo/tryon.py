@@ -27,8 +27,8 @@ def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> 
     owners = {channel: str(uuid.uuid4()) for channel in ("b2c", "b2b")}
     database.execute("INSERT INTO user_credits (user_id, balance) VALUES (%s, %s)", [owners["b2c"], BALANCE])
     database.execute("INSERT INTO store_credits (store_id, balance) VALUES (%s, %s)", [owners["b2b"], BALANCE])
-    made = [(_order if look.ordered else _task)(look, owners[look.channel], host, pictures) for look in LOOKS]
-    for task in made:
+    created = [(_order if look.ordered else _task)(look, owners[look.channel], host, pictures) for look in LOOKS]
+    for task in created:
         if task.ordered:  # the service inserts and charges
             continue
         _charge(database, task, owners[task.channel])
@@ -41,7 +41,7 @@ def tasks(database: psycopg.Connection, host: ImageHost, pictures: Pictures) -> 
             prompt=task.payload["prompt"],
             credits_used=task.credits,
         )
-    return made
+    return created
 
 
 def _task(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoTask:
@@ -83,7 +83,7 @@ def _order(look: Look, owner: str, host: ImageHost, pictures: Pictures) -> DemoT
 
 
 def _inputs(look: Look, pictures: Pictures) -> tuple[Input, ...]:
-    outfit = pictures.worn(look.outfit)
+    outfit = pictures.outfit(look.outfit)
     return (
         Input("person", pictures.file(pictures.person(look.person))),
         Input(outfit, pictures.file(outfit)),
@@ -92,11 +92,11 @@ def _inputs(look: Look, pictures: Pictures) -> tuple[Input, ...]:
 
 
 def _title(look: Look, pictures: Pictures) -> str:
-    return ", ".join((pictures.person(look.person), pictures.worn(look.outfit), *look.accessories))
+    return ", ".join((pictures.person(look.person), pictures.outfit(look.outfit), *look.accessories))
 
 
 def _prompt(look: Look, pictures: Pictures) -> str:
-    return look.prompt.format(outfit=pictures.worn(look.outfit).capitalize())
+    return look.prompt.format(outfit=pictures.outfit(look.outfit).capitalize())
 
 
 def _charge(database: psycopg.Connection, task: DemoTask, owner: str) -> None:

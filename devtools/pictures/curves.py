@@ -1,6 +1,6 @@
 """Outlines for drawing: smooth closed curves, limbs with a thickness, mirrored halves.
 
-Points are (x, y) in the sheet's units. A point given twice in a row makes a corner.
+Points are (x, y) in the sheet's units. A point given twice in a row is a corner.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Point = tuple[float, float]
-#: Points of a limb's middle line with half its thickness there: (x, y, radius).
+#: Point of a limb's centre line with half its thickness: (x, y, radius).
 Joint = tuple[float, float, float]
 
 STEPS = 14
 
 
 def smooth(points: Sequence[Point], *, closed: bool = True) -> list[Point]:
-    """A Catmull-Rom spline through `points`."""
+    """Return a Catmull-Rom spline through `points`."""
     count = len(points)
     last = count if closed else count - 1
     path: list[Point] = []
@@ -35,14 +35,14 @@ def smooth(points: Sequence[Point], *, closed: bool = True) -> list[Point]:
 
 
 def mirrored(half: Sequence[Point], middle: float = 50.0) -> list[Point]:
-    """A symmetrical outline from its right half, top to bottom; x counts from the middle line."""
+    """Return a symmetrical outline from its right half, top to bottom; x counts from the centre line."""
     right = [(middle + x, y) for x, y in half]
     left = [(middle - x, y) for x, y in reversed(half) if x]
     return [*right, *left]
 
 
 def limb(joints: Sequence[Joint], *, cut: bool = False) -> list[Point]:
-    """The outline of something that has a middle line and a thickness, with round ends, the last one `cut` straight."""
+    """Return the outline of a line with a thickness and round ends; with `cut` the last end is straight."""
     line = smooth([(x, y) for x, y, _ in joints], closed=False)
     radii = [radius for radius, _ in smooth([(joint[2], place) for place, joint in enumerate(joints)], closed=False)]
     sides: tuple[list[Point], list[Point]] = ([], [])
@@ -57,7 +57,7 @@ def limb(joints: Sequence[Joint], *, cut: bool = False) -> list[Point]:
 
 
 def arch(width: float, top: float, foot: float, middle: float = 50.0) -> list[Point]:
-    """A round arch `width` wide that stands on `foot`."""
+    """Return the outline of a round arch `width` wide from `foot` to `top`."""
     radius = width / 2
     turns = (step * math.pi / 24 for step in range(25))
     bow = [(middle + math.cos(turn) * radius, top + radius - math.sin(turn) * radius) for turn in turns]

@@ -1,4 +1,4 @@
-"""Made-up garments for the demo, laid flat as in a shop's photo."""
+"""Drawn garments for the demo, laid flat as in a shop's photo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SIZE_PX = (880, 1100)
 
-#: Right halves, top to bottom; x counts from the middle line.
+#: Right halves, top to bottom; x counts from the centre line.
 COAT = [(6, 17), (19, 21), (24, 30), (24.5, 60), (27, 111), (27, 111), (0, 113)]
 SHIRT = [(6, 24), (22, 28), (25, 36), (23.4, 60), (24.4, 98), (24.4, 98), (0, 100)]
 KNIT = [(8, 26), (22, 29), (26, 40), (25, 70), (25, 92), (23.5, 97), (0, 98)]

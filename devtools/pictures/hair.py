@@ -1,4 +1,4 @@
-"""Hair: what falls behind the head, and what frames the face."""
+"""Hair, behind the head and in front of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from devtools.pictures.curves import mirrored
 if TYPE_CHECKING:
     from devtools.pictures.sheet import Sheet
 
-#: Discs of a head of curls: (x from the middle line, y, radius).
+#: Discs of curly hair: (x from the centre line, y, radius).
 CURLS = tuple(
     (math.cos(angle) * 6.6, 22.6 - math.sin(angle) * 6.2, 2.9)
     for angle in (step * math.pi / 9 - 0.5 for step in range(12))
@@ -18,7 +18,7 @@ CURLS = tuple(
 
 
 def behind(sheet: Sheet, style: str, colour: str) -> None:
-    """Draw what lies behind head and shoulders."""
+    """Draw the hair behind head and shoulders."""
     if style == "long":
         half = [(0, 16.4), (6.4, 19), (7.6, 28), (9.4, 40), (9.0, 51), (5.0, 54), (0, 50)]
         sheet.shape(mirrored(half), colour, volume=0.18)
@@ -38,7 +38,7 @@ def behind(sheet: Sheet, style: str, colour: str) -> None:
 
 
 def in_front(sheet: Sheet, style: str, colour: str) -> None:
-    """Draw what frames the face."""
+    """Draw the hair around the face."""
     if style == "long":
         sheet.shape(
             [(50.6, 17.2), (56.4, 19.4), (57.2, 27), (56.2, 32.4), (55.2, 26.4), (53, 22.4), (49.6, 20.2)], colour

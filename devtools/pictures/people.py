@@ -1,4 +1,4 @@
-"""Made-up people for the demo, drawn as fashion sketches: nobody's photo is needed or kept."""
+"""Fictional people for the demo, drawn as fashion sketches, so that no real photos are needed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SIZE_PX = (1000, 1500)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """How somebody looks.
+    """Appearance and posture of a person.
 
     Attributes:
-        wall: The backdrop's colours: above, below, and the arch.
-        width: Of the body; 1 is average.
-        arms: Elbow and hand of the right and the left arm, x counted from the middle line.
+        wall: Colours of the backdrop: top, bottom and arch.
+        width: Width of the body; 1 is average.
+        arms: Elbow and hand of the right and the left arm; x counts from the centre line.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A sheet to draw on: shapes with soft light, at twice the size that is saved."""
+"""A canvas for shapes with soft light, drawn at twice the saved size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 Colour = tuple[int, int, int]
 
-#: Drawn larger by this, so that edges come out smooth.
+#: Factor between drawn and saved size, for smooth edges.
 OVERSIZE = 2
 
 
 def shade(colour: str | Colour, by: float) -> Colour:
-    """`colour` (`#rrggbb` or its three numbers) lighter (`by` up to 1) or darker (down to -1)."""
+    """Return `colour` (`#rrggbb` or three numbers), lighter (`by` up to 1) or darker (down to -1)."""
     red, green, blue = ImageColor.getrgb(colour)[:3] if isinstance(colour, str) else colour
     hue, light, saturation = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
     light = light + (1 - light) * by if by > 0 else light * (1 + by)
@@ -33,7 +33,7 @@ class Sheet:
     """A picture 100 units wide."""
 
     def __init__(self, width_px: int, height_px: int, top: str, bottom: str) -> None:
-        """An empty sheet that fades from `top` to `bottom`."""
+        """Create an empty sheet with a gradient from `top` to `bottom`."""
         self._size_px = (width_px, height_px)
         size = (width_px * OVERSIZE, height_px * OVERSIZE)
         self._unit = size[0] / 100
@@ -49,14 +49,14 @@ class Sheet:
         volume: float = 0.16,
         pattern: str = "",
     ) -> None:
-        """Fill an outline; light falls from the upper left, `volume` says how much of it.
+        """Fill an outline, with light from the upper left.
 
         Args:
             points: The outline.
             colour: As for `shade`.
             curved: Whether to round the outline.
-            volume: 0 is flat.
-            pattern: A second colour, for stripes.
+            volume: Strength of the light; 0 is flat.
+            pattern: Colour of stripes; empty for none.
         """
         box, mask = self._mask(smooth(points) if curved else points)
         fill = _light(mask.size, shade(colour, volume), shade(colour, -volume))
@@ -69,25 +69,25 @@ class Sheet:
     def shadow(
         self, points: Sequence[Point], *, blur: float = 1.6, drop: Point = (0.8, 1.2), strength: float = 0.3
     ) -> None:
-        """Darken softly what lies behind an outline."""
+        """Draw the soft shadow of an outline."""
         box, mask = self._mask(smooth(points), margin=blur * 3)
-        # A quarter of the size is enough for something blurred.
+        # Blur at a quarter of the size, which is faster and looks the same.
         soft = ImageFilter.BoxBlur(blur * self._unit / 8)
         mask = mask.reduce(4).filter(soft).filter(soft).resize(mask.size, Image.Resampling.BILINEAR)
         at = (box[0] + round(drop[0] * self._unit), box[1] + round(drop[1] * self._unit))
         self.picture.paste((40, 26, 22), at, mask.point([round(value * strength) for value in range(256)]))
 
     def line(self, points: Sequence[Point], colour: Colour | str, width: float = 0.35) -> None:
-        """A smooth line."""
+        """Draw a smooth line."""
         path = [(x * self._unit, y * self._unit) for x, y in smooth(points, closed=False)]
         ImageDraw.Draw(self.picture).line(path, fill=colour, width=max(1, round(width * self._unit)), joint="curve")
 
     def dot(self, x: float, y: float, radius: float, colour: Colour | str) -> None:
-        """A disc."""
+        """Draw a disc."""
         ImageDraw.Draw(self.picture).circle((x * self._unit, y * self._unit), radius * self._unit, fill=colour)
 
     def save(self, path: Path) -> None:
-        """Write it as JPEG, with a little grain so that it looks less like a screen."""
+        """Write the picture as JPEG, with a little grain for a photographic look."""
         picture = self.picture.reduce(OVERSIZE)
         ImageChops.overlay(picture, _grain(self._size_px)).save(path, quality=90)
 

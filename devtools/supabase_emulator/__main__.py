@@ -1,4 +1,4 @@
-"""Serves until it is told to stop; `LOCAL_SUPABASE` in the environment holds port, secret and database."""
+"""Serve until stopped; the environment variable `LOCAL_SUPABASE` holds port, secret and database URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The database as Supabase sets it up: its roles, its default privileges, its storage tables."""
+"""Supabase's roles, default privileges and storage tables in a database."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ AUTHENTICATOR = "authenticator"
 
 
 def prepare(database_url: str) -> None:
-    """Make what is missing and apply the migrations; doing it again changes nothing."""
+    """Create missing roles and tables, and apply the migrations; idempotent."""
     with psycopg.connect(database_url) as connection:
-        # Roles belong to the whole server: two databases of one server must not make them at once.
+        # Roles belong to the server: prevent two databases of one server from creating them concurrently.
         connection.execute("select pg_advisory_xact_lock(hashtext('local_supabase'))")
         connection.execute(SETUP.read_bytes())
-    migrate(database_url)  # also gives the roles their rights where the tables were there before the roles
+    migrate(database_url)  # also grants rights to roles that were created after the tables
 
 
 def as_authenticator(database_url: str) -> str:
-    """The address for serving: a role that may do nothing but become one of the three."""
+    """Return the database URL for serving, with a role that may only switch to one of the three roles."""
     return make_conninfo(database_url, user=AUTHENTICATOR)

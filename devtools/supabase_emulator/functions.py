@@ -1,4 +1,4 @@
-"""What the database says about a function, and the statement that calls it with JSON arguments."""
+"""Look up SQL functions in the catalog, and build statements that call them with JSON arguments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ select proname, provolatile = 'v', proretset, prorettype = 'void'::regtype,
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of the schema `public`; `types` are its arguments' types by name."""
+    """A function of the schema `public`; `types` holds the types of its arguments by name."""
 
     name: str
     volatile: bool
@@ -32,7 +32,7 @@ class Function:
     types: dict[str, str]
 
     def statement(self, names: Iterable[str]) -> sql.Composed:
-        """Calls the function; the only parameter is the JSON object, the only result JSON text."""
+        """Return a statement that calls the function; its only parameter is the JSON object, its result JSON text."""
         columns = [sql.SQL("{} ").format(sql.Identifier(name)) + sql.SQL(self.types[name]) for name in names]
         call = sql.SQL("{}({})").format(
             sql.Identifier("public", self.name),
@@ -49,7 +49,7 @@ class Function:
 
 
 def find(connection: Connection[Any], name: str, names: set[str]) -> Function | None:
-    """The function that takes arguments of these names, or None."""
+    """Return the function that accepts arguments of these names, or None."""
     for found, volatile, returns_set, returns_nothing, types, arguments, required in connection.execute(
         _LOOK_UP, [name]
     ):

@@ -1,4 +1,4 @@
-"""What stands before PostgREST and Storage: it wants a key with every call but for signed links."""
+"""Gateway of PostgREST and Storage: requires an API key for every request except signed links."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class Gateway:
-    """Hands requests on."""
+    """Route requests to PostgREST or Storage."""
 
     def __init__(self, pool: ConnectionPool[Connection[Any]], secret: str) -> None:
-        """Serve the database behind `pool`; keys and links are signed with `secret`."""
+        """Serve the database of `pool`; keys and links are signed with `secret`."""
         self._rest = Rest(pool, secret)
         self._storage = EmulatedStorage(pool, secret)
 
     def answer(self, request: Request) -> Reply:
-        """The reply to one request."""
+        """Return the reply to a request."""
         match (request.method, *request.path):
             case ("GET", "storage", "v1", "object", "sign", bucket, *path):
                 return self._storage.open_link(bucket, "/".join(path), request.query.get("token", ""))

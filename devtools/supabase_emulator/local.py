@@ -1,4 +1,4 @@
-"""The local Supabase as a program of its own, so that it can be killed like any other."""
+"""The emulator in a separate process, so that tests can kill it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ ROOT = Path(__file__).parents[2]
 
 
 class LocalSupabase:
-    """Serves a database over HTTP on the loopback address; it dies with this process.
+    """Serve a database over HTTP on the loopback address; the server ends with this process.
 
     Attributes:
-        url: What SUPABASE_URL is set to.
-        service_role_key: What SUPABASE_SERVICE_ROLE_KEY is set to.
-        anon_key: The public key, which may do nothing here.
+        url: Value for SUPABASE_URL.
+        service_role_key: Value for SUPABASE_SERVICE_ROLE_KEY.
+        anon_key: The public key, which has no rights here.
     """
 
     def __init__(self, database_url: str, log: Path | None = None, *, port: int = 0) -> None:
-        """Prepare it; `start` starts it.
+        """Prepare the command; `start` runs it.
 
         Args:
-            database_url: `postgresql://` address with which roles and schemas can be made.
-            log: The file its output is appended to; None for our own standard error.
-            port: The port it listens on; 0 for any free one.
+            database_url: `postgresql://` URL of a user that may create roles and schemas.
+            log: File to append the output to; None for the standard error of this process.
+            port: Port to listen on; 0 for any free one.
         """
         self._database_url = database_url
         self._port = port or free_port()
@@ -52,42 +52,42 @@ class LocalSupabase:
         self._process: Process | None = None
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start the server."""
         self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it."""
+        """Stop the server."""
         self.stop()
 
     def start(self) -> None:
-        """Make roles and schemas, apply all migrations, start serving and wait until it answers.
+        """Create roles and schemas, apply the migrations, and start the server; return once it accepts connections.
 
         Raises:
-            StartError: It does not start.
+            StartError: The server does not start.
         """
         prepare(self._database_url)
         self._process = Process(self._command)
-        self._process.wait_ready(self._answers)
+        self._process.wait_ready(self._accepts)
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop the server."""
         if self._process:
             self._process.stop()
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill the server, as in a crash."""
         if self._process:
             self._process.kill()
 
     def environment(self) -> dict[str, str]:
-        """What programs are started with, so that they reach the database through it."""
-        # Empty is not set: an address of the database would win.
+        """Return the environment of programs that use the database through the emulator."""
+        # An empty DATABASE_URL counts as not set; otherwise it would take precedence.
         return {"DATABASE_URL": "", "SUPABASE_URL": self.url, "SUPABASE_SERVICE_ROLE_KEY": self.service_role_key}
 
-    def _answers(self) -> bool:
+    def _accepts(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
         except OSError:  # not listening yet

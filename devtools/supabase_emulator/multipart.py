@@ -1,4 +1,4 @@
-"""The one kind of multipart body that uploads have: a file, and what is said about it."""
+"""Parse the `multipart/form-data` bodies of uploads: a file and text fields."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """One part: its content type, empty if it has none, and its bytes."""
+    """One part: its content type (empty if missing) and its bytes."""
 
     content_type: str
     data: bytes
 
 
 def parts(content_type: str, body: bytes) -> dict[str, Part]:
-    """The parts of a `multipart/form-data` body by name; empty if it is none."""
+    """Return the parts of a `multipart/form-data` body by name; empty for other content types."""
     header = EmailMessage()
     header["content-type"] = content_type
     boundary = header.get_boundary()

@@ -1,4 +1,4 @@
-"""PostgREST's `/rpc/{function}`: a JSON object of named arguments in, the function's result as JSON out."""
+"""PostgREST's `/rpc/{function}`: calls a function with a JSON object of arguments and returns its result as JSON."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class Rest:
-    """Calls functions of the schema `public`."""
+    """Call functions of the schema `public`."""
 
     def __init__(self, pool: ConnectionPool[Connection[Any]], secret: str) -> None:
-        """Call them through `pool` for whoever has a token signed with `secret`."""
+        """Use connections of `pool`; tokens are signed with `secret`."""
         self._pool = pool
         self._secret = secret
 
     def call(self, request: Request, name: str) -> Reply:
-        """Call one function; every refusal as PostgREST puts it."""
+        """Call a function; return its result, or an error in PostgREST's format."""
         try:
             claims = claims_of(self._secret, request.token) if request.token else {"role": "anon"}
         except jwt.ExpiredSignatureError:
@@ -42,9 +42,9 @@ class Rest:
             arguments = None
         if not isinstance(arguments, dict):
             return rest_errors.body_refused()
-        return self._answer(claims, name, arguments)
+        return self._run_or_refuse(claims, name, arguments)
 
-    def _answer(self, claims: dict[str, Any], name: str, arguments: dict[str, Any]) -> Reply:
+    def _run_or_refuse(self, claims: dict[str, Any], name: str, arguments: dict[str, Any]) -> Reply:
         try:
             return self._run(claims, name, arguments)
         except UnknownRoleError as error:

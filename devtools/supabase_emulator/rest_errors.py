@@ -1,6 +1,6 @@
-"""PostgREST's errors: `{"code", "details", "hint", "message"}` and the HTTP status that goes with the code.
+"""PostgREST's errors: `{"code", "details", "hint", "message"}` and the HTTP status of each code.
 
-The statuses are those of https://docs.postgrest.org/en/latest/references/errors.html.
+See https://docs.postgrest.org/en/latest/references/errors.html.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import psycopg
 
-#: HTTP statuses by SQLSTATE, the longest prefix first; everything else is 400.
+#: HTTP statuses by SQLSTATE or its first two characters; all others are 400.
 _STATUSES = {
     "23503": 409, "23505": 409, "25006": 405, "42883": 404, "42P01": 404, "42P17": 500, "53400": 500, "P0001": 400,
     "08": 503, "09": 500, "0L": 403, "0P": 403, "25": 500, "28": 403, "2D": 500, "38": 500, "39": 500, "3B": 500,
@@ -23,32 +23,32 @@ _STATUSES = {
 
 
 def token_refused() -> Reply:
-    """The token was not signed with this project's secret."""
+    """Return the error for a token that is not signed with this project's secret."""
     return _unauthorized("PGRST301", "JWSError JWSInvalidSignature")
 
 
 def token_expired() -> Reply:
-    """The token is too old."""
+    """Return the error for an expired token."""
     return _unauthorized("PGRST303", "JWT expired")
 
 
 def unknown_role(role: str) -> Reply:
-    """The token stands for a role that the database does not have."""
+    """Return the error for a token whose role does not exist."""
     return _reply(401, "22023", f'role "{role}" does not exist')
 
 
 def body_refused() -> Reply:
-    """The body is no JSON object."""
+    """Return the error for a body that is not a JSON object."""
     return _reply(400, "PGRST102", "Empty or invalid json")
 
 
 def pool_exhausted() -> Reply:
-    """No connection to the database became free in time."""
+    """Return the error for a timeout while waiting for a database connection."""
     return _reply(504, "PGRST003", "Timed out acquiring connection from connection pool.")
 
 
 def function_missing(name: str, arguments: Iterable[str]) -> Reply:
-    """There is no function that takes these arguments."""
+    """Return the error for a missing function, or one with other arguments."""
     names = ", ".join(sorted(arguments))
     return _reply(
         404,
@@ -60,7 +60,7 @@ def function_missing(name: str, arguments: Iterable[str]) -> Reply:
 
 
 def database_error(error: psycopg.Error, *, anonymous: bool) -> Reply:
-    """What the database refused, or that it can't be reached."""
+    """Return the error for a failed statement or an unreachable database."""
     state = error.sqlstate
     if state is None:
         return _reply(503, "PGRST000", "Database connection error. Retrying the connection.")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive on the loopback address; a thread for each connection."""
+"""HTTP/1.1 server with keep-alive on the loopback address, one thread per connection."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from devtools.supabase_emulator.wire import Reply, Request
 if TYPE_CHECKING:
     from devtools.supabase_emulator.gateway import Gateway
 
-#: The largest body that is read at all, bytes.
+#: Maximum size of a request body.
 MAX_BODY_BYTES = 60_000_000
-#: How long an idle connection is kept, seconds.
+#: Timeout of an idle connection, seconds.
 KEEP_ALIVE_S = 75.0
 
 
@@ -27,7 +27,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     timeout = KEEP_ALIVE_S
-    # Headers and body leave in one piece: in two, each reply would wait for the client's delayed acknowledgement.
+    # Buffer headers and body: sent separately, each reply would wait for the client's delayed TCP acknowledgement.
     wbufsize = -1
 
     def do_GET(self) -> None:
@@ -43,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(Reply(413))
             return
         body = self.rfile.read(length)
-        if len(body) < length:  # the client went away
+        if len(body) < length:  # the client disconnected
             self.close_connection = True
             return
         target = urlsplit(self.path)
@@ -67,8 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it
-        """Says nothing: the requests carry keys and links."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  as in the base class
+        """Log nothing: requests contain keys and signed links."""
 
 
 def serve(port: int, gateway: Gateway) -> None:

@@ -1,4 +1,4 @@
-"""One transaction under the role that a token stands for."""
+"""Transactions under the role of a token."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class UnknownRoleError(Exception):
-    """The token stands for no role of this database."""
+    """The role of the token does not exist."""
 
 
 @contextlib.contextmanager
 def acting_as(
     pool: ConnectionPool[Connection[Any]], claims: Mapping[str, Any], *, read_only: bool = False
 ) -> Iterator[Connection[Any]]:
-    """A transaction in which `claims["role"]` acts; committed at the end, rolled back on an error.
+    """Run a transaction under the role `claims["role"]`; commit at the end, roll back on an error.
 
     Raises:
-        UnknownRoleError: There is no such role.
-        psycopg.Error: The database refused.
+        UnknownRoleError: The role does not exist.
+        psycopg.Error: A statement failed.
     """
     role = claims.get("role", "anon")
     if role not in ROLES:

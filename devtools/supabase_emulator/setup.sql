@@ -1,4 +1,4 @@
--- What a Supabase project has before anybody adds a table to it.
+-- Roles, default privileges and storage tables of a new Supabase project.
 do $$
 begin
   if not exists (select from pg_roles where rolname = 'anon') then
@@ -17,7 +17,7 @@ begin
   end if;
 end $$;
 
--- Everything new is open to all three by name; row-level security is what closes it.
+-- As in Supabase, new objects are granted to all three roles; row-level security restricts access.
 grant usage on schema public to anon, authenticated, service_role;
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 alter default privileges in schema public grant all on functions to anon, authenticated, service_role;

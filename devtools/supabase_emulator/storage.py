@@ -1,4 +1,4 @@
-"""Storage's buckets, uploads and signed links, with the objects in the database."""
+"""Storage's buckets, uploads and signed links; objects are kept in the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg_pool import ConnectionPool
 
-#: What a project's buckets take unless told otherwise, bytes.
+#: Default maximum size of an object.
 FILE_SIZE_LIMIT_BYTES = 50_000_000
 _BUCKET = (
     "select jsonb_build_object('id', id, 'name', name, 'owner', owner, 'public', public, 'created_at', created_at,"
@@ -35,15 +35,15 @@ _UPSERT = (
 
 
 class EmulatedStorage:
-    """Serves `/storage/v1/…`."""
+    """Serve `/storage/v1/…`."""
 
     def __init__(self, pool: ConnectionPool[Connection[Any]], secret: str) -> None:
-        """Keep objects behind `pool`; tokens and links are signed with `secret`."""
+        """Keep objects in the database of `pool`; tokens and links are signed with `secret`."""
         self._pool = pool
         self._secret = secret
 
     def answer(self, request: Request, path: Sequence[str]) -> Reply:
-        """The reply to a request below `/storage/v1/`."""
+        """Return the reply to a request below `/storage/v1/`."""
         try:
             with acting_as(self._pool, claims_of(self._secret, request.token)) as connection:
                 return self._dispatch(connection, request, path)
@@ -57,7 +57,7 @@ class EmulatedStorage:
             return json_reply(500, {"statusCode": "500", "error": "Internal", "message": "Internal Server Error"})
 
     def open_link(self, bucket: str, name: str, token: str) -> Reply:
-        """What is behind a signed link."""
+        """Return the object of a signed link."""
         try:
             claims = claims_of(self._secret, token)
         except jwt.InvalidTokenError as error:
@@ -127,7 +127,7 @@ class EmulatedStorage:
         return json_reply(200, {"Id": "", "Key": f"{bucket}/{name}"})
 
     def _refusal(self, bucket: str, file: Part) -> Reply | None:
-        # A bucket's limits hold for everybody, whoever may see the bucket.
+        # The limits apply even to roles that can't read the bucket, so read them as service_role.
         with acting_as(self._pool, {"role": "service_role"}) as connection:
             limits = connection.execute(
                 "select coalesce(file_size_limit, %s), allowed_mime_types from storage.buckets where id = %s",

@@ -1,4 +1,4 @@
-"""Storage's errors: HTTP 400 whatever happened, and what really happened in the body."""
+"""Storage's errors: always HTTP 400, with the actual status in the body."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from devtools.supabase_emulator.wire import Reply, json_reply
 
 
 def duplicate() -> Reply:
-    """There is such a bucket or object already."""
+    """Return the error for a bucket or object that already exists."""
     return _reply("409", "Duplicate", "The resource already exists")
 
 
 def bucket_missing() -> Reply:
-    """There is no such bucket."""
+    """Return the error for a missing bucket."""
     return _reply("404", "Bucket not found", "Bucket not found")
 
 
 def object_missing() -> Reply:
-    """There is no such object."""
+    """Return the error for a missing object."""
     return _reply("404", "not_found", "Object not found")
 
 
 def too_large() -> Reply:
-    """The object is larger than the bucket allows."""
+    """Return the error for an object larger than the bucket allows."""
     return _reply("413", "Payload too large", "The object exceeded the maximum allowed size")
 
 
 def type_refused(content_type: str) -> Reply:
-    """The bucket does not take objects of this type."""
+    """Return the error for a content type that the bucket does not allow."""
     return _reply("415", "invalid_mime_type", f"mime type {content_type} is not supported")
 
 
 def refused(message: str) -> Reply:
-    """The token is not valid, or its role may not do this."""
+    """Return the error for an invalid token, or a role without the right."""
     return _reply("403", "Unauthorized", message)
 
 
 def link_refused(message: str) -> Reply:
-    """The link is not ours, or has expired."""
+    """Return the error for a signed link that is invalid or expired."""
     return _reply("400", "InvalidJWT", message)
 
 
 def bad_request(message: str) -> Reply:
-    """The request makes no sense."""
+    """Return the error for an invalid request."""
     return _reply("400", "InvalidRequest", message)
 
 

@@ -1,4 +1,4 @@
-"""A request and a reply, apart from how they travel."""
+"""Requests and replies, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; header names are in lower case, `path` holds decoded segments, `query` single values."""
+    """A request; header names are lower-case, `path` holds decoded segments, `query` single values."""
 
     method: str
     path: tuple[str, ...]
@@ -21,13 +21,13 @@ class Request:
 
     @property
     def token(self) -> str:
-        """The token of the `Authorization` header, or nothing."""
+        """The token of the `Authorization` header; empty without one."""
         return self.headers.get("authorization", "").removeprefix("Bearer ").strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply."""
+    """A reply."""
 
     status: int
     body: bytes = b""
@@ -35,5 +35,5 @@ class Reply:
 
 
 def json_reply(status: int, value: Any, headers: Mapping[str, str] | None = None) -> Reply:
-    """A reply with a JSON body."""
+    """Return a reply with a JSON body."""
     return Reply(status, orjson.dumps(value), {"content-type": "application/json; charset=utf-8", **(headers or {})})

@@ -1,7 +1,7 @@
-"""An image provider on the loopback interface that counts what it would bill, in a process that no fault reaches.
+"""An image provider on the loopback interface that counts the calls it would bill, in a process that no fault hits.
 
-It speaks the wire formats of OpenAI and of Replicate, so that our own providers are what is tested. It knows a call's
-task by a marker in the prompt, `[task:<id>]`, which the producer put there.
+It implements the wire formats of OpenAI and Replicate, so that our real providers are tested. It recognises the task of
+a call by a marker in the prompt, `[task:<id>]`, which the producer adds.
 """
 
 from devtools.chaos.provider.behaviour import Behaviour

@@ -1,4 +1,4 @@
-"""Serves until it is told to stop: `python -m devtools.chaos.provider PORT [SEED]`."""
+"""Serve until stopped: `python -m devtools.chaos.provider PORT [SEED]`."""
 
 from __future__ import annotations
 

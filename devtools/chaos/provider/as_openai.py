@@ -1,4 +1,7 @@
-"""OpenAI's images: edits as multipart, generations as JSON, answers in base64 (developers.openai.com/api/reference)."""
+"""OpenAI's Images API: edits as multipart, generations as JSON, pictures in base64.
+
+See developers.openai.com/api/reference.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from devtools.chaos.provider.picture import picture
 from devtools.chaos.provider.wire import HangUp, WireRequest, WireResponse, json
 from devtools.supabase_emulator.multipart import parts
 
-#: Longer than anybody waits, seconds.
+#: Delay of a call that hangs, longer than any client's timeout, seconds.
 FOREVER_S = 3600.0
-#: About what an edit of medium quality counts.
+#: Typical token counts of an edit in medium quality.
 USAGE = {
     "input_tokens": 700,
     "output_tokens": 1584,
@@ -30,28 +33,28 @@ USAGE = {
 class OpenAIImages:
     """`POST /v1/images/edits` and `/v1/images/generations`, `GET /v1/models/{id}`.
 
-    A call has no id: who loses the answer has lost it.
+    Calls have no id, so a lost response can't be fetched again.
     """
 
     def __init__(self, call_log: CallLog) -> None:
-        """Write into `call_log`."""
-        self._books = call_log
+        """Record calls in `call_log`."""
+        self._call_log = call_log
 
     def model(self, asked: WireRequest, name: str) -> WireResponse:
-        """The answer about a model: every one is offered, without an end."""
+        """Describe a model; every model exists and has no shutdown date."""
         if "authorization" not in asked.headers:
             return _refusal(401, "invalid_api_key", "invalid_request_error")
         return json(200, {"id": name, "object": "model", "created": 0, "owned_by": "system", "shutdown_date": None})
 
     async def answer(self, asked: WireRequest, operation: str) -> WireResponse:
-        """The answer to one call.
+        """Answer a call for a picture.
 
         Raises:
-            HangUp: The reply gets lost.
+            HangUp: The response is to be lost.
         """
         if "authorization" not in asked.headers:
             return _refusal(401, "invalid_api_key", "invalid_request_error")
-        call = self._books.open(Kind.OPENAI, _prompt(asked, operation))
+        call = self._call_log.open(Kind.OPENAI, _prompt(asked, operation))
         match call.fate:
             case Fate.RATE_LIMIT:
                 return _refusal(429, "rate_limit_exceeded", "requests", retry_after="1")

@@ -1,4 +1,4 @@
-"""How the provider behaves: how long it takes, and which shares of its calls go wrong."""
+"""Behaviour of the provider: latency, and shares of failing calls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pydantic import Field, model_validator
 from schemas.common import Frozen
 
 Share = Annotated[float, Field(ge=0, le=1)]
-#: A call takes up to this share longer or shorter than `latency_s`.
+#: Maximum deviation from `latency_s`, as a share of it.
 SPREAD = 0.25
 
 
 class Fate(StrEnum):
-    """What becomes of one call; the misbehaving ones are also the names of their shares."""
+    """Result of a call; all but `PICTURE` are also the names of their shares."""
 
     PICTURE = "picture"
     RATE_LIMIT = "rate_limit"
@@ -28,16 +28,16 @@ class Fate(StrEnum):
 
 
 class Behaviour(Frozen):
-    """What calls that come in from now on meet.
+    """Behaviour for new calls.
 
     Attributes:
-        latency_s: How long a picture takes, seconds.
-        rate_limit: The share of calls answered with 429 and `Retry-After: 1`.
-        server_error: The share answered with 500.
-        moderation: The share refused for their content.
-        hang: The share that is never answered; Replicate's predictions never end.
-        empty: The share answered with success and no picture.
-        reply_lost: The share whose work is done and whose connection breaks before the reply.
+        latency_s: Duration of a generation, seconds.
+        rate_limit: Share of calls answered with 429 and `Retry-After: 1`.
+        server_error: Share answered with 500.
+        moderation: Share refused for their content.
+        hang: Share that is never answered; Replicate's predictions never end.
+        empty: Share that succeeds without a picture.
+        reply_lost: Share that is executed but whose connection is closed before the response.
     """
 
     latency_s: Annotated[float, Field(ge=0)] = 0.2
@@ -49,19 +49,19 @@ class Behaviour(Frozen):
     reply_lost: Share = 0
 
     @model_validator(mode="after")
-    def _no_more_than_all(self) -> Self:
+    def _check_sum(self) -> Self:
         if sum(self._shares().values()) > 1 + 1e-9:
-            raise ValueError("the shares are more than all calls")
+            raise ValueError("the sum of all shares must not exceed 1")
         return self
 
     def _shares(self) -> dict[Fate, float]:
         return {fate: getattr(self, fate) for fate in Fate if fate is not Fate.PICTURE}
 
     def fate(self, seed: int, task: str, number: int) -> tuple[Fate, float]:
-        """What becomes of the call with this number of this task, and its seconds: the same each time it is asked."""
-        chance = random.Random(f"{seed}:{task}:{number}")  # noqa: S311  repeatable is the point
-        seconds = self.latency_s * chance.uniform(1 - SPREAD, 1 + SPREAD)
-        drawn = chance.random()
+        """Return the result and the duration (seconds) of a task's `number`-th call; deterministic."""
+        generator = random.Random(f"{seed}:{task}:{number}")  # noqa: S311  not for security: a seed repeats the run
+        seconds = self.latency_s * generator.uniform(1 - SPREAD, 1 + SPREAD)
+        drawn = generator.random()
         for fate, share in self._shares().items():
             drawn -= share
             if drawn < 0:

@@ -1,4 +1,4 @@
-"""What the provider would bill, by kind and task."""
+"""Calls that the provider would bill, by wire format and task."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from devtools.chaos.provider.behaviour import Behaviour, Fate
 from devtools.chaos.provider.kinds import Kind
 
 MARKER = re.compile(r"\[task:([A-Za-z0-9_-]{1,64})\]")
-#: OpenAI bills what it worked on, whether or not anybody hears of it; refusals and errors are free.
+#: OpenAI bills every executed call, even if its response is lost; refusals and errors are free.
 OPENAI_BILLS = frozenset({Fate.PICTURE, Fate.HANG, Fate.EMPTY, Fate.REPLY_LOST})
-#: Replicate bills the output of image models: what never ends, or is cancelled before, is free.
+#: Replicate bills the output of image models: predictions that never end or are cancelled are free.
 REPLICATE_BILLS = frozenset({Fate.PICTURE, Fate.EMPTY, Fate.REPLY_LOST})
-#: Bills for which our user gets nothing through no fault of ours.
+#: Billed calls without a usable response, caused by the provider.
 PROVOKED = frozenset({Fate.HANG, Fate.EMPTY, Fate.REPLY_LOST})
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedCall:
-    """One call that asked for work."""
+    """One call, its result and its duration."""
 
     task: str
     fate: Fate
@@ -28,35 +28,35 @@ class LoggedCall:
 
 
 class CallLog:
-    """Draws the fate of each call and writes down what is billed."""
+    """Draw the result of each call and count the billed ones."""
 
     def __init__(self, seed: int) -> None:
-        """Draw with `seed`."""
+        """Draw results with `seed`."""
         self._seed = seed
         self.behaviour = Behaviour()
-        self._asked: Counter[tuple[Kind, str]] = Counter()
+        self._numbers: Counter[tuple[Kind, str]] = Counter()
         self._paid: dict[Kind, Counter[str]] = {kind: Counter() for kind in Kind}
         self._provoked: dict[Kind, Counter[str]] = {kind: Counter() for kind in Kind}
         self._fates: dict[Kind, Counter[str]] = {kind: Counter() for kind in Kind}
 
     def open(self, kind: Kind, prompt: str) -> LoggedCall:
-        """A call came in: what becomes of it. What is billed is on the bill from here on."""
+        """Draw the result of a new call, and count the call if it is billed."""
         found = MARKER.search(prompt)
         task = found.group(1) if found else ""
-        number = self._asked[kind, task]
-        self._asked[kind, task] += 1
+        number = self._numbers[kind, task]
+        self._numbers[kind, task] += 1
         call = LoggedCall(task, *self.behaviour.fate(self._seed, f"{kind}:{task}", number))
         self._fates[kind][call.fate.value] += 1
         self._bill(kind, call, 1)
         return call
 
     def cancel(self, kind: Kind, call: LoggedCall) -> None:
-        """It was cancelled before it was done: it comes off the bill."""
+        """Remove a call that was cancelled before its end from the billed ones."""
         self._fates[kind]["cancelled"] += 1
         self._bill(kind, call, -1)
 
     def report(self) -> dict[str, dict[str, dict[str, int]]]:
-        """By kind: billed calls of each task, those of them that brought nothing by our own fault, calls by fate."""
+        """Return by kind: billed calls by task, those without a usable response (`provoked`), and calls by result."""
         return {
             kind.value: {
                 "paid": dict(+self._paid[kind]),

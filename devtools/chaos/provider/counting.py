@@ -1,4 +1,4 @@
-"""The provider as a program of its own: whatever is done to the workers, it goes on counting."""
+"""The provider in a separate process, so that faults injected into workers do not affect its counts."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ ROOT = Path(__file__).parents[3]
 
 
 def marked(prompt: str, task_id: str) -> str:
-    """The prompt with the marker by which the provider knows the task."""
+    """Return the prompt with the marker by which the provider recognises the task."""
     return f"{prompt} [task:{task_id}]".strip()
 
 
 class CountingProvider:
-    """Runs the provider from entering the context until leaving it; it dies with this process."""
+    """Run the provider from entering the context until leaving it; it ends with this process."""
 
     def __init__(self, log: Path | None = None, *, seed: int = 0, latency_s: float = 0.2) -> None:
-        """Prepare it.
+        """Prepare the command.
 
         Args:
-            log: The file its output is appended to; None for our own standard error.
-            seed: What the fates of calls are drawn with.
-            latency_s: How long a picture takes, seconds.
+            log: File to append the output to; None for the standard error of this process.
+            seed: Seed of the results of calls.
+            latency_s: Duration of a generation, seconds.
         """
         self._port = free_port()
         self._latency_s = latency_s
@@ -46,74 +46,74 @@ class CountingProvider:
 
     @property
     def openai_url(self) -> str:
-        """What OPENAI_BASE_URL is set to."""
+        """Value for OPENAI_BASE_URL."""
         return f"http://127.0.0.1:{self._port}/v1"
 
     @property
     def replicate_url(self) -> str:
-        """What REPLICATE_BASE_URL is set to."""
+        """Value for REPLICATE_BASE_URL."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a worker call it instead of the real ones, with keys that open nothing."""
+        """Environment of workers that use this provider instead of the real ones; the keys are not valid anywhere."""
         return {
             "AI_MOCK_MODE": "false",
-            "OPENAI_API_KEY": "sk-nobody",
+            "OPENAI_API_KEY": "sk-invalid",
             "OPENAI_BASE_URL": self.openai_url,
-            "REPLICATE_API_TOKEN": "r8_nobody",
+            "REPLICATE_API_TOKEN": "r8_invalid",
             "REPLICATE_BASE_URL": self.replicate_url,
             "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
         }
 
     def __enter__(self) -> Self:
-        """Start it and wait until it answers.
+        """Start the provider; return once it accepts connections.
 
         Raises:
-            StartError: It does not start.
+            StartError: The provider does not start.
         """
         self._process = Process(self._command)
-        self._process.wait_ready(self._answers)
+        self._process.wait_ready(self._accepts)
         self.behave()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it."""
+        """Stop the provider."""
         self._client.close()
         if self._process:
             self._process.stop()
 
     def behave(self, *, latency_s: float | None = None, **shares: float) -> None:
-        """Change how calls are met from now on: misbehave in these shares (see `Behaviour`), in no others.
+        """Set the shares of failing calls (see `Behaviour`); those not given are 0.
 
-        `latency_s` stays as it is unless given.
+        `latency_s` is kept unless given.
         """
         self._latency_s = self._latency_s if latency_s is None else latency_s
         behaviour = Behaviour.model_validate({"latency_s": self._latency_s} | shares)
         self._client.put("/admin/behaviour", json=behaviour.model_dump()).raise_for_status()
 
     def paid_calls(self, kind: Kind | None = None) -> dict[str, int]:
-        """Calls that would be billed, by task; of one kind or of both."""
-        return self._counted("paid", kind)
+        """Return the number of billed calls by task, of one kind or of both."""
+        return self._counts("paid", kind)
 
     def provoked_calls(self, kind: Kind | None = None) -> dict[str, int]:
-        """Those of the billed calls that brought nothing because the provider misbehaved: hung, empty, reply lost."""
-        return self._counted("provoked", kind)
+        """Return the number of billed calls that hung, were empty or lost their response, by task."""
+        return self._counts("provoked", kind)
 
     def fates(self, kind: Kind | None = None) -> dict[str, int]:
-        """How many calls met which fate."""
-        return self._counted("fates", kind)
+        """Return the number of calls by result."""
+        return self._counts("fates", kind)
 
-    def _counted(self, what: str, kind: Kind | None) -> dict[str, int]:
+    def _counts(self, name: str, kind: Kind | None) -> dict[str, int]:
         report: dict[str, Any] = self._client.get("/admin/calls").raise_for_status().json()
         total: Counter[str] = Counter()
         for each in (kind,) if kind else Kind:
-            total.update(report[each][what])
+            total.update(report[each][name])
         return dict(total)
 
-    def _answers(self) -> bool:
+    def _accepts(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
         except OSError:  # not listening yet

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """Whose wire format a call came in."""
+    """Provider whose wire format a call uses."""
 
     OPENAI = "openai"
     REPLICATE = "replicate"

@@ -1,4 +1,4 @@
-"""The pictures: real JPEGs, small, so that pixels are not what limits a run."""
+"""Small JPEG pictures, so that image processing does not limit a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WIDTH, HEIGHT = 256, 384
 
 
 def picture(name: str) -> bytes:
-    """A JPEG of 256 by 384 pixels, in a colour of its own for each name."""
+    """Return a JPEG of 256 by 384 pixels, in a different colour for each name."""
     red, green, blue = hashlib.sha256(name.encode()).digest()[:3]
     drawn = io.BytesIO()
     Image.linear_gradient("L").resize((WIDTH, HEIGHT)).convert("RGB").point(

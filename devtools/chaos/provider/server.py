@@ -1,4 +1,4 @@
-"""Hands requests to the wire format they are in, and says to its owner what was billed."""
+"""Route requests to the two wire formats, and serve the administration paths."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from devtools.chaos.provider.wire import MAX_HEAD_BYTES, WireRequest, WireRespon
 
 
 class Server:
-    """The provider. `PUT /admin/behaviour` and `GET /admin/calls` are its owner's."""
+    """The provider, with `PUT /admin/behaviour` and `GET /admin/calls` for `CountingProvider`."""
 
     def __init__(self, seed: int) -> None:
-        """Draw fates with `seed`."""
-        self._books = CallLog(seed)
-        self._openai = OpenAIImages(self._books)
-        self._replicate = ReplicatePredictions(self._books)
+        """Draw the results of calls with `seed`."""
+        self._call_log = CallLog(seed)
+        self._openai = OpenAIImages(self._call_log)
+        self._replicate = ReplicatePredictions(self._call_log)
 
     async def serve(self, port: int) -> None:
         """Answer on the loopback interface until cancelled."""
@@ -29,16 +29,16 @@ class Server:
             await server.serve_forever()
 
     async def answer(self, asked: WireRequest) -> WireResponse:
-        """The answer to one request."""
+        """Answer a request."""
         match (asked.method, *asked.path):
             case ("POST", "v1", "images", ("edits" | "generations") as operation):
                 return await self._openai.answer(asked, operation)
             case ("POST", "v1", "models", _, _, "predictions") | ("POST", "v1", "predictions"):
                 return await self._replicate.create(asked)
             case _:
-                return self._answer_at_once(asked)
+                return self._answer_immediately(asked)
 
-    def _answer_at_once(self, asked: WireRequest) -> WireResponse:
+    def _answer_immediately(self, asked: WireRequest) -> WireResponse:
         match (asked.method, *asked.path):
             case ("GET", "v1", "predictions", prediction_id):
                 return self._replicate.read(asked, prediction_id)
@@ -47,13 +47,13 @@ class Server:
             case ("GET", "files", name):
                 return self._replicate.file(name)
             case ("GET", "v1", "models", *model):
-                return self._answer_about(asked, model)
+                return self._describe_model(asked, model)
             case (_, "admin", *_):
-                return self._answer_its_owner(asked)
+                return self._answer_admin(asked)
             case _:
                 return json(404, {"detail": "Not found"})
 
-    def _answer_about(self, asked: WireRequest, model: list[str]) -> WireResponse:
+    def _describe_model(self, asked: WireRequest, model: list[str]) -> WireResponse:
         match model:
             case [name]:
                 return self._openai.model(asked, name)
@@ -62,12 +62,12 @@ class Server:
             case _:
                 return json(404, {"detail": "Not found"})
 
-    def _answer_its_owner(self, asked: WireRequest) -> WireResponse:
+    def _answer_admin(self, asked: WireRequest) -> WireResponse:
         match (asked.method, *asked.path):
             case ("GET", _, "calls"):
-                return json(200, self._books.report())
+                return json(200, self._call_log.report())
             case ("PUT", _, "behaviour"):
-                self._books.behaviour = Behaviour.model_validate_json(asked.body)
-                return json(200, self._books.behaviour.model_dump())
+                self._call_log.behaviour = Behaviour.model_validate_json(asked.body)
+                return json(200, self._call_log.behaviour.model_dump())
             case _:
                 return json(404, {"detail": "Not found"})

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with keep-alive, as little of it as our own clients use; connections can also be left hanging or cut."""
+"""A minimal HTTP/1.1 server with keep-alive, which can also leave requests unanswered or close connections early."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
-#: 16 inputs of a try-on fit many times, bytes.
+#: Far more than the 16 inputs of a try-on.
 MAX_BODY_BYTES = 100_000_000
 MAX_HEAD_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class WireRequest:
-    """One request; header names are in lower case, `path` holds the segments."""
+    """A request; header names are lower-case, `path` holds the segments."""
 
     method: str
     path: tuple[str, ...]
@@ -28,7 +28,7 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class WireResponse:
-    """One answer."""
+    """A response."""
 
     status: int
     body: bytes = field(repr=False)
@@ -36,30 +36,31 @@ class WireResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-class HangUp(Exception):  # noqa: N818  what is done, not what went wrong
-    """The connection is cut instead of answering."""
+class HangUp(Exception):  # noqa: N818  an instruction, not an error
+    """Close the connection without a response."""
 
 
-Answer = Callable[[WireRequest], Awaitable[WireResponse]]
+AnswerRequest = Callable[[WireRequest], Awaitable[WireResponse]]
 
 
 def json(status: int, value: Any, **headers: str) -> WireResponse:
-    """An answer in JSON."""
+    """Return a JSON response."""
     return WireResponse(
         status, orjson.dumps(value), headers={name.replace("_", "-"): text for name, text in headers.items()}
     )
 
 
-async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: Answer) -> None:
-    """Answer the requests of one connection until the client goes away or is hung up on."""
-    gone = (HangUp, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
-    with contextlib.suppress(*gone):
+async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answer: AnswerRequest) -> None:
+    """Answer the requests of one connection until either side closes it."""
+    closed = (HangUp, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
+    with contextlib.suppress(*closed):
         while True:
-            said = await answer(await _read(reader))
-            head = {"content-type": said.content_type, "content-length": str(len(said.body)), **said.headers}
+            response = await answer(await _read(reader))
+            body = response.body
+            head = {"content-type": response.content_type, "content-length": str(len(body)), **response.headers}
             lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-            phrase = HTTPStatus(said.status).phrase
-            writer.write(f"HTTP/1.1 {said.status} {phrase}\r\n{lines}\r\n".encode() + said.body)
+            phrase = HTTPStatus(response.status).phrase
+            writer.write(f"HTTP/1.1 {response.status} {phrase}\r\n{lines}\r\n".encode() + body)
             await writer.drain()
     writer.close()
 

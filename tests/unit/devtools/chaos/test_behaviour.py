@@ -27,6 +27,6 @@ def test_shares_are_kept_over_many_calls() -> None:
     assert set(met) == {Fate.PICTURE, Fate.RATE_LIMIT, Fate.EMPTY}
 
 
-def test_more_than_all_calls_cannot_go_wrong() -> None:
-    with pytest.raises(ValidationError, match="more than all calls"):
+def test_the_sum_of_failing_shares_can_not_exceed_1() -> None:
+    with pytest.raises(ValidationError, match="must not exceed 1"):
         Behaviour(hang=0.6, empty=0.6)
