@@ -134,6 +134,9 @@ class Settings(ProductProviders):
         (), description="the only hosts that provider results may be fetched from; any public host if empty"
     )
     fetch_max_bytes: Positive = Field(20_000_000, description="maximum size of a fetched picture")
+    fetch_memory_bytes: Positive = Field(
+        256_000_000, description="maximum bytes of pictures being fetched, per process; at least twice FETCH_MAX_BYTES"
+    )
     fetch_max_pixels: Positive = Field(40_000_000, description="maximum pixels of a decoded picture")
     fetch_timeout_s: Seconds = Field(10.0, description="deadline of one fetch, redirects included")
     input_max_px: Positive = Field(1024, description="maximum side length of an input picture after resizing")
@@ -207,6 +210,8 @@ class Settings(ProductProviders):
     def _belongs_together(self) -> Self:
         if self.hard_time_limit_s <= self.soft_time_limit_s:
             raise ValueError("HARD_TIME_LIMIT_S must be longer than SOFT_TIME_LIMIT_S")
+        if self.fetch_memory_bytes < 2 * self.fetch_max_bytes:
+            raise ValueError("FETCH_MEMORY_BYTES must be at least twice FETCH_MAX_BYTES")
         if bool(self.supabase_url) != bool(self.supabase_service_role_key):
             raise ValueError("SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY go together")
         return self

@@ -17,7 +17,7 @@ from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.generate import Generate
 from pipelines.stages.image_executor import ImageExecutor
 from providers.delivery.wakeup import DeliveryWakeup
-from providers.fetch import Fetcher, FetchPolicy
+from providers.fetch import Fetcher, FetchPolicy, fetch_memory
 from providers.metrics.recorder import Metrics
 from providers.progress import ProgressLog
 from providers.records import Records
@@ -84,8 +84,10 @@ def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
     scratch = CachedScratch(make_scratch(settings.scratch, settings.data_dir, client))
     storage = make_storage(settings)
-    fetcher = Fetcher(_policy(settings, settings.fetch_allowed_hosts))
-    result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts))
+    input_policy = _policy(settings, settings.fetch_allowed_hosts)
+    memory = fetch_memory(input_policy)
+    fetcher = Fetcher(input_policy, memory=memory)
+    result_fetcher = Fetcher(_policy(settings, settings.fetch_result_hosts), memory=memory)
     generators = Generators(settings, client)
     return Services(
         settings=settings,
@@ -143,6 +145,7 @@ def _policy(settings: Settings, hosts: tuple[str, ...]) -> FetchPolicy:
         allowed_networks=settings.fetch_allowed_networks,
         allowed_hosts=hosts,
         max_bytes=settings.fetch_max_bytes,
+        memory_bytes=settings.fetch_memory_bytes,
         max_pixels=settings.fetch_max_pixels,
         timeout_s=settings.fetch_timeout_s,
     )

@@ -176,6 +176,7 @@ def _fetch_policy(settings: Settings) -> FetchPolicy:
         allowed_networks=settings.fetch_allowed_networks,
         allowed_hosts=settings.fetch_allowed_hosts,
         max_bytes=settings.fetch_max_bytes,
+        memory_bytes=settings.fetch_memory_bytes,
         max_pixels=settings.fetch_max_pixels,
         timeout_s=settings.fetch_timeout_s,
     )

@@ -162,7 +162,7 @@ class PaidPicture:
         picture = Picture.model_validate(made["picture"])
         if self._fetcher is None or picture.source_url is None:
             return made
-        data = await self._fetcher.fetch(picture.source_url, subject="The generated picture")
+        data = await self._fetcher.fetch(picture.source_url, subject="The generated picture", owner=self._job.owner_id)
         return await finish_when_cancelled(self._store_copy(made, picture, data))
 
     async def _store_copy(self, made: dict[str, Any], picture: Picture, data: bytes) -> dict[str, Any]:

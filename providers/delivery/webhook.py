@@ -21,7 +21,7 @@ from providers.fetch.policy import FetchPolicy
 from providers.records.outbox import Outbox
 from providers.retry_after import retry_after_s
 from providers.safe_http.network import AddressRefusedError
-from providers.safe_http.resolver import Resolve, SystemResolver
+from providers.safe_http.resolver import NameResolver, Resolve, resolving_for
 from providers.safe_http.session import open_session, to_yarl_url
 from providers.safe_http.url import parse_target
 from schemas.delivery import Delivery, DeliveryChannel
@@ -52,14 +52,14 @@ class WebhookChannel:
             deliveries: Outbox that stores the owners' webhooks; its owner closes it.
             keys: Keys that the signing secrets are derived from, newest first.
             allowed_networks: Non-public CIDRs that webhooks may use, for development.
-            resolve: Name resolver; the operating system's by default.
+            resolve: Name resolver; one with the system's configuration by default.
             timeout_s: Seconds for one call.
         """
         self._deliveries = deliveries
         self._keys = tuple(keys)
         self._policy = FetchPolicy(allowed_networks=allowed_networks, timeout_s=timeout_s)
-        self._system = SystemResolver()
-        self._resolve = resolve or self._system
+        self._names = NameResolver()
+        self._resolve = resolve or self._names
         self._session: ClientSession | None = None
 
     async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  receivers drop duplicates
@@ -74,14 +74,15 @@ class WebhookChannel:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": sign(valid_secrets(self._keys, webhook), message_id, timestamp, body),
         }
-        status, retry_after = await self._post(webhook.url, headers, body)
+        with resolving_for(delivery.owner_id):
+            status, retry_after = await self._post(webhook.url, headers, body)
         if status == HTTPStatus.GONE:
             await self._deliveries.webhook(delivery.owner_id, "disable")
         _raise_for_status(status, retry_after)
 
     async def aclose(self) -> None:
-        """Close the HTTP session and the resolver threads."""
-        self._system.close()
+        """Close the HTTP session and the resolver."""
+        await self._names.aclose()
         if self._session is not None:
             await self._session.close()
 

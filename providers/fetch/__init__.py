@@ -1,6 +1,6 @@
 """The guarded fetcher: pictures from addresses that strangers wrote."""
 
-from providers.fetch.fetcher import Fetcher
+from providers.fetch.fetcher import Fetcher, fetch_memory
 from providers.fetch.policy import FetchPolicy
 
-__all__ = ["FetchPolicy", "Fetcher"]
+__all__ = ["FetchPolicy", "Fetcher", "fetch_memory"]

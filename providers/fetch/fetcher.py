@@ -16,10 +16,11 @@ from aiohttp import ClientError, ClientResponse, ClientSession
 from providers.fetch.body import read_body, too_large
 from providers.fetch.policy import FetchPolicy
 from providers.fetch.status import error_for_status, no_answer, too_slow
+from providers.owner_shares import OwnerShares
 from providers.pictures.errors import input_refused
 from providers.pictures.probe import probe
 from providers.safe_http.network import AddressRefusedError
-from providers.safe_http.resolver import Resolve, SystemResolver
+from providers.safe_http.resolver import NameResolver, Resolve, resolving_for
 from providers.safe_http.session import open_session, to_yarl_url
 from providers.safe_http.url import parse_target
 
@@ -34,28 +35,38 @@ _HEADERS = {
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+def fetch_memory(policy: FetchPolicy) -> OwnerShares:
+    """Return the bytes that the fetches of one process hold at most, of which one owner may use half."""
+    return OwnerShares(policy.memory_bytes, per_owner=policy.memory_bytes // 2)
+
+
 class Fetcher:
     """Fetches pictures as a policy allows, with bounded concurrency."""
 
-    def __init__(self, policy: FetchPolicy, *, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self, policy: FetchPolicy, *, memory: OwnerShares | None = None, resolve: Resolve | None = None
+    ) -> None:
         """Configure the fetcher; the first fetch opens the session.
 
         Args:
             policy: Limits and allowed hosts.
-            resolve: Name resolver; the operating system's by default.
+            memory: The budget of `fetch_memory`, if several fetchers share one.
+            resolve: Name resolver; one with the system's configuration by default.
         """
         self._policy = policy
-        self._system = SystemResolver()
-        self._resolve = resolve or self._system
+        self._memory = memory or fetch_memory(policy)
+        self._names = NameResolver()
+        self._resolve = resolve or self._names
         self._session: ClientSession | None = None
         self._slots = asyncio.Semaphore(_MAX_CONNECTIONS)
 
-    async def fetch(self, url: str, *, subject: str = "The picture") -> bytes:
+    async def fetch(self, url: str, *, subject: str = "The picture", owner: str = "") -> bytes:
         """Return the picture at `url`: JPEG, PNG or WebP bytes within the pixel limit by their header.
 
         Args:
             url: An untrusted URL.
             subject: Name of the picture in messages to the user: `Input 2`, `The reference picture`.
+            owner: Whose share of the resolutions and of the memory the fetch uses.
 
         Raises:
             InputRefused: The address, the server or the picture is not acceptable; not retryable.
@@ -64,7 +75,8 @@ class Fetcher:
         """
         try:
             async with self._slots, asyncio.timeout(self._policy.timeout_s):
-                data = await self._follow(url, subject)
+                with resolving_for(owner):
+                    data = await self._follow(url, subject, owner)
         except AddressRefusedError as error:
             raise input_refused(subject, "is on a server that is not public", code="address_not_public") from error
         except TimeoutError as error:
@@ -75,19 +87,19 @@ class Fetcher:
         return data
 
     async def aclose(self) -> None:
-        """Close the session with its running fetches, and the resolver threads."""
-        self._system.close()
+        """Close the session with its running fetches, and the resolver."""
+        await self._names.aclose()
         if self._session is not None:
             await self._session.close()
 
-    async def _follow(self, address: str, subject: str) -> bytes:
+    async def _follow(self, address: str, subject: str, owner: str) -> bytes:
         url: httpx.URL | None = None
         for _ in range(self._policy.max_redirects + 1):
             url = parse_target(address, self._policy, subject=subject, base=url)
             with closing(await self._request(url)) as response:
                 location = response.headers.get("Location")
                 if response.status not in _REDIRECTS or not location:
-                    return await self._read_picture(response, subject)
+                    return await self._read_picture(response, subject, owner)
                 address = location
         raise input_refused(subject, "is redirected too often", code="too_many_redirects")
 
@@ -97,11 +109,14 @@ class Fetcher:
             self._session = open_session(self._policy.networks, self._resolve, headers=_HEADERS)
         return await self._session.get(to_yarl_url(url), allow_redirects=False)
 
-    async def _read_picture(self, response: ClientResponse, subject: str) -> bytes:
+    async def _read_picture(self, response: ClientResponse, subject: str, owner: str) -> bytes:
         headers, limit = response.headers, self._policy.max_bytes
         if response.status != httpx.codes.OK:
             raise error_for_status(response.status, headers, subject=subject)
         length, encoding = headers.get("Content-Length", ""), headers.get("Content-Encoding", "").lower()
-        if length.isdecimal() and int(length) > limit:
+        declared = int(length) if length.isdecimal() else limit
+        if declared > limit:
             raise too_large(subject, limit)
-        return await read_body(response.content.iter_any(), encoding=encoding, max_bytes=limit, subject=subject)
+        # Reserved before the body is read: fetches that hold a part and wait for more memory would block each other.
+        async with self._memory.hold(owner, limit if encoding else max(declared, 1)):
+            return await read_body(response.content.iter_any(), encoding=encoding, max_bytes=limit, subject=subject)

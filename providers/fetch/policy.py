@@ -18,9 +18,10 @@ class FetchPolicy:
         max_pixels: Maximum number of pixels, as stated in the header.
         timeout_s: Total seconds for one fetch: resolution, redirects and body.
         max_redirects: Maximum number of redirects.
+        memory_bytes: Maximum bytes that all fetches of a process hold; at least twice `max_bytes`.
 
     Raises:
-        ValueError: A network is not a CIDR, or a limit is not positive.
+        ValueError: A network is not a CIDR, or a limit is out of range.
     """
 
     allowed_networks: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class FetchPolicy:
     max_pixels: int = 40_000_000
     timeout_s: float = 10.0
     max_redirects: int = 3
+    memory_bytes: int = 256_000_000
     #: `allowed_networks`, parsed.
     networks: tuple[IPv4Network | IPv6Network, ...] = field(init=False, repr=False)
 
@@ -36,6 +38,8 @@ class FetchPolicy:
         object.__setattr__(self, "networks", tuple(map(ip_network, self.allowed_networks)))
         if min(self.max_bytes, self.max_pixels, self.timeout_s) <= 0 or self.max_redirects < 0:
             raise ValueError("the limits of a fetch must be positive")
+        if self.memory_bytes < 2 * self.max_bytes:
+            raise ValueError("the memory of all fetches must hold at least two pictures of the maximum size")
 
     def allows_host(self, host: str) -> bool:
         """Return whether the lower-case host name is allowed; its addresses are checked separately."""

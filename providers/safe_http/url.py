@@ -35,11 +35,17 @@ def parse_target(address: str, policy: FetchPolicy, *, subject: str, base: httpx
     url = _parse(address, subject, base)
     if url.scheme not in ("http", "https"):
         raise input_refused(subject, "does not have an http or https address", code="address_scheme")
-    if url.userinfo or not _is_plain_host(url.host) or (url.port is not None and not 0 < url.port <= _MAX_PORT):
+    host = _host(url)
+    if (
+        url.userinfo
+        or host is None
+        or not _is_plain_host(host)
+        or (url.port is not None and not 0 < url.port <= _MAX_PORT)
+    ):
         raise _invalid(subject)
     if base is not None and base.scheme == "https" and url.scheme == "http":
         raise input_refused(subject, "is redirected from a secure to an insecure address", code="redirect_downgrade")
-    if not policy.allows_host(url.host.lower()):
+    if not policy.allows_host(host.lower()):
         raise input_refused(subject, "is on a server that pictures are not accepted from", code="host_not_allowed")
     return url
 
@@ -51,6 +57,14 @@ def _parse(address: str, subject: str, base: httpx.URL | None) -> httpx.URL:
         return httpx.URL(address) if base is None else base.join(address)
     except (httpx.InvalidURL, ValueError) as error:
         raise _invalid(subject) from error
+
+
+def _host(url: httpx.URL) -> str | None:
+    """Return the host as Unicode; None for an `xn--` name that is not one."""
+    try:
+        return url.host
+    except UnicodeError:  # raised by `idna`
+        return None
 
 
 def _is_plain_host(host: str) -> bool:

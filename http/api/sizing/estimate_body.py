@@ -51,7 +51,7 @@ class Feedback(NamedTuple):
 class PhotoSource(Protocol):
     """Fetches pictures from addresses that callers supply: `providers.fetch.Fetcher`."""
 
-    async def fetch(self, url: str, *, subject: str = ...) -> bytes:
+    async def fetch(self, url: str, *, subject: str = ..., owner: str = ...) -> bytes:
         """Return an encoded picture.
 
         Raises:
@@ -118,8 +118,9 @@ class EstimateBody:
             pose = self._require_pose()
             asked, picture = await read_photo_request(req, max_picture_bytes=self._max_picture_bytes)
             check_asked(asked, asked, self._charts)
-            detection = await self._detect(pose, asked, picture)
-            answer = self._recommend(detection, asked, req.context.principal.owner or asked.store_id)
+            caller = req.context.principal
+            detection = await self._detect(pose, asked, picture, caller.owner or f"{caller.name} {req.remote_addr}")
+            answer = self._recommend(detection, asked, caller.owner or asked.store_id)
         resp.content_type = falcon.MEDIA_JSON
         resp.data = answer.model_dump_json(exclude=None if query.landmarks else {"landmarks"}).encode()
 
@@ -143,10 +144,10 @@ class EstimateBody:
         self._pose.require_capacity()
         return self._pose
 
-    async def _detect(self, pose: PosePool, asked: EstimateRequest, picture: bytes | None) -> Detection:
+    async def _detect(self, pose: PosePool, asked: EstimateRequest, picture: bytes | None, owner: str) -> Detection:
         try:
             if picture is None:
-                picture = await self._fetcher.fetch(asked.image_url or "", subject="The photo")
+                picture = await self._fetcher.fetch(asked.image_url or "", subject="The photo", owner=owner)
         except Transient as error:
             raise InputRefused(str(error), public_message=error.public_message, code=error.error_code) from error
         return await pose.detect(picture)

@@ -11,11 +11,13 @@ import pytest
 
 from providers.delivery.webhook import WebhookChannel
 from providers.delivery.webhook_secrets import secret
+from providers.safe_http.resolver import NameResolver
 from schemas.delivery import DeliveryChannel, DeliveryKind
 from schemas.errors import DarkroomError, Invalid, RateLimited, Transient
 from tests.contracts.a_delivery import a_delivery
 from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
 from tests.contracts.unhelpful_server import FarEnd, always, far_end, hang, nobody_listens
+from tests.integration.providers.fetch.name_server import name_server
 
 if TYPE_CHECKING:
     import asyncio
@@ -181,3 +183,15 @@ async def test_the_address_is_in_no_error(desk: Desk) -> None:
     await desk.deliveries.webhook("shop-1", "set", "https://user:pw@shop.example/hook")
     error = await refusal(desk, "https://user:pw@shop.example/hook", networks=())
     assert "shop.example" not in f"{error} {error.details}"
+
+
+async def test_a_receiver_whose_name_server_is_silent_is_given_up_before_the_call_is(desk: Desk) -> None:
+    async with name_server() as server:
+        names = NameResolver([server.address])
+        sender = WebhookChannel(desk.deliveries, keys=[KEY], allowed_networks=HERE, resolve=names)
+        await desk.deliveries.webhook("shop-1", "set", "https://shop.silent.test/hook")
+        with pytest.raises(Transient) as caught:
+            await sender.deliver(event(), on_sending=goes_out)
+        assert caught.value.error_code == "webhook_unreachable"
+        await sender.aclose()
+        await names.aclose()

@@ -26,6 +26,7 @@ def parse(address: str, policy: FetchPolicy = ANY, base: str | None = None) -> h
         "http://pictures.example\\@127.0.0.1/", "http://pictures.example /", "http://pictures.example/\n",
         "http://[fe80::1%25eth0]/", "http://[::1/", "http://pictures.example:99999/", "http://a.example:0/", "http://%31%32%37.0.0.1/",
         "http://\uff11\uff12\uff17.0.0.1/", "http://" + "a" * 300 + ".example/", "http://a.example/" + "a" * 9000,
+        "http://xn--a/", "http://xn--zzzzzzzzzzz.example/", "http://xn--/", "http://xn--ls8h.example/",
     ],
 )  # fmt: skip
 def test_an_address_that_parsers_could_disagree_on_is_refused(address: str) -> None:
