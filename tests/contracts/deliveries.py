@@ -86,7 +86,7 @@ class Desk:
 
 
 class DeliveriesContract:
-    async def test_the_books_are_closed_when_what_is_to_be_said_is_taken_over(self, desk: Desk) -> None:
+    async def test_the_lease_is_released_when_the_deliveries_are_enqueued(self, desk: Desk) -> None:
         task_id = desk.ended_job()
         assert await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) == 1
         assert desk.one("select lease_until is null from darkroom_jobs where task_id = %s", task_id)
@@ -98,22 +98,22 @@ class DeliveriesContract:
             1,
         )
 
-    async def test_what_is_handed_over_twice_is_said_once(self, desk: Desk) -> None:
+    async def test_a_delivery_enqueued_twice_is_sent_once(self, desk: Desk) -> None:
         task_id = desk.ended_job()
         taken = [await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) for _ in range(2)]
         assert taken == [1, 0]
         assert len(await desk.deliveries.for_task(task_id)) == 1
 
-    async def test_an_old_token_hands_over_nothing(self, desk: Desk) -> None:
+    async def test_an_older_token_enqueues_nothing(self, desk: Desk) -> None:
         task_id = desk.ended_job()
         assert await desk.deliveries.enqueue(task_id, 2, [photo("u1")]) == 0
         assert await desk.deliveries.for_task(task_id) == []
 
-    async def test_a_job_that_still_runs_hands_over_nothing(self, desk: Desk) -> None:
+    async def test_a_running_job_enqueues_nothing(self, desk: Desk) -> None:
         task_id = desk.ended_job(state="running")
         assert await desk.deliveries.enqueue(task_id, 3, [photo("u1")]) == 0
 
-    async def test_a_result_is_for_owners_with_a_webhook_in_use(self, desk: Desk) -> None:
+    async def test_a_result_is_enqueued_for_owners_with_an_active_webhook(self, desk: Desk) -> None:
         owner = desk.user()
         assert await desk.deliveries.enqueue(desk.ended_job(owner), 3, [result()]) == 0
         await desk.deliveries.webhook(owner, "set", "https://shop.example/hook")
@@ -121,14 +121,14 @@ class DeliveriesContract:
         await desk.deliveries.webhook(owner, "disable")
         assert await desk.deliveries.enqueue(desk.ended_job(owner), 3, [result()]) == 0
 
-    async def test_many_couriers_claim_each_delivery_once(self, desk: Desk) -> None:
+    async def test_concurrent_dispatchers_claim_each_delivery_once(self, desk: Desk) -> None:
         for _ in range(30):
             await desk.deliveries.enqueue(desk.ended_job(), 3, [photo("u1")])
         claims = await asyncio.gather(*(desk.deliveries.claim(limit=5, lease_s=LEASE_S) for _ in range(8)))
         ids = [item.id for claim in claims for item in claim]
         assert len(ids) == len(set(ids)) == 30
 
-    async def test_a_claim_that_ran_out_is_somebody_elses_and_fences_the_first(self, desk: Desk) -> None:
+    async def test_an_expired_claim_is_taken_over_and_fences_the_first_claimant(self, desk: Desk) -> None:
         first = await desk.claimed()
         desk.let_claims_run_out()
         (second,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
@@ -140,14 +140,14 @@ class DeliveriesContract:
         assert not await desk.deliveries.mark_dead(first, "x", "x")
         assert await desk.deliveries.mark_sent(second)
 
-    async def test_an_attempt_cut_off_while_it_was_sent_says_so(self, desk: Desk) -> None:
+    async def test_an_attempt_interrupted_while_sending_is_marked(self, desk: Desk) -> None:
         first = await desk.claimed()
         assert await desk.deliveries.mark_sending(first)
         desk.let_claims_run_out()
         (second,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert second.interrupted
 
-    async def test_a_retry_waits_its_time_and_counts(self, desk: Desk) -> None:
+    async def test_a_retry_is_delayed_and_counted(self, desk: Desk) -> None:
         delivery = await desk.claimed()
         assert await desk.deliveries.reschedule(delivery, "unreachable", 30)
         assert desk.state(delivery) == ("due", 1, "unreachable")
@@ -156,7 +156,7 @@ class DeliveriesContract:
         (later,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert (later.attempts, later.interrupted) == (1, False)
 
-    async def test_what_is_given_up_is_a_dead_letter_without_its_text(self, desk: Desk) -> None:
+    async def test_a_dead_delivery_is_a_dead_letter_without_its_text(self, desk: Desk) -> None:
         delivery = await desk.claimed()
         assert await desk.deliveries.mark_dead(delivery, "window_closed", "WhatsApp refused with code 131047")
         (letter,) = await desk.records.dead_letters()
@@ -164,7 +164,7 @@ class DeliveriesContract:
         assert f'"delivery": {delivery.id}' in letter.payload
         assert "files.example" not in letter.payload
 
-    async def test_a_dead_delivery_can_be_armed_again_once(self, desk: Desk) -> None:
+    async def test_a_dead_delivery_can_be_retried_once(self, desk: Desk) -> None:
         delivery = await desk.claimed()
         assert not await desk.deliveries.retry_dead(delivery.id)
         await desk.deliveries.mark_dead(delivery, "x", "x")
@@ -172,7 +172,7 @@ class DeliveriesContract:
         (again,) = await desk.deliveries.claim(limit=10, lease_s=LEASE_S)
         assert again.attempts == 0
 
-    async def test_a_row_is_written_once_and_marked_with_it(self, desk: Desk) -> None:
+    async def test_a_row_and_its_delivery_are_written_once_together(self, desk: Desk) -> None:
         user = desk.user()
         delivery = await desk.claimed(user)
         row = {"user_id": user, "avatar_id": None, "channel": "web", "role": "assistant", "content": "x" * 500}
@@ -183,7 +183,7 @@ class DeliveriesContract:
         assert desk.one("select content from messages where user_id = %s", user) == "x" * 500
         assert desk.one("select count(*) from messages") == 1
 
-    async def test_a_row_that_is_refused_leaves_the_delivery_to_be_settled(self, desk: Desk) -> None:
+    async def test_a_refused_row_leaves_the_delivery_unsettled(self, desk: Desk) -> None:
         from providers.records.base import DatabaseRefused  # noqa: PLC0415  beside its only use
 
         delivery = await desk.claimed()
@@ -203,7 +203,7 @@ class DeliveriesContract:
         assert (first.rotated_at, second.rotated_at is None, moved.url) == (None, False, "https://shop.example/2")
         assert await desk.deliveries.webhook("shop-1", "drop") is None
 
-    async def test_setting_a_webhook_again_brings_it_back_into_use(self, desk: Desk) -> None:
+    async def test_setting_a_webhook_again_reactivates_it(self, desk: Desk) -> None:
         await desk.deliveries.webhook("shop-1", "set", "https://shop.example/1")
         gone = await desk.deliveries.webhook("shop-1", "disable")
         back = await desk.deliveries.webhook("shop-1", "set", "https://shop.example/1")
@@ -211,14 +211,14 @@ class DeliveriesContract:
         assert back is not None
         assert (gone.disabled_at is None, back.disabled_at) == (False, None)
 
-    async def test_a_phone_is_what_the_user_left(self, desk: Desk) -> None:
+    async def test_the_phone_number_is_that_of_the_users_preferences(self, desk: Desk) -> None:
         user = desk.user()
         assert await desk.deliveries.whatsapp_phone(user) is None
         desk.connection.execute("insert into user_preferences values (%s, '+49 151 2345678')", [user])
         assert await desk.deliveries.whatsapp_phone(user) == "+49 151 2345678"
         assert await desk.deliveries.whatsapp_phone("no-uuid-at-all") is None
 
-    async def test_what_is_long_said_is_forgotten_and_what_is_due_is_not(self, desk: Desk) -> None:
+    async def test_old_sent_deliveries_are_deleted_and_due_ones_are_kept(self, desk: Desk) -> None:
         said, due = await desk.claimed(), await desk.claimed()
         await desk.deliveries.mark_sent(said)
         assert await desk.deliveries.purge(3600) == 0

@@ -41,15 +41,15 @@ async def somebody_elses() -> None:
 
 
 class DeliveryChannelContract:
-    async def test_it_is_a_channel(self, bench: Bench) -> None:
+    async def test_it_implements_the_channel_protocol(self, bench: Bench) -> None:
         assert isinstance(bench.channel, Channel)
         assert bench.channel.name == (await bench.new()).channel
 
-    async def test_what_returned_was_told(self, bench: Bench) -> None:
+    async def test_a_returned_send_has_been_delivered(self, bench: Bench) -> None:
         await bench.channel.deliver(await bench.new(), on_sending=goes_out)
         assert bench.told() == 1
 
-    async def test_whoever_repeats_an_attempt_tells_once_or_asks_first(self, bench: Bench) -> None:
+    async def test_a_repeated_attempt_delivers_once_or_is_reported_as_uncertain(self, bench: Bench) -> None:
         """Either the receiver recognises a repetition, or nothing goes out before `on_sending` agreed."""
         asked = 0
         delivery = await bench.new()
@@ -65,7 +65,7 @@ class DeliveryChannelContract:
             await bench.channel.deliver(delivery, on_sending=only_once)
         assert bench.told() == 1
 
-    async def test_what_is_somebody_elses_is_not_told_twice(self, bench: Bench) -> None:
+    async def test_a_delivery_claimed_by_another_dispatcher_is_not_sent_twice(self, bench: Bench) -> None:
         delivery = await bench.new()
         try:
             await bench.channel.deliver(delivery, on_sending=somebody_elses)
@@ -74,12 +74,12 @@ class DeliveryChannelContract:
         else:
             assert bench.told() == 1
 
-    async def test_many_are_told_side_by_side(self, bench: Bench) -> None:
+    async def test_deliveries_are_sent_concurrently(self, bench: Bench) -> None:
         deliveries = [await bench.new() for _ in range(10)]
         await asyncio.gather(*(bench.channel.deliver(item, on_sending=goes_out) for item in deliveries))
         assert bench.told() == 10
 
-    async def test_nothing_is_told_after_it_was_stopped(self, bench: Bench) -> None:
+    async def test_nothing_is_sent_after_a_stop(self, bench: Bench) -> None:
         delivery = await bench.new()
         stopped = asyncio.Event()
 

@@ -29,7 +29,7 @@ async def add(records: Records, owner_id: str, amount: int, *, channel: str = "b
 
 
 class OperatorContract:
-    async def test_a_new_session_takes_a_task_and_costs_nothing(self, records: Records, world: World) -> None:
+    async def test_a_new_session_accepts_a_task_and_costs_nothing(self, records: Records, world: World) -> None:
         user, store, workspace = world.user(3), world.store(3), world.workspace()
         tasks = [
             tryon(user, str(uuid.uuid4())),
@@ -57,7 +57,7 @@ class OperatorContract:
         assert await records.operators.credits("b2b", store) == Credits(balance=2, total_purchased=2, total_spent=0)
         assert world.one("select description from store_credit_transactions where request_id = 'req_9'") == "A gift"
 
-    async def test_the_first_credits_of_an_owner_make_a_balance_once(self, records: Records, world: World) -> None:
+    async def test_the_first_credits_of_an_owner_create_one_balance(self, records: Records, world: World) -> None:
         user = world.user(0)
         world.connection.execute("truncate user_credits")
         assert await records.operators.credits("b2c", user) is None
@@ -65,14 +65,16 @@ class OperatorContract:
         assert sorted(item.balance for item in found) == list(range(1, 11))
         assert world.balance(user) == 10
 
-    async def test_a_letter_is_found_by_its_task_and_by_its_session(self, records: Records) -> None:
+    async def test_a_dead_letter_is_found_by_its_task_and_by_its_session(self, records: Records) -> None:
         letter = DeadLetter(list="l", code="invalid", reason="r", payload="{}", task_id="t-1", session_id="s-1")
         await records.add_dead_letters([letter])
         for identifier in ("t-1", "s-1"):
             assert [item.task_id for item in await records.dead_letters_of(identifier)] == ["t-1"]
         assert await records.dead_letters_of("t-2") == []
 
-    async def test_a_letter_without_a_message_leaves_the_session_alone(self, records: Records, world: World) -> None:
+    async def test_a_dead_letter_without_a_message_does_not_change_the_session(
+        self, records: Records, world: World
+    ) -> None:
         session = world.session(world.user(0), price=2)
         letter = DeadLetter(
             list="l", code="unknown_session", reason="r", payload="{}", product=Product.TRYON, channel="b2c",

@@ -34,6 +34,6 @@ class PoseEstimatorContract:
         rgb = np.asarray(draw_person())
         assert estimator.detect(rgb) == estimator.detect(rgb)
 
-    def test_what_is_no_colour_picture_is_refused(self, estimator: PoseEstimator) -> None:
+    def test_an_array_that_is_not_a_colour_picture_is_refused(self, estimator: PoseEstimator) -> None:
         with pytest.raises(Invalid):
             estimator.detect(np.zeros((10, 10), dtype=np.uint8))

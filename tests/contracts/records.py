@@ -53,7 +53,7 @@ def refund_function(world: World, body: str) -> Iterator[None]:
 
 
 class AcceptingContract:
-    async def test_a_task_is_taken_once_and_kept_as_it_came(self, records: Records, world: World) -> None:
+    async def test_a_task_is_accepted_once_and_stored_unchanged(self, records: Records, world: World) -> None:
         task = world.task()
         assert await records.accept([task]) == {task.task_id: Verdict.ACCEPTED}
         assert await records.accept([task]) == {task.task_id: Verdict.DUPLICATE}
@@ -61,7 +61,7 @@ class AcceptingContract:
         assert row is not None
         assert (row.state, row.payload, row.owner_id) == (JobState.WAITING, task.payload, task.owner_id)
 
-    async def test_every_task_of_a_batch_gets_its_own_verdict(self, records: Records, world: World) -> None:
+    async def test_every_task_of_a_batch_gets_its_own_result(self, records: Records, world: World) -> None:
         user = world.user(0)
         taken, repeated = world.task(user), world.task(user)
         await records.accept([repeated])
@@ -85,7 +85,9 @@ class AcceptingContract:
         task = avatar("user-1")
         assert await records.accept([task]) == {task.task_id: Verdict.ACCEPTED}
 
-    async def test_the_same_task_offered_20_times_at_once_is_taken_once(self, records: Records, world: World) -> None:
+    async def test_the_same_task_submitted_20_times_concurrently_is_accepted_once(
+        self, records: Records, world: World
+    ) -> None:
         task = world.task()
         found = await asyncio.gather(*(records.accept([task]) for _ in range(20)))
         assert Counter(verdict for verdicts in found for verdict in verdicts.values()) == {
@@ -101,7 +103,7 @@ class DispatchingContract:
         assert (row.task_id, row.state, row.token) == (task.task_id, JobState.RUNNING, 1)
         assert world.status(task.session_id) == ("processing", None)
 
-    async def test_no_more_run_than_may_be_in_flight(self, records: Records, world: World) -> None:
+    async def test_no_more_jobs_run_than_the_limit_in_flight(self, records: Records, world: World) -> None:
         user = world.user(0)
         await records.accept([world.task(user) for _ in range(10)])
         found = await asyncio.gather(
@@ -109,14 +111,14 @@ class DispatchingContract:
         )
         assert sum(len(rows) for rows in found) == 5
 
-    async def test_one_owners_flood_does_not_hold_up_the_others(self, records: Records, world: World) -> None:
+    async def test_many_tasks_of_one_owner_do_not_delay_other_owners(self, records: Records, world: World) -> None:
         flood, small = world.user(0), world.user(0)
         await records.accept([world.task(flood) for _ in range(50)])
         await records.accept([world.task(small) for _ in range(2)])
         rows = await records.dispatch(limit=5, max_in_flight=100, lease_s=LEASE_S)
         assert [row.owner_id for row in rows].count(small) == 2
 
-    async def test_a_session_that_ended_elsewhere_is_closed_without_a_refund(
+    async def test_a_job_whose_session_already_ended_ends_without_a_refund(
         self, records: Records, world: World
     ) -> None:
         task = world.task(price=2)
@@ -132,7 +134,7 @@ class DispatchingContract:
 
 
 class LeasingContract:
-    async def test_a_lease_that_nobody_renews_is_taken_over_by_one(self, records: Records, world: World) -> None:
+    async def test_an_expired_lease_is_taken_over_by_one_worker(self, records: Records, world: World) -> None:
         await records.accept([world.task()])
         (row,) = await records.dispatch(limit=1, max_in_flight=1, lease_s=0)
         assert [found.task_id for found in await records.expired_leases()] == [row.task_id]
@@ -149,7 +151,7 @@ class LeasingContract:
         assert ended is not None
         assert ended.recoveries == 1
 
-    async def test_what_is_in_the_journal_is_there_for_the_next_worker(self, records: Records, world: World) -> None:
+    async def test_the_next_worker_reads_the_journal(self, records: Records, world: World) -> None:
         (row,) = await start(records, world.task())
         assert await records.journal(
             row.task_id, row.token, ["generate", "0"], {"seen": [1, None, "ü"]}, provider_job_id="p1", spent_usd=0.25
@@ -163,7 +165,9 @@ class LeasingContract:
             0.25,
         )
 
-    async def test_a_job_is_owed_until_everybody_was_told(self, records: Records, world: World) -> None:
+    async def test_a_job_holds_its_lease_until_its_deliveries_are_enqueued(
+        self, records: Records, world: World
+    ) -> None:
         (row,) = await start(records, world.task())
         await complete(records, row)
         await records.outbox.enqueue(row.task_id, row.token, [])
@@ -187,7 +191,7 @@ class OutcomeContract:
         ).fetchone()
         assert found == ("completed", "https://x/1", 3, 0.0421, True)
 
-    async def test_a_batch_gets_its_rows_and_its_progress(self, records: Records, world: World) -> None:
+    async def test_a_batch_updates_its_picture_rows_and_its_progress(self, records: Records, world: World) -> None:
         workspace = str(uuid.uuid4())
         task = images(workspace, world.image_job(workspace))
         (row,) = await start(records, task)
@@ -207,7 +211,7 @@ class OutcomeContract:
         assert world.one("select progress from image_generation_jobs") == 100
         assert world.one("select count(*) from images where generation_job_id = %s", task.session_id) == 2
 
-    async def test_a_failure_refunds_what_the_producer_charged_once(self, records: Records, world: World) -> None:
+    async def test_a_failure_refunds_the_charged_credits_once(self, records: Records, world: World) -> None:
         task = world.task(price=3)
         (row,) = await start(records, task)
         found = await asyncio.gather(*(records.fail(row.task_id, FAILURE, lease_s=LEASE_S) for _ in range(20)))
@@ -224,14 +228,14 @@ class OutcomeContract:
         reference = world.one("select request_id from store_credit_transactions where amount > 0")
         assert reference == f"{row.session_id}:1:refund"
 
-    async def test_a_job_that_waits_can_be_cancelled(self, records: Records, world: World) -> None:
+    async def test_a_waiting_job_can_be_cancelled(self, records: Records, world: World) -> None:
         task = world.task()
         await records.accept([task])
         ended = await records.fail(task.task_id, FAILURE, state=JobState.CANCELLED, lease_s=LEASE_S)
         assert ended == SettlementResult(moved=True, refunded=1)
         assert await records.dispatch(limit=5, max_in_flight=5, lease_s=LEASE_S) == []
 
-    async def test_completion_and_failure_never_both_win(self, records: Records, world: World) -> None:
+    async def test_completion_and_failure_exclude_each_other(self, records: Records, world: World) -> None:
         rows = await start(records, *[world.task() for _ in range(20)])
         for row in rows:
             done, ended = await asyncio.gather(
@@ -241,9 +245,7 @@ class OutcomeContract:
             status, _ = world.status(row.session_id)
             assert (status, world.balance(row.owner_id)) == (("failed", 1) if ended.moved else ("completed", 0))
 
-    async def test_the_processing_time_is_counted_by_the_clock_of_the_database(
-        self, records: Records, world: World
-    ) -> None:
+    async def test_the_processing_time_is_measured_by_the_database_clock(self, records: Records, world: World) -> None:
         (row,) = await start(records, world.task())
         world.connection.execute("update darkroom_jobs set dispatched_at = now() - interval '1 hour'")
         assert await complete(records, row) is Completion.COMPLETED
@@ -251,7 +253,7 @@ class OutcomeContract:
         query = f"select s.processing_time_ms = round({took_ms}) from generation_sessions s, darkroom_jobs j"
         assert world.one(query) is True
 
-    async def test_a_session_that_ended_elsewhere_is_neither_completed_nor_refunded(
+    async def test_a_session_that_already_ended_is_neither_completed_nor_refunded(
         self, records: Records, world: World
     ) -> None:
         task = world.task()
@@ -268,7 +270,7 @@ class MoneyContract:
         paid = await asyncio.gather(*(self._charge(rpc, user, f"session-{n}") for n in range(20)))
         assert (paid.count(True), world.balance(user)) == (10, 0)
 
-    async def test_a_charge_that_is_repeated_is_charged_once(self, rpc: Rpc, world: World) -> None:
+    async def test_a_repeated_charge_is_charged_once(self, rpc: Rpc, world: World) -> None:
         user = world.user(10)
         assert await asyncio.gather(*(self._charge(rpc, user, "session-1") for _ in range(10))) == [True] * 10
         assert world.balance(user) == 9
@@ -287,7 +289,7 @@ class MoneyContract:
         await records.fail(again.task_id, FAILURE, lease_s=LEASE_S)
         assert world.balance(user) == 4
 
-    async def test_a_store_replays_and_cancels_whatever_its_ledger_knows(self, records: Records, world: World) -> None:
+    async def test_a_store_can_replay_and_cancel_without_ledger_entries(self, records: Records, world: World) -> None:
         store = world.store(5)
         tasks = [tryon(store, world.store_session(store, request_id=f"req_{n}"), channel="b2b") for n in range(2)]
         for row in await start(records, *tasks):
@@ -306,7 +308,7 @@ class MoneyContract:
                 moved=True, refunded=2
             )
 
-    async def test_what_our_ledger_does_not_prove_is_refunded_up_to_the_limit(self, rpc: Rpc, world: World) -> None:
+    async def test_a_charge_missing_in_our_ledger_is_refunded_up_to_the_limit(self, rpc: Rpc, world: World) -> None:
         task, user = world.task(price=1000), world.user(0)
         lost = world.session(user, price=1000)
         records = Records(rpc)
@@ -315,9 +317,7 @@ class MoneyContract:
         assert (await records.fail_session(Product.TRYON, "b2c", lost, "lost", "sweep")).refunded == 1
         assert (world.balance(task.owner_id), world.balance(user)) == (1, 1)
 
-    async def test_a_refund_that_the_database_refuses_ends_the_job_and_is_kept(
-        self, rpc: Rpc, records: Records, world: World
-    ) -> None:
+    async def test_a_refused_refund_ends_the_job_and_stays_owed(self, rpc: Rpc, records: Records, world: World) -> None:
         task = world.task(price=2)
         (row,) = await start(records, task)
         world.connection.execute("alter function refund_credits rename to refund_credits_moved")
@@ -339,7 +339,7 @@ class MoneyContract:
             ("return false", "P0001: refund_credits returned false"),
         ],
     )
-    async def test_any_refusal_of_a_refund_function_ends_the_job_and_is_kept(
+    async def test_any_error_of_a_refund_function_ends_the_job_and_the_refund_stays_owed(
         self, rpc: Rpc, records: Records, world: World, body: str, reason: str
     ) -> None:
         task = world.task(price=2)
@@ -351,7 +351,7 @@ class MoneyContract:
         assert await rpc.call("darkroom_retry_refund", p_letter_id=letter.id) == 2
         assert world.balance(task.owner_id) == 2
 
-    async def test_a_refund_that_an_outage_interrupts_is_made_later(self, records: Records, world: World) -> None:
+    async def test_a_refund_interrupted_by_an_outage_is_retried(self, records: Records, world: World) -> None:
         task = world.task(price=2)
         (row,) = await start(records, task)
         with refund_function(world, "raise sqlstate '53100'"), pytest.raises((DatabaseUnavailable, DatabaseRefused)):
@@ -369,7 +369,7 @@ class MoneyContract:
             task.task_id
         ]
 
-    async def test_a_replay_that_nobody_can_pay_changes_nothing(self, records: Records, world: World) -> None:
+    async def test_a_replay_without_credits_changes_nothing(self, records: Records, world: World) -> None:
         task = world.task(price=2)
         (row,) = await start(records, task)
         await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
@@ -377,7 +377,7 @@ class MoneyContract:
         assert await records.replay(task.task_id) is Replay.NO_CREDITS
         assert (world.balance(task.owner_id), world.status(task.session_id)[0]) == (1, "failed")
 
-    async def test_a_session_that_completed_elsewhere_is_not_paid_again(self, records: Records, world: World) -> None:
+    async def test_a_session_that_already_completed_is_not_charged_again(self, records: Records, world: World) -> None:
         task = world.task(world.user(5))
         await records.accept([task])
         world.connection.execute("update generation_sessions set status = 'completed'")
@@ -385,7 +385,7 @@ class MoneyContract:
         assert await records.replay(task.task_id) is Replay.NOT_ENDED
         assert world.balance(task.owner_id) == 5
 
-    async def test_an_avatar_that_cost_nothing_is_replayed_for_nothing(self, records: Records) -> None:
+    async def test_a_free_avatar_task_is_replayed_free_of_charge(self, records: Records) -> None:
         (row,) = await start(records, avatar("user-1"))
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert await records.replay(row.task_id) is Replay.REPLAYED
@@ -407,9 +407,7 @@ class MoneyContract:
 
 
 class LostTaskContract:
-    async def test_a_letter_that_names_a_session_fails_and_refunds_it_once(
-        self, records: Records, world: World
-    ) -> None:
+    async def test_a_dead_letter_fails_and_refunds_its_session_once(self, records: Records, world: World) -> None:
         user = world.user(0)
         letter = DeadLetter(
             list="wearon:tasks:generation",
@@ -434,7 +432,9 @@ class LostTaskContract:
         assert not await records.drop_dead_letter(kept[0].id)
         assert await records.purge_dead_letters(older_than_s=0) == 1
 
-    async def test_a_letter_whose_session_was_refunded_is_charged_again(self, records: Records, world: World) -> None:
+    async def test_replaying_a_dead_letter_of_a_refunded_session_charges_again(
+        self, records: Records, world: World
+    ) -> None:
         user = world.user(0)
         task = tryon(user, world.session(user, price=2))
         letter = DeadLetter(
@@ -463,7 +463,9 @@ class LostTaskContract:
         assert await records.reopen_letter(kept) is Reopening.ENDED
         assert world.balance(user) == 2
 
-    async def test_a_letter_whose_refund_is_owed_is_not_run_for_nothing(self, records: Records, world: World) -> None:
+    async def test_replaying_a_dead_letter_with_an_owed_refund_is_not_free(
+        self, records: Records, world: World
+    ) -> None:
         user = world.user(0)
         task = tryon(user, world.session(user, price=2))
         letter = DeadLetter(
@@ -486,7 +488,7 @@ class LostTaskContract:
         assert await records.reopen_letter(kept[letter.list]) is Reopening.READY
         assert world.balance(user) == 0
 
-    async def test_a_letter_that_is_stored_again_is_stored_once(self, records: Records) -> None:
+    async def test_a_dead_letter_stored_twice_is_kept_once(self, records: Records) -> None:
         letters = [
             DeadLetter(list="ava:tasks:photo", code="not_json", reason="no", payload="x", letter_key=f"batch:{n}")
             for n in range(3)
@@ -499,7 +501,7 @@ class LostTaskContract:
             "batch:2",
         ]
 
-    async def test_letters_of_several_owners_never_deadlock(self, records: Records, world: World) -> None:
+    async def test_dead_letters_of_several_owners_never_deadlock(self, records: Records, world: World) -> None:
         for _ in range(10):
             users = [world.user(0), world.user(0)]
             letters = [
@@ -522,7 +524,7 @@ class LostTaskContract:
             ]
             assert await asyncio.gather(*(records.add_dead_letters(batch) for batch in letters)) == [20, 20]
 
-    async def test_sessions_that_no_job_knows_are_found_and_ended(self, records: Records, world: World) -> None:
+    async def test_sessions_without_a_job_are_found_and_ended(self, records: Records, world: World) -> None:
         lost = world.session(world.user(0), price=2)
         known = world.task()
         await records.accept([known])
@@ -557,7 +559,7 @@ class RefusalContract:
             world.connection.execute("alter function darkroom_moved rename to darkroom_job_counts")
         assert refused.value.error_code == "function_missing"
 
-    async def test_a_value_of_the_wrong_type_is_refused_and_not_tried_again(self, rpc: Rpc) -> None:
+    async def test_a_value_of_the_wrong_type_is_refused_and_not_retried(self, rpc: Rpc) -> None:
         with pytest.raises(DatabaseRefused) as refused:
             await rpc.call("darkroom_expired_leases", p_limit="many")
         assert not refused.value.retryable

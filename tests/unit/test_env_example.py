@@ -23,6 +23,6 @@ def test_the_example_shows_the_defaults() -> None:
         assert {name: getattr(shown, name) for name in written} == {name: getattr(defaults, name) for name in written}
 
 
-def test_the_example_says_what_each_setting_is_for() -> None:
+def test_the_example_explains_each_setting() -> None:
     for field in every_setting().values():
         assert f"# {field.description}\n#" in EXAMPLE

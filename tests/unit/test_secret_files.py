@@ -31,24 +31,24 @@ def test_a_secret_is_read_from_the_file_of_its_name(secrets: Path) -> None:
     assert revealed(OpenAISettings().api_key) == "from-a-file"
 
 
-def test_the_environment_wins_over_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_takes_precedence_over_a_file(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (secrets / "openai_api_key").write_text("from-a-file\n")
     monkeypatch.setenv("OPENAI_API_KEY", "from-the-environment")
     assert revealed(OpenAISettings().api_key) == "from-the-environment"
 
 
 @pytest.mark.parametrize("text", ["", "\n", "  \n"])
-def test_a_blank_file_is_like_none(secrets: Path, text: str) -> None:
+def test_a_blank_file_is_ignored(secrets: Path, text: str) -> None:
     (secrets / "api_tokens").write_text(text)
     assert revealed(Settings().api_tokens) is None
 
 
-def test_what_comes_from_a_file_is_validated_as_well(secrets: Path) -> None:
+def test_values_from_a_file_are_validated(secrets: Path) -> None:
     (secrets / "redis_url").write_text("ftp://somewhere")
     with pytest.raises(ValueError, match="must start with redis://"):
         Settings()
 
 
-def test_a_folder_that_is_not_there_is_no_fault(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_folder_is_accepted(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRETS_DIR", str(secrets / "missing"))
     assert revealed(Settings().redis_url) is None

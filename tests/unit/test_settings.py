@@ -22,7 +22,7 @@ def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_relative_data_folder_starts_at_the_repository(
+def test_a_relative_data_folder_is_relative_to_the_repository(
     env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -37,7 +37,7 @@ def test_the_env_file_is_the_one_of_the_repository() -> None:
     assert settings.Settings.model_config["env_file"] == ROOT / ".env"
 
 
-def test_a_blank_list_of_providers_switches_a_product_off(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_list_of_providers_disables_a_product(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().avatar_providers == ("replicate",)
     env_file.write_text("AVATAR_PROVIDERS=\n")
     assert Settings().avatar_providers == ()
@@ -47,7 +47,7 @@ def test_a_blank_list_of_providers_switches_a_product_off(env_file: Path, monkey
     assert Settings().tryon_providers == ()
 
 
-def test_any_other_blank_setting_is_like_none(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_other_blank_setting_counts_as_unset(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     env_file.write_text("PORT=9000\n")
     monkeypatch.setenv("PORT", "")
     assert Settings().port == 9000
@@ -67,16 +67,16 @@ def test_faults_of_settings_and_of_the_providers_in_use_are_reported_together(
     assert "S3CRET" not in str(raised.value)
 
 
-def test_the_settings_of_a_provider_that_is_not_in_use_stop_nothing(
-    env_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_settings_of_an_unused_provider_are_ignored(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     env_file.write_text("TRYON_PROVIDERS=mock\nAVATAR_PROVIDERS=mock\nIMAGES_PROVIDERS=mock\n")
     monkeypatch.setattr(ProductProviders, "model_config", {**ProductProviders.model_config, "env_file": env_file})
     monkeypatch.setenv("OPENAI_COMPLEXITY", "odd")
     assert load.__wrapped__().tryon_providers == ("mock",)
 
 
-def test_products_are_checked_and_a_blank_list_is_like_none(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_are_validated_and_a_blank_list_counts_as_unset(
+    env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     env_file.write_text("PRODUCTS=\n")
     assert Settings().products is None
     monkeypatch.setenv("PRODUCTS", "tryon, images")

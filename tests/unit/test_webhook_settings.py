@@ -24,12 +24,12 @@ def test_webhooks_are_off_unless_address_and_secret_are_set(values: dict[str, st
     assert made(**values).webhook_url is None
 
 
-def test_an_address_that_replicate_does_not_call_is_refused() -> None:
+def test_a_url_that_replicate_can_not_call_is_refused() -> None:
     with pytest.raises(ValidationError, match="https://"):
         made(webhook_secret=SECRET, public_url="http://127.0.0.1:8000")
 
 
 @pytest.mark.parametrize("secret", ["secret", "whsec_", "whsec_short", "whsec_no base64 at all!!!!", SECRET + "_x"])
-def test_a_secret_of_another_form_is_refused(secret: str) -> None:
+def test_a_secret_in_another_format_is_refused(secret: str) -> None:
     with pytest.raises(ValidationError, match="whsec_ and base64"):
         made(webhook_secret=secret)

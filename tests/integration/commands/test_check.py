@@ -38,7 +38,7 @@ def faulty(data: dict[str, list[str]]) -> list[str]:
         ("PROVIDER_RPM", "openai=many", "provider limits", "Invalid number in a provider's limit"),
     ],
 )
-def test_a_setting_that_can_not_work_is_a_fault(  # noqa: PLR0913, PLR0917  a case of four
+def test_an_unusable_setting_is_a_fault(  # noqa: PLR0913, PLR0917  a case of four
     cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str, value: str, row: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -48,7 +48,7 @@ def test_a_setting_that_can_not_work_is_a_fault(  # noqa: PLR0913, PLR0917  a ca
     assert said in data["connections"][row]
 
 
-def test_without_servers_and_a_running_up_it_says_what_to_start(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_servers_the_message_names_the_command_to_start_them(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
     monkeypatch.delenv("DATABASE_URL")
     code, data = cli("check")
@@ -57,7 +57,9 @@ def test_without_servers_and_a_running_up_it_says_what_to_start(cli: Cli, monkey
     assert "start `python manage.py up`" in data["connections"]["redis"]
 
 
-def test_an_unknown_setting_in_the_env_file_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unknown_settings_in_the_env_file_are_reported(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(Settings, "model_config", {**Settings.model_config, "env_file": tmp_path / ".env"})
     (tmp_path / ".env").write_text("OPENAI_API_KEEY=x\n")
     assert ".env: unknown settings: OPENAI_API_KEEY (did you mean OPENAI_API_KEY?)" in cli("check")[1]["faults"]
@@ -65,14 +67,14 @@ def test_an_unknown_setting_in_the_env_file_is_named(cli: Cli, monkeypatch: pyte
     assert ".env: unknown settings, ignored: COMPOSE_PROJECT_NAME" in cli("check")[1]["warnings"]
 
 
-def test_programs_that_do_not_run_are_warnings(cli: Cli) -> None:
+def test_programs_that_are_not_running_are_warnings(cli: Cli) -> None:
     code, data = cli("check")
     warned = {text.split(":")[0] for text in data["warnings"]}
     assert code == 0
     assert warned == {"workers", "scheduler", "http", "pose model"}
 
 
-def test_running_workers_and_a_fresh_sweep_are_seen(cli: Cli, redis_url: str) -> None:
+def test_running_workers_and_a_recent_sweep_are_reported(cli: Cli, redis_url: str) -> None:
     with sync_client(redis_url) as client:
         client.zadd(keys.HEARTBEATS, {"worker": time.time() * 1000})
         client.set(keys.LAST_SWEEP, round(time.time() * 1000))
@@ -90,14 +92,14 @@ def test_running_workers_and_a_fresh_sweep_are_seen(cli: Cli, redis_url: str) ->
     )
 
 
-def test_a_missed_sweep_is_told_in_minutes(cli: Cli, redis_url: str) -> None:
+def test_the_age_of_a_missed_sweep_is_reported_in_minutes(cli: Cli, redis_url: str) -> None:
     with sync_client(redis_url) as client:
         client.set(keys.LAST_SWEEP, round((time.time() - 600) * 1000))
     assert cli("check")[1]["connections"]["scheduler"].startswith("the last sweep was 10 minutes ago")
 
 
 @pytest.mark.usefixtures("cli")
-def test_the_verdict_comes_first_and_only_what_is_set_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_comes_first_and_only_changed_settings_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TRYON_PROVIDERS", "openia")
 

@@ -30,7 +30,7 @@ def ending(days: int) -> dict[str, Any]:
         (always(500), Level.WARNING, "500"),
     ],
 )
-async def test_each_answer_about_the_model_is_a_finding(
+async def test_each_model_status_is_a_finding(
     handler: Any, level: Level, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with far_end(handler) as end:
@@ -41,7 +41,7 @@ async def test_each_answer_about_the_model_is_a_finding(
     assert said in found["openai"].sentence
 
 
-async def test_a_provider_without_a_key_or_with_a_refused_option_is_a_fault_and_the_rest_is_asked(
+async def test_a_misconfigured_provider_is_a_fault_and_the_others_are_still_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with far_end(always(200, {})) as end:

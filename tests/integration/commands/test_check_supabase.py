@@ -32,7 +32,7 @@ def altered(database_url: str) -> Iterator[psycopg.Connection]:
         yield connection
 
 
-async def test_all_is_well_once_the_buckets_are_made(local_supabase: LocalSupabase) -> None:
+async def test_the_check_passes_once_the_buckets_exist(local_supabase: LocalSupabase) -> None:
     address = (local_supabase.url, local_supabase.service_role_key)
     before = await rows(*address)
     assert [name for name, row in before.items() if not row.ok] == ["supabase buckets"]
@@ -55,14 +55,14 @@ async def test_all_is_well_once_the_buckets_are_made(local_supabase: LocalSupaba
     assert [row for row in after.values() if not row.ok] == []
 
 
-async def test_a_public_key_is_told_from_the_service_roles(local_supabase: LocalSupabase) -> None:
+async def test_a_public_key_is_distinguished_from_a_service_role_key(local_supabase: LocalSupabase) -> None:
     found = await rows(local_supabase.url, local_supabase.anon_key)
     assert found["supabase url"].ok
     assert not found["supabase key"].ok
     assert "not the service role's" in found["supabase key"].detail
 
 
-async def test_whatever_is_wrong_is_named(local_supabase: LocalSupabase, altered: psycopg.Connection) -> None:
+async def test_every_fault_is_reported(local_supabase: LocalSupabase, altered: psycopg.Connection) -> None:
     altered.execute("alter function darkroom_ping rename to moved_ping")
     altered.execute("alter table images rename column width to breadth")
     altered.execute("grant execute on function darkroom_job_counts to anon")
@@ -95,7 +95,7 @@ async def test_whatever_is_wrong_is_named(local_supabase: LocalSupabase, altered
     assert faults["supabase buckets"].startswith(f"{', '.join(BUCKETS)}: public")
 
 
-async def test_a_project_that_no_migration_has_seen_is_told_what_to_run(
+async def test_without_migrations_the_message_names_the_command_to_run(
     local_supabase: LocalSupabase, altered: psycopg.Connection
 ) -> None:
     altered.execute("alter function darkroom_check rename to moved_check")
@@ -105,7 +105,7 @@ async def test_a_project_that_no_migration_has_seen_is_told_what_to_run(
     assert "run `python manage.py migrate` (functions/check.sql)" in found["supabase functions"].detail
 
 
-async def test_an_address_where_nobody_is_or_somebody_else_is_is_told() -> None:
+async def test_an_unreachable_or_wrong_url_is_reported() -> None:
     async with Answering(page("404 Not Found", b"<html>", "text/html")) as other:
         found = await rows(other.url, "key")
         address = other.url
@@ -114,7 +114,7 @@ async def test_an_address_where_nobody_is_or_somebody_else_is_is_told() -> None:
     assert [row.ok for row in gone.values()] == [False, False]
 
 
-def test_the_commands_make_buckets_and_show_the_table(
+def test_the_commands_create_buckets_and_show_the_table(
     cli: Cli, local_supabase: LocalSupabase, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate(database_url)

@@ -28,7 +28,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_photo_on_this_machine_gives_the_http_answer(settings: Settings, photo: Path) -> None:
+def test_a_local_photo_gives_the_same_answer_as_over_http(settings: Settings, photo: Path) -> None:
     outcome = estimate_body(settings, photo, height_cm=175, weight_kg=75, sex="male", age=None)
 
     assert outcome.ok
@@ -38,7 +38,7 @@ def test_a_photo_on_this_machine_gives_the_http_answer(settings: Settings, photo
     assert "landmarks" not in outcome.data
 
 
-def test_a_person_sees_the_probabilities_the_intervals_and_the_advice(settings: Settings, photo: Path) -> None:
+def test_the_output_shows_probabilities_intervals_and_advice(settings: Settings, photo: Path) -> None:
     console = Console(width=120)
     with console.capture() as seen:
         console.print(estimate_body(settings, photo, height_cm=175, sex="male").view)
@@ -57,7 +57,7 @@ def test_a_person_sees_the_probabilities_the_intervals_and_the_advice(settings: 
         ({"height_cm": "tall"}, 422, "invalid_request"),
     ],
 )
-def test_what_is_asked_wrongly_is_the_http_error(
+def test_an_invalid_request_gives_the_same_error_as_over_http(
     settings: Settings, photo: Path, fields: dict[str, object], status: int, code: str
 ) -> None:
     outcome = estimate_body(settings, photo, **fields)
@@ -66,7 +66,7 @@ def test_what_is_asked_wrongly_is_the_http_error(
     assert (outcome.data["status"], outcome.data["code"]) == (status, code)
 
 
-def test_a_gate_tells_what_to_do(settings: Settings, tmp_path: Path) -> None:
+def test_a_refused_photo_gives_instructions(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "wall.jpg").write_bytes(jpeg(nobody()))
     outcome = estimate_body(settings, tmp_path / "wall.jpg", height_cm=175)
 
@@ -74,7 +74,7 @@ def test_a_gate_tells_what_to_do(settings: Settings, tmp_path: Path) -> None:
     assert outcome.data["message"] == outcome.data["detail"]
 
 
-def test_a_file_that_is_missing_or_no_picture_is_refused(settings: Settings, tmp_path: Path) -> None:
+def test_a_missing_file_or_one_without_a_picture_is_refused(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("hello")
 
     for name in ("none.jpg", "text.jpg"):

@@ -33,13 +33,13 @@ def beat(client: redis.Redis, worker: str, age_s: float) -> None:
     client.zadd(HEARTBEATS, {worker: (time.time() - age_s) * 1000})
 
 
-def test_a_worker_of_this_container_that_takes_messages_is_healthy(redis_client: redis.Redis) -> None:
+def test_a_worker_of_this_container_that_fetches_messages_is_healthy(redis_client: redis.Redis) -> None:
     beat(redis_client, f"{container_name()}/one", 1)
     assert main(["worker"]) == 0
 
 
 @pytest.mark.parametrize(("worker", "age_s"), [(f"{container_name()}/one", SILENCE_S + 5), ("another/1/one", 1)])
-def test_a_silent_worker_and_that_of_another_container_are_not(
+def test_a_silent_worker_or_one_of_another_container_is_not_healthy(
     redis_client: redis.Redis, worker: str, age_s: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     beat(redis_client, worker, age_s)
@@ -79,6 +79,6 @@ def test_the_http_service_is_healthy_when_it_is_ready(
     assert asked == ["/health/ready"]
 
 
-def test_a_role_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_role_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cook"]) == 2
     assert capsys.readouterr().out == "usage: python -m commands.healthcheck http|worker|scheduler\n"

@@ -35,7 +35,7 @@ def test_status_counts_jobs_and_lists_the_newest(cli: Cli, task_id: str) -> None
     assert data["jobs"][0]["task_id"] == task_id
 
 
-def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, task_id: str) -> None:
+def test_status_of_one_task_shows_its_row_without_the_request(cli: Cli, task_id: str) -> None:
     code, data = cli("status", task_id)
     assert (code, data["task_id"], data["state"]) == (0, task_id, "waiting")
     assert "payload" not in data
@@ -59,9 +59,7 @@ def test_status_of_one_task_shows_its_row_without_what_was_asked_for(cli: Cli, t
         (("dead", "replay", "nobody"), "There is no task nobody."),
     ],
 )
-def test_what_does_not_exist_is_said_in_a_sentence_and_exit_code_1(
-    cli: Cli, words: tuple[str, ...], sentence: str
-) -> None:
+def test_an_unknown_id_gives_a_sentence_and_exit_code_1(cli: Cli, words: tuple[str, ...], sentence: str) -> None:
     assert cli(*words) == (1, {"error": sentence})
 
 
@@ -76,7 +74,7 @@ def test_a_cancelled_session_ends_and_is_refunded_once(
     assert balance(database, session) == 5
 
 
-def test_cancelling_one_products_session_leaves_that_of_another_with_the_same_id_alone(
+def test_cancelling_a_session_does_not_affect_another_product_with_the_same_id(
     cli: Cli, database: psycopg.Connection, session: dict[str, str], task_id: str
 ) -> None:
     session_id = session["session_id"]
@@ -94,9 +92,7 @@ def test_cancelling_one_products_session_leaves_that_of_another_with_the_same_id
     assert cli("status", task_id)[1]["state"] == "cancelled"
 
 
-def test_a_session_that_is_not_of_the_given_product_is_left_alone(
-    cli: Cli, session: dict[str, str], task_id: str
-) -> None:
+def test_a_session_of_another_product_is_not_changed(cli: Cli, session: dict[str, str], task_id: str) -> None:
     code, data = cli("cancel", session["session_id"], "--product", "images")
     assert (code, data["error"]) == (1, f"There is no queued or running session {session['session_id']} of images.")
     assert cli("status", task_id)[1]["state"] == "waiting"
@@ -119,14 +115,14 @@ def test_a_task_whose_id_is_a_number_runs_again(cli: Cli, session: dict[str, str
 
 
 @pytest.mark.usefixtures("session")
-def test_a_sweep_older_than_zero_takes_sessions_of_any_age(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_older_than_zero_ends_sessions_of_any_age(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEASE_S", "1")
     assert cli("sweep", "--dry-run")[1]["checked"] == 0
     assert cli("sweep", "--dry-run", "--older-than", "0")[1]["checked"] == 1
     assert cli("sweep", "--older-than", "0") == (0, {"checked": 1, "redriven": 0, "failed": 1, "refunded": 1})
 
 
-def test_a_sweep_forgets_bytes_in_the_scratch_store_that_is_set(
+def test_a_sweep_deletes_bytes_in_the_configured_scratch_store(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Given SCRATCH=redis, when a sweep runs, then it leaves a folder of that name alone."""
@@ -144,7 +140,7 @@ def test_a_sweep_forgets_bytes_in_the_scratch_store_that_is_set(
     assert old.exists()
 
 
-def test_a_sweep_ends_and_refunds_a_session_that_no_job_knows(
+def test_a_sweep_ends_and_refunds_a_session_without_a_job(
     cli: Cli, database: psycopg.Connection, session: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LEASE_S", "1")  # a sweep watches the database for a lease first
@@ -166,12 +162,12 @@ def letter_id(use_records: UseRecords, cli: Cli) -> int:
     return int(cli("dead", "list")[1]["letters"][0]["id"])
 
 
-def test_a_dead_letter_is_listed_without_and_shown_with_its_payload(cli: Cli, letter_id: int) -> None:
+def test_the_payload_of_a_dead_letter_is_shown_but_not_listed(cli: Cli, letter_id: int) -> None:
     assert "payload" not in cli("dead", "list")[1]["letters"][0]
     assert cli("dead", "show", str(letter_id))[1]["payload"] == "{"
 
 
-def test_a_dead_letter_is_pushed_to_its_list_as_it_came(cli: Cli, letter_id: int, redis_client: redis.Redis) -> None:
+def test_a_dead_letter_is_pushed_to_its_list_unchanged(cli: Cli, letter_id: int, redis_client: redis.Redis) -> None:
     assert cli("dead", "replay", str(letter_id)) == (0, {"replayed": letter_id, "list": LIST})
     assert redis_client.lrange(LIST, 0, -1) == [b"{"]
     assert cli("dead", "show", str(letter_id))[0] == 1
@@ -192,7 +188,7 @@ def test_an_owed_refund_is_dropped_only_by_force(cli: Cli, use_records: UseRecor
     assert cli("dead", "drop", found, "--force") == (0, {"dropped": int(found)})
 
 
-def test_a_letter_that_was_not_kept_whole_is_not_pushed(cli: Cli, use_records: UseRecords) -> None:
+def test_a_truncated_dead_letter_is_not_pushed(cli: Cli, use_records: UseRecords) -> None:
     letter = DeadLetter(list=LIST, code="too_large", reason="too large", payload="{", complete=False)
     use_records(lambda records: records.add_dead_letters([letter]))
     found = cli("dead", "list")[1]["letters"][0]["id"]

@@ -53,7 +53,7 @@ def test_a_new_session_is_queued_and_its_ids_are_printed(
     assert row in {("owner-1", "queued"), ("owner-1", "pending")}
 
 
-def test_a_shell_takes_over_the_ids_of_a_new_session(printed: Printed) -> None:
+def test_a_shell_can_read_the_ids_of_a_new_session(printed: Printed) -> None:
     lines = printed("session", "new", "--user", "anna")
     done = subprocess.run(
         ["sh", "-c", 'eval "$0"; echo "$user_id:$session_id:$task_id"', lines],
@@ -73,7 +73,7 @@ def test_a_session_is_created_once_under_a_chosen_id(cli: Cli) -> None:
     assert cli(*words) == (1, {"error": f"There is a session {words[-1]} already."})
 
 
-def test_an_owner_that_can_be_no_path_segment_is_refused(cli: Cli) -> None:
+def test_an_owner_id_that_is_not_a_path_segment_is_refused(cli: Cli) -> None:
     code, data = cli("session", "new", "--user", "../anna")
     assert (code, data["error"]) == (
         1,
@@ -94,7 +94,7 @@ def test_added_credits_are_shown(cli: Cli, flags: tuple[str, ...]) -> None:
     assert (code, data["balance"], data["total_spent"]) == (0, 5, 0)
 
 
-def test_status_of_a_task_that_was_refused_says_why_and_what_to_do(printed: Printed, refused: DeadLetter) -> None:
+def test_status_of_a_refused_task_shows_the_reason_and_the_remedy(printed: Printed, refused: DeadLetter) -> None:
     for identifier in (refused.task_id, refused.session_id):
         assert identifier
         data = json.loads(printed("status", identifier))
@@ -120,7 +120,7 @@ def test_the_remedy_for_an_unknown_session_names_the_owner(product: Product, pay
     assert f"`manage.py session new {option} --session s-1`" in described(letter)["what_to_do"]
 
 
-def test_status_shows_the_row_of_a_task_while_redis_is_away(
+def test_status_shows_the_row_of_a_task_while_redis_is_unavailable(
     environment: pytest.MonkeyPatch, cli: Cli, task_id: str
 ) -> None:
     environment.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
@@ -133,7 +133,7 @@ def test_status_finds_a_task_by_its_session(cli: Cli, session: dict[str, str], t
     assert cli("status", session["session_id"])[1]["task_id"] == task_id
 
 
-def test_lists_fit_80_columns_with_all_ids_whole(
+def test_lists_fit_80_columns_with_untruncated_ids(
     printed: Printed, session: dict[str, str], cli: Cli, task_id: str, refused: DeadLetter
 ) -> None:
     cli("cancel", session["session_id"])
@@ -144,7 +144,7 @@ def test_lists_fit_80_columns_with_all_ids_whole(
     assert refused.task_id in letters
 
 
-def test_a_cancelled_job_is_called_by_one_word(
+def test_a_cancelled_job_has_one_name_everywhere(
     printed: Printed, session: dict[str, str], cli: Cli, task_id: str
 ) -> None:
     cli("cancel", session["session_id"])

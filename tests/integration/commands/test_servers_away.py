@@ -38,7 +38,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("words", [*DATABASE, *BOTH])
-def test_a_database_that_refuses_connections_is_named(
+def test_an_error_names_a_database_that_refuses_connections(
     environment: pytest.MonkeyPatch, cli: Cli, closed_port: int, words: str
 ) -> None:
     environment.setenv("DATABASE_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:{closed_port}/shop")
@@ -46,14 +46,16 @@ def test_a_database_that_refuses_connections_is_named(
     assert cli(*words.split()) == (1, {"error": sentence})
 
 
-def test_a_database_that_says_nothing_is_named(environment: pytest.MonkeyPatch, cli: Cli, silent_port: int) -> None:
+def test_an_error_names_a_database_that_does_not_answer(
+    environment: pytest.MonkeyPatch, cli: Cli, silent_port: int
+) -> None:
     environment.setenv("DATABASE_URL", f"postgresql://me:{PASSWORD}@127.0.0.1:{silent_port}/shop")
     sentence = f"PostgreSQL at 127.0.0.1:{silent_port}/shop can't be reached: no answer within 1.5 s."
     assert cli("status") == (1, {"error": sentence})
 
 
 @pytest.mark.parametrize("words", BOTH)
-def test_a_redis_that_refuses_connections_is_named(
+def test_an_error_names_a_redis_that_refuses_connections(
     environment: pytest.MonkeyPatch, cli: Cli, closed_port: int, words: str
 ) -> None:
     environment.setenv("REDIS_URL", f"redis://:{PASSWORD}@127.0.0.1:{closed_port}/0")
@@ -61,13 +63,15 @@ def test_a_redis_that_refuses_connections_is_named(
     assert cli(*words.split()) == (1, {"error": sentence})
 
 
-def test_a_redis_that_says_nothing_is_named(environment: pytest.MonkeyPatch, cli: Cli, silent_port: int) -> None:
+def test_an_error_names_a_redis_that_does_not_answer(
+    environment: pytest.MonkeyPatch, cli: Cli, silent_port: int
+) -> None:
     environment.setenv("REDIS_URL", f"redis://:{PASSWORD}@127.0.0.1:{silent_port}/0")
     sentence = f"Redis at 127.0.0.1:{silent_port} can't be reached: no answer within 1.5 s."
     assert cli("sweep") == (1, {"error": sentence})
 
 
-def test_a_supabase_that_refuses_connections_is_named(
+def test_an_error_names_a_supabase_that_refuses_connections(
     environment: pytest.MonkeyPatch, cli: Cli, closed_port: int
 ) -> None:
     environment.delenv("DATABASE_URL")
@@ -77,7 +81,7 @@ def test_a_supabase_that_refuses_connections_is_named(
     assert cli("status") == (1, {"error": sentence})
 
 
-def test_a_person_reads_one_line_and_no_log(closed_port: int) -> None:
+def test_the_output_is_one_line_without_a_log(closed_port: int) -> None:
     url = f"postgresql://me:{PASSWORD}@127.0.0.1:{closed_port}/shop"
     done = subprocess.run(
         [sys.executable, "manage.py", "status"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
@@ -95,11 +99,11 @@ def test_a_person_reads_one_line_and_no_log(closed_port: int) -> None:
         ("postgresql:///shop?host=/run/postgresql&password=secret", "/run/postgresql (database shop)"),
     ],
 )
-def test_the_address_of_a_database_has_no_password(url: str, address: str) -> None:
+def test_the_url_of_a_database_is_shown_without_its_password(url: str, address: str) -> None:
     assert database_address(url) == address
 
 
-def test_what_is_no_database_address_is_not_repeated() -> None:
+def test_an_invalid_database_url_is_not_repeated() -> None:
     with pytest.raises(UnreachableError, match="DATABASE_URL") as caught:
         database_address("postgresql://me:secret@[db/shop")
     assert "secret" not in str(caught.value)
@@ -114,5 +118,5 @@ def test_what_is_no_database_address_is_not_repeated() -> None:
         ("sentinel://:secret@one:26379,two:26379/shop", "one:26379,two:26379/shop"),
     ],
 )
-def test_the_address_of_a_redis_has_no_password(url: str, address: str) -> None:
+def test_the_url_of_a_redis_is_shown_without_its_password(url: str, address: str) -> None:
     assert redis_address(url) == address

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[3]
 
 
-def test_migrate_applies_what_is_missing_once(
+def test_migrate_applies_missing_migrations_once(
     cli: Cli, embedded: Embedded, database: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert embedded.postgres
@@ -35,7 +35,7 @@ def test_migrate_applies_what_is_missing_once(
     assert cli("check")[0] == 0
 
 
-def test_migrate_needs_the_address_of_the_database_only(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migrate_needs_only_the_database_url(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
     assert cli("migrate") == (0, {"applied": []})
     monkeypatch.delenv("DATABASE_URL")
@@ -64,13 +64,13 @@ def test_check_names_every_fault_at_once_and_hides_secrets(cli: Cli, monkeypatch
     assert "hush" not in json.dumps(data)
 
 
-def test_check_finds_all_well(cli: Cli) -> None:
+def test_check_passes_with_valid_settings_and_servers(cli: Cli) -> None:
     code, data = cli("check")
     assert (code, data["faults"]) == (0, [])
     assert data["connections"]["redis"].startswith("answers, version ")
 
 
-def test_malformed_settings_are_named_all_at_once(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_malformed_settings_are_reported_together(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEASE_S", "soon")
     monkeypatch.setenv("PORT", "70000")
     code, data = cli("check")
@@ -87,7 +87,7 @@ def test_schema_describes_every_list_and_the_progress_channel(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("words", [("status",), ("sweep",), ("dead", "list"), ("cancel", "x")])
-def test_without_services_a_command_says_what_to_set_or_start(
+def test_without_services_a_command_names_the_settings_or_the_command_to_start_them(
     cli: Cli, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REDIS_URL")
@@ -97,14 +97,16 @@ def test_without_services_a_command_says_what_to_set_or_start(
     assert data["error"].startswith("REDIS_URL and DATABASE_URL (or SUPABASE_URL) are not set and no `manage.py up`")
 
 
-def test_files_are_not_enqueued_where_workers_would_refuse_them(cli: Cli, tmp_path: Path) -> None:
+def test_local_files_are_not_enqueued_if_workers_would_refuse_them(cli: Cli, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "me.jpg")
     code, data = cli("enqueue", str(tmp_path / "me.jpg"))
     assert code == 1
     assert "FETCH_ALLOWED_NETWORKS has 127.0.0.0/8" in data["error"]
 
 
-def test_what_is_no_picture_is_not_enqueued(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_not_a_picture_is_not_enqueued(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FETCH_ALLOWED_NETWORKS", "127.0.0.0/8")
     (tmp_path / "me.jpg").write_text("no picture")
     assert cli("enqueue", str(tmp_path / "me.jpg"))[1]["error"].endswith("is not a JPEG, PNG or WebP picture.")

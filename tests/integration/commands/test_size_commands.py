@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COAT = "brand,garment,girth,size,garment_cm,ease_cm\nAcme,coat,chest,S,104,14\nAcme,coat,chest,M,112,14\n"
 
 
-def test_an_imported_chart_can_be_named(tmp_path: Path) -> None:
+def test_an_imported_chart_can_be_selected_by_name(tmp_path: Path) -> None:
     file, settings = tmp_path / "charts.csv", Settings(data_dir=tmp_path)
     file.write_text(COAT)
 
@@ -23,7 +23,7 @@ def test_an_imported_chart_can_be_named(tmp_path: Path) -> None:
     assert list_charts(settings).data["charts"]["acme-coat"]["ease_cm"] == 14
 
 
-def test_a_file_that_is_no_chart_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+def test_an_invalid_chart_file_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     file, settings = tmp_path / "charts.csv", Settings(data_dir=tmp_path)
     file.write_text("hello\nworld\n")
 

@@ -33,9 +33,7 @@ def settings(**fields: Any) -> Settings:
     return Settings.model_construct(**fields)
 
 
-def test_a_port_that_is_taken_ends_it_with_a_sentence(
-    taken: int, redis_url: str, database_url: str, tmp_path: Path
-) -> None:
+def test_a_port_in_use_ends_up_with_a_message(taken: int, redis_url: str, database_url: str, tmp_path: Path) -> None:
     env = os.environ | {
         "PORT": str(taken), "REDIS_URL": redis_url, "DATABASE_URL": database_url, "DATA_DIR": str(tmp_path)
     }  # fmt: skip
@@ -49,17 +47,17 @@ def test_a_port_that_is_taken_ends_it_with_a_sentence(
     )
 
 
-def test_a_free_port_is_no_fault_and_a_host_of_another_machine_is(taken: int) -> None:
+def test_a_free_port_is_accepted_and_the_address_of_another_machine_is_refused(taken: int) -> None:
     assert http_service.port_fault(settings(port=0)) is None
     assert "192.0.2.1" in str(http_service.port_fault(settings(host="192.0.2.1", port=taken)))
 
 
-def test_an_open_address_without_tokens_ends_it(tmp_path: Path) -> None:
+def test_a_public_address_without_tokens_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"Without API_TOKENS .* not on 0\.0\.0\.0"):
         up(settings(host="0.0.0.0", data_dir=tmp_path))
 
 
-def test_without_any_product_it_ends_with_the_settings_that_are_missing(tmp_path: Path) -> None:
+def test_without_any_product_the_missing_settings_are_reported(tmp_path: Path) -> None:
     with pytest.raises(StartError) as raised:
         up(settings(ai_mock_mode=False, avatar_providers=(), data_dir=tmp_path))
     for name in ("No product can be made", "OPENAI_API_KEY", "AVATAR_PROVIDERS is empty"):

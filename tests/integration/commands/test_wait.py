@@ -47,19 +47,19 @@ def start(*words: str, **env: str) -> subprocess.Popen[str]:
     )
 
 
-def test_the_program_takes_the_place_of_the_wait(redis_url: str, database_url: str) -> None:
+def test_the_program_replaces_the_waiting_process(redis_url: str, database_url: str) -> None:
     waiting = start("sh", "-c", "echo $$; exit 7", REDIS_URL=redis_url, DATABASE_URL=database_url)
     said, _ = waiting.communicate(timeout=30)
     assert said.split()[-1] == str(waiting.pid)
     assert waiting.returncode == 7
 
 
-def test_what_never_comes_is_named_and_its_address_is_not(database_url: str) -> None:
+def test_a_timeout_names_the_service_but_not_its_address(database_url: str) -> None:
     with pytest.raises(NotReadyError, match=r"^waited 0 s for redis: ConnectionError$"):
         wait_for(settings(NOBODY, database_url), ["redis"], timeout_s=0.1, pause_s=0.05)
 
 
-def test_migrations_are_waited_for_until_they_are_applied(redis_url: str, empty_database: str) -> None:
+def test_the_wait_ends_once_migrations_are_applied(redis_url: str, empty_database: str) -> None:
     asked = settings(redis_url, empty_database)
     wait_for(asked, ["redis", "database"], timeout_s=5)
     with pytest.raises(NotReadyError, match=r"migrations are not applied yet: run `python manage\.py migrate`"):
@@ -68,7 +68,7 @@ def test_migrations_are_waited_for_until_they_are_applied(redis_url: str, empty_
     wait_for(asked, ["migrations"], timeout_s=5)
 
 
-def test_a_wait_that_is_told_to_stop_stops(database_url: str) -> None:
+def test_a_signal_ends_the_wait(database_url: str) -> None:
     waiting = start("true", REDIS_URL=NOBODY, DATABASE_URL=database_url)
     assert waiting.stdout
     assert '"event":"waiting"' in waiting.stdout.readline()
@@ -77,14 +77,14 @@ def test_a_wait_that_is_told_to_stop_stops(database_url: str) -> None:
     assert waiting.returncode == 128 + signal.SIGTERM
 
 
-def test_without_services_it_says_what_to_set(tmp_path: Path) -> None:
+def test_without_services_the_missing_settings_are_named(tmp_path: Path) -> None:
     waiting = start("true", REDIS_URL="", DATABASE_URL="", SUPABASE_URL="", DATA_DIR=str(tmp_path))
     said, _ = waiting.communicate(timeout=30)
     assert said.startswith("Darkroom can't start: REDIS_URL and DATABASE_URL (or SUPABASE_URL) are not set")
     assert waiting.returncode == 1
 
 
-def test_a_program_that_is_not_there_is_named(redis_url: str, database_url: str) -> None:
+def test_an_error_names_a_missing_program(redis_url: str, database_url: str) -> None:
     waiting = start("--for", "redis", "no-such-program", REDIS_URL=redis_url, DATABASE_URL=database_url)
     said, _ = waiting.communicate(timeout=30)
     assert said.endswith("Darkroom can't start: no-such-program: No such file or directory\n")

@@ -91,7 +91,7 @@ def installer(request: pytest.FixtureRequest, checkout: Checkout) -> str:
     return str(request.param)
 
 
-def test_newer_releases_change_nothing_of_what_is_installed(checkout: Checkout, installer: str) -> None:
+def test_newer_releases_do_not_change_the_installed_versions(checkout: Checkout, installer: str) -> None:
     done = checkout.make()
 
     assert done.returncode == 0, done.stderr

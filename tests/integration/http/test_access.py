@@ -49,7 +49,7 @@ def test_without_a_token_everything_but_health_is_401(client: httpx.Client, path
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-def test_a_browser_without_a_token_gets_a_page_that_says_how_to_pass_one(client: httpx.Client, path: str) -> None:
+def test_a_browser_without_a_token_gets_a_page_with_instructions(client: httpx.Client, path: str) -> None:
     answer = client.get(path, headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (answer.status_code, answer.headers["Content-Type"]) == (401, "text/html; charset=utf-8")
     assert "Accept" in answer.headers["Vary"]
@@ -69,7 +69,7 @@ def test_while_tokens_are_rotated_the_old_and_the_new_one_work(service: Service)
     assert service.client("new-secret").get("/generations").status_code == 200
 
 
-def test_a_token_does_only_what_its_scopes_say(service: Service) -> None:
+def test_a_token_allows_only_its_scopes(service: Service) -> None:
     reader, monitor = service.client("read-secret"), service.client("operate-secret")
     assert reader.get("/generations").status_code == 200
     assert reader.post("/generations", json=generation(OWNER)).status_code == 403
@@ -108,9 +108,7 @@ def test_a_bound_token_neither_sees_nor_charges_another_owner(
     assert bound.get("/generations/stats").json()["total"] == 1
 
 
-def test_the_same_idempotency_key_of_another_token_is_another_call(
-    service: Service, database: psycopg.Connection[Any]
-) -> None:
+def test_idempotency_keys_are_separate_per_token(service: Service, database: psycopg.Connection[Any]) -> None:
     owner = str(uuid.uuid4())
     give_credits(database, owner, 5)
     headers = {"Idempotency-Key": "shared"}
@@ -142,7 +140,7 @@ def test_the_events_url_of_an_answer_opens_without_a_token_and_only_as_it_was_si
     assert nobody.get(told["events_url"].replace("/events", "")).status_code == 401
 
 
-def test_calls_beyond_the_limit_of_a_token_are_429_and_other_tokens_are_not_touched(service: Service) -> None:
+def test_calls_beyond_the_limit_of_a_token_are_429_and_other_tokens_are_unaffected(service: Service) -> None:
     busy = service.client("busy-secret")
     answers = [busy.get("/generations") for _ in range(45)]
     assert [answer.status_code for answer in answers].count(200) == 40
@@ -198,7 +196,7 @@ def test_a_body_beyond_the_limit_is_413_whether_its_length_is_declared_or_not(se
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-def test_an_unknown_path_or_method_is_a_problem_too(client: httpx.Client) -> None:
+def test_an_unknown_path_or_method_returns_a_problem(client: httpx.Client) -> None:
     assert client.get("/nothing").json()["code"] == "not_found"
     answer = client.delete("/generations")
     assert (answer.status_code, answer.headers["Content-Type"]) == (405, "application/problem+json")
@@ -232,9 +230,7 @@ def test_without_tokens_the_service_refuses_to_listen_to_other_machines(
         ({"REDIS_URL": ""}, "REDIS_URL"),
     ],
 )
-def test_settings_that_can_not_be_used_are_named_at_start(
-    tmp_path: Path, settings: dict[str, str], sentence: str
-) -> None:
+def test_unusable_settings_are_reported_at_start(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
     done = start(tmp_path, **(SERVICES | settings))
     assert done.returncode != 0
     assert sentence in done.stderr

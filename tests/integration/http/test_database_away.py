@@ -118,7 +118,7 @@ def test_no_order_is_refused_once_a_restarted_database_answers(
     assert [answer.status_code for answer in many(client, shopper, 20)] == [202] * 20
 
 
-def test_an_order_that_was_charged_although_its_answer_was_lost_is_queued_by_the_repeated_call(
+def test_a_repeated_call_queues_an_order_whose_charge_committed_without_an_answer(
     client: httpx.Client, postgres: Postgres, shopper: str, redis_client: redis.Redis
 ) -> None:
     assert order(client, shopper).status_code == 202  # a connection is open, on which the next call is sent

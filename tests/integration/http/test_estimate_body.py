@@ -99,7 +99,7 @@ async def ask(service: ASGIConductor, **fields: object) -> Result:
     return result
 
 
-async def test_a_photo_at_an_address_gives_a_size(service: ASGIConductor, photo_url: str) -> None:
+async def test_a_photo_url_gives_a_size(service: ASGIConductor, photo_url: str) -> None:
     result = await ask(service, image_url=photo_url, **MAN)
 
     assert result.status_code == 200
@@ -110,32 +110,32 @@ async def test_a_photo_at_an_address_gives_a_size(service: ASGIConductor, photo_
     assert "landmarks" not in result.json
 
 
-async def test_an_uploaded_photo_gives_the_same(service: ASGIConductor, photo_url: str) -> None:
+async def test_an_uploaded_photo_gives_the_same_size(service: ASGIConductor, photo_url: str) -> None:
     assert (await upload(service, **MAN)).json == (await ask(service, image_url=photo_url, **MAN)).json
 
 
-async def test_a_height_is_enough(service: ASGIConductor) -> None:
+async def test_the_height_is_the_only_required_fact(service: ASGIConductor) -> None:
     answer = (await upload(service, height_cm=175)).json
 
     assert answer["improve"]["fact"] == "weight_kg"
     assert sum(answer["size_probabilities"].values()) == pytest.approx(1)
 
 
-async def test_fields_left_empty_in_a_form_are_not_given(service: ASGIConductor) -> None:
+async def test_empty_form_fields_count_as_missing(service: ASGIConductor) -> None:
     result = await upload(service, height_cm=175, weight_kg="", build="", age="", chart="", utm="x")
 
     assert result.status_code == 200
     assert result.json["used"] == ["photo", "height_cm"]
 
 
-async def test_landmarks_are_answered_on_request(service: ASGIConductor) -> None:
+async def test_landmarks_are_returned_on_request(service: ASGIConductor) -> None:
     landmarks = (await upload(service, query="landmarks=true", **MAN)).json["landmarks"]
 
     assert len(landmarks) == 33
     assert landmarks[0] == {"x": 0.5, "y": 0.14, "visibility": 0.99}
 
 
-async def test_a_shops_chart_is_named_or_brought_along(service: ASGIConductor, photo_url: str) -> None:
+async def test_a_shops_chart_can_be_selected_or_sent_along(service: ASGIConductor, photo_url: str) -> None:
     own = JEANS.model_dump(mode="json")
 
     assert (await upload(service, chart="jeans", **MAN)).json["recommended_size"] == "34"
@@ -143,7 +143,7 @@ async def test_a_shops_chart_is_named_or_brought_along(service: ASGIConductor, p
     assert (await ask(service, image_url=photo_url, chart=own, **MAN)).json["chart"] == "own"
 
 
-async def test_a_chart_is_pasted_as_csv(service: ASGIConductor) -> None:
+async def test_a_chart_can_be_sent_as_csv(service: ASGIConductor) -> None:
     lines = "girth,size,garment_cm,ease_cm\nchest,S,104,12\nchest,M,112,12\nchest,L,120,12\n"
     answer = (await upload(service, chart=lines, **MAN)).json
 
@@ -159,7 +159,7 @@ async def test_height_and_weight_may_be_inches_and_pounds(service: ASGIConductor
     assert imperial["measurements"]["chest_cm"] == pytest.approx(metric["measurements"]["chest_cm"], abs=0.1)
 
 
-async def test_the_builds_are_answered_as_weights_of_civilians(service: ASGIConductor) -> None:
+async def test_builds_are_returned_as_weights_of_civilians(service: ASGIConductor) -> None:
     result = await service.simulate_get("/estimate-body/builds", params={"height_cm": "165", "sex": "female"})
 
     assert result.status_code == 200
@@ -176,17 +176,17 @@ async def test_without_a_weight_no_size_is_decided(service: ASGIConductor) -> No
     assert answer["message"].endswith("Your weight makes it right for 6 in 10.")
 
 
-async def test_an_estimate_for_a_shop_has_an_id_and_others_have_none(service: ASGIConductor) -> None:
+async def test_only_an_estimate_for_a_shop_has_an_id(service: ASGIConductor) -> None:
     assert (await upload(service, store_id="shop-1", **MAN)).json["estimate_id"]
     assert (await upload(service, **MAN)).json["estimate_id"] is None
 
 
-async def test_an_estimate_is_answered_while_the_database_of_feedback_is_away(service: ASGIConductor) -> None:
+async def test_an_estimate_works_while_the_feedback_database_is_unavailable(service: ASGIConductor) -> None:
     for _ in range(3):
         assert (await upload(service, store_id="shop-1", **MAN)).json["feedback_shift_cm"] == 0
 
 
-async def test_a_gate_is_answered_with_a_code_a_sentence_and_what_was_seen(
+async def test_a_refused_photo_gives_a_code_a_sentence_and_the_measured_values(
     service: ASGIConductor, poses: list[Pose]
 ) -> None:
     poses[:] = [seen(standing_pose(), 27, 0.2)]
@@ -232,7 +232,7 @@ async def test_a_form_of_the_wrong_shape_is_refused_with_every_fault(service: AS
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"height=175"])
-async def test_a_body_that_is_no_json_is_refused(service: ASGIConductor, body: bytes) -> None:
+async def test_a_body_that_is_not_json_is_refused(service: ASGIConductor, body: bytes) -> None:
     result = await service.simulate_post("/estimate-body", body=body)
     assert result.status_code == 400
 
@@ -242,7 +242,7 @@ async def test_nan_is_refused(service: ASGIConductor) -> None:
     assert (await service.simulate_post("/estimate-body", body=body)).status_code in {400, 422}
 
 
-async def test_no_picture_or_two_are_refused(service: ASGIConductor) -> None:
+async def test_a_request_with_no_picture_or_two_is_refused(service: ASGIConductor) -> None:
     for result in (
         await ask(service, height_cm=175),
         await upload(service, None, height_cm=175),
@@ -252,13 +252,13 @@ async def test_no_picture_or_two_are_refused(service: ASGIConductor) -> None:
         assert (result.status_code, result.json["code"]) == (422, "picture_unclear")
 
 
-async def test_another_kind_of_body_is_refused(service: ASGIConductor) -> None:
+async def test_another_content_type_is_refused(service: ASGIConductor) -> None:
     result = await service.simulate_post("/estimate-body", body=PHOTO, headers={"Content-Type": "image/jpeg"})
     assert result.status_code == 415
 
 
 @pytest.mark.parametrize("picture", [b"hello, world", PHOTO[:200], b"\x89PNG\r\n\x1a\n" + bytes(40)])
-async def test_an_upload_that_is_no_picture_is_refused(service: ASGIConductor, picture: bytes) -> None:
+async def test_an_upload_that_is_not_a_picture_is_refused(service: ASGIConductor, picture: bytes) -> None:
     assert (await upload(service, picture, height_cm=175)).status_code == 400
 
 
@@ -275,7 +275,7 @@ async def test_a_damaged_form_is_refused(service: ASGIConductor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/text"])
-async def test_a_picture_that_cant_be_fetched_is_refused_without_its_address(
+async def test_the_error_of_a_failed_fetch_does_not_contain_the_url(
     service: ASGIConductor, photo_url: str, path: str
 ) -> None:
     result = await ask(service, image_url=photo_url.replace("/photo.jpg", path + "?signature=secret"), height_cm=175)
@@ -287,11 +287,11 @@ async def test_a_picture_that_cant_be_fetched_is_refused_without_its_address(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/a.jpg", "http://169.254.169.254/latest", "http://10.0.0.1/a.jpg"])
-async def test_an_address_that_does_not_answer_or_is_private_is_refused(service: ASGIConductor, url: str) -> None:
+async def test_a_url_that_is_unreachable_or_private_is_refused(service: ASGIConductor, url: str) -> None:
     assert (await ask(service, image_url=url, height_cm=175)).status_code == 400
 
 
-async def test_without_a_model_the_service_says_so() -> None:
+async def test_without_a_model_the_error_names_the_cause() -> None:
     def load() -> FakeEstimator:
         raise Invalid("there is no pose model: run `python manage.py pose-model`")
 
@@ -303,7 +303,7 @@ async def test_without_a_model_the_service_says_so() -> None:
         assert "model is not loaded" in result.json["detail"]
 
 
-async def test_a_full_queue_is_answered_with_a_time_to_come_back() -> None:
+async def test_a_full_queue_is_answered_with_retry_after() -> None:
     go, entered = threading.Event(), threading.Event()
 
     class Slow(FakeEstimator):
@@ -323,7 +323,7 @@ async def test_a_full_queue_is_answered_with_a_time_to_come_back() -> None:
     assert second.headers["Retry-After"] == "1"
 
 
-async def test_the_page_may_load_nothing_from_elsewhere(service: ASGIConductor) -> None:
+async def test_the_page_may_not_load_external_resources(service: ASGIConductor) -> None:
     result = await service.simulate_get("/estimate-body")
     policy = result.headers["Content-Security-Policy"]
 

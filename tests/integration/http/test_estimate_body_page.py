@@ -64,7 +64,7 @@ async def sized(browser: Chromium, page_url: str, photo: Path) -> None:
     await browser.until(ANSWERED)
 
 
-async def test_a_person_finds_a_size_with_the_keyboard_alone(browser: Chromium, page_url: str, photo: Path) -> None:
+async def test_the_page_works_with_the_keyboard_alone(browser: Chromium, page_url: str, photo: Path) -> None:
     await browser.open(page_url)
     await browser.press("Tab")
     assert await browser.evaluate("document.activeElement.id") == "file"
@@ -86,7 +86,7 @@ async def test_a_person_finds_a_size_with_the_keyboard_alone(browser: Chromium, 
     assert await browser.evaluate("document.activeElement.id") == "result"
 
 
-async def test_the_page_asks_its_own_server_only(browser: Chromium, page_url: str, photo: Path) -> None:
+async def test_the_page_calls_only_its_own_server(browser: Chromium, page_url: str, photo: Path) -> None:
     await sized(browser, page_url, photo)
     outside = [url for url in browser.requested if not url.startswith((page_url, "data:", "blob:"))]
 
@@ -111,7 +111,7 @@ async def test_the_landmarks_are_drawn_on_the_photo_and_can_be_hidden(
     assert await browser.evaluate(PIXELS) == bare
 
 
-async def test_the_advice_leads_to_the_fact_that_helps_and_the_answer_follows(
+async def test_the_advice_focuses_the_field_that_helps_and_the_answer_updates(
     browser: Chromium, page_url: str, photo: Path
 ) -> None:
     await sized(browser, page_url, photo)
@@ -144,7 +144,7 @@ async def test_an_unknown_weight_is_asked_for_in_kilograms(browser: Chromium, pa
     assert await text(browser, "size") == "L"
 
 
-async def test_feet_inches_and_pounds_are_taken_and_answered(browser: Chromium, page_url: str, photo: Path) -> None:
+async def test_feet_inches_and_pounds_are_accepted_and_shown(browser: Chromium, page_url: str, photo: Path) -> None:
     await sized(browser, page_url, photo)
     await browser.evaluate("document.querySelector('[name=units][value=imperial]').click()")
     await browser.until("document.getElementById('girths').innerText.includes(' in')")
@@ -158,7 +158,7 @@ async def test_feet_inches_and_pounds_are_taken_and_answered(browser: Chromium, 
     await browser.until("document.getElementById('size') !== null")
 
 
-async def test_a_shop_tries_a_chart_of_its_own(browser: Chromium, page_url: str, photo: Path) -> None:
+async def test_a_shop_can_try_its_own_chart(browser: Chromium, page_url: str, photo: Path) -> None:
     await sized(browser, page_url, photo)
     await browser.evaluate(
         "document.getElementById('chart').value = 'csv';"
@@ -169,7 +169,7 @@ async def test_a_shop_tries_a_chart_of_its_own(browser: Chromium, page_url: str,
     assert await browser.evaluate("document.getElementById('csv-field').hidden") is False
 
 
-async def test_a_refused_photo_says_what_to_do(browser: Chromium, page_url: str, tmp_path: Path) -> None:
+async def test_a_refused_photo_shows_instructions(browser: Chromium, page_url: str, tmp_path: Path) -> None:
     both = tmp_path / "both.jpg"
     both.write_bytes(jpeg(two_people()))
     await browser.open(page_url)
@@ -185,7 +185,7 @@ async def test_a_refused_photo_says_what_to_do(browser: Chromium, page_url: str,
     browser.console.clear()  # the browser notes each 422 there
 
 
-async def test_a_photo_is_taken_with_the_camera(browser: Chromium, page_url: str) -> None:
+async def test_a_photo_can_be_taken_with_the_camera(browser: Chromium, page_url: str) -> None:
     await browser.open(page_url)
     await browser.evaluate("document.getElementById('camera').click()")
     await browser.until("document.getElementById('booth').open && document.getElementById('video').videoWidth > 0")
@@ -197,7 +197,7 @@ async def test_a_photo_is_taken_with_the_camera(browser: Chromium, page_url: str
 
 @pytest.mark.parametrize("width", [360, 390, 900, 1440])
 @pytest.mark.parametrize("dark", [True, False])
-async def test_nothing_is_cut_off_on_a_phone_or_in_the_dark(  # noqa: PLR0913 - three fixtures, two parameters
+async def test_the_page_fits_a_phone_and_supports_dark_mode(  # noqa: PLR0913 - three fixtures, two parameters
     browser: Chromium, page_url: str, photo: Path, tmp_path: Path, width: int, *, dark: bool
 ) -> None:
     await browser.look(width, 844, dark=dark, phone=width < 500)
@@ -209,7 +209,7 @@ async def test_nothing_is_cut_off_on_a_phone_or_in_the_dark(  # noqa: PLR0913 - 
         assert (ImageStat.Stat(page.convert("L").crop((0, 0, 10, 10))).mean[0] < 128) is dark
 
 
-async def test_a_token_is_asked_for_where_one_is_needed(
+async def test_the_page_asks_for_a_token_if_one_is_required(
     browser: Chromium, tmp_path: Path, redis_url: str, database_url: str, photo: Path
 ) -> None:
     with sizing(tmp_path, redis_url, database_url, API_TOKEN="a-secret-of-ours") as service:

@@ -50,7 +50,7 @@ def test_an_uploaded_photo_gives_a_size(client: httpx.Client) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_refusal_is_a_problem_that_says_what_to_do(client: httpx.Client) -> None:
+def test_a_refusal_is_a_problem_with_instructions(client: httpx.Client) -> None:
     answer = upload(client, jpeg(two_people()))
 
     assert answer.status_code == 422
@@ -59,11 +59,11 @@ def test_a_refusal_is_a_problem_that_says_what_to_do(client: httpx.Client) -> No
     assert "only you" in answer.json()["message"]
 
 
-def test_the_health_says_that_the_model_is_loaded(client: httpx.Client) -> None:
+def test_health_reports_the_loaded_model(client: httpx.Client) -> None:
     assert client.get("/health").json()["size_rec_model_loaded"] is True
 
 
-def test_many_at_once_are_all_answered(service: Service) -> None:
+def test_many_concurrent_requests_are_all_answered(service: Service) -> None:
     client = service.client()
     with ThreadPoolExecutor(12) as threads:
         answers = list(threads.map(lambda _: upload(client), range(36)))
@@ -72,7 +72,7 @@ def test_many_at_once_are_all_answered(service: Service) -> None:
     assert len({answer.text for answer in answers if answer.status_code == 200}) == 1
 
 
-def test_a_photo_leaves_nothing_behind(service: Service, client: httpx.Client) -> None:
+def test_a_photo_leaves_no_file(service: Service, client: httpx.Client) -> None:
     before = contents(service)
     upload(client)
     client.post(

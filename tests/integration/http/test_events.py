@@ -100,7 +100,7 @@ async def test_events_are_streamed_in_order_until_the_terminal_one(
     assert [event.id for event in reader.seen] == ["1.0", "1.1", "1.2", "1.3", "1.end"]
 
 
-async def test_who_comes_late_is_told_the_latest_state_at_once(
+async def test_a_late_subscriber_gets_the_latest_state_immediately(
     service: Service, own_valkey: Embedded, task_id: str, publish: Any
 ) -> None:
     await publish(task_id, Status.PROCESSING, 10)
@@ -111,16 +111,14 @@ async def test_who_comes_late_is_told_the_latest_state_at_once(
     assert reader.wait() == [("processing", 40), ("failed", 40)]
 
 
-async def test_who_comes_after_the_end_is_told_it_and_the_stream_ends(
+async def test_a_subscriber_after_the_end_gets_the_terminal_event_and_the_stream_ends(
     service: Service, task_id: str, publish: Any
 ) -> None:
     await publish(task_id, Status.COMPLETED, 100)
     assert Reader(f"{service.url}/tasks/{task_id}/events").wait() == [("completed", 100)]
 
 
-async def test_a_browser_that_comes_back_after_the_end_is_told_to_stay_away(
-    service: Service, task_id: str, publish: Any
-) -> None:
+async def test_a_browser_that_reconnects_after_the_end_gets_204(service: Service, task_id: str, publish: Any) -> None:
     await publish(task_id, Status.COMPLETED, 100)
     first = Reader(f"{service.url}/tasks/{task_id}/events")
     first.wait()
@@ -128,7 +126,7 @@ async def test_a_browser_that_comes_back_after_the_end_is_told_to_stay_away(
         assert again.status == 204
 
 
-async def test_who_was_dropped_anywhere_still_sees_the_end_exactly_once(
+async def test_a_reconnecting_subscriber_gets_the_terminal_event_exactly_once(
     service: Service, own_valkey: Embedded, task_id: str, publish: Any
 ) -> None:
     seen: list[str] = []
@@ -147,7 +145,7 @@ async def test_who_was_dropped_anywhere_still_sees_the_end_exactly_once(
         assert again.status == 204
 
 
-async def test_an_end_that_redis_lost_is_read_from_the_database(
+async def test_a_terminal_event_that_redis_lost_is_read_from_the_database(
     service: Service, own_valkey: Embedded, task_id: str, publish: Any, database: psycopg.Connection[Any]
 ) -> None:
     assert own_valkey.valkey
@@ -169,7 +167,7 @@ def test_an_unknown_task_is_404(client: httpx.Client) -> None:
     assert client.get("/tasks/nothing").status_code == 404
 
 
-async def test_many_listeners_of_one_process_are_one_redis_subscription(
+async def test_the_listeners_of_one_process_share_one_redis_subscription(
     service: Service, own_valkey: Embedded, task_id: str, publish: Any
 ) -> None:
     readers = [Reader(f"{service.url}/tasks/{task_id}/events") for _ in range(20)]
@@ -181,7 +179,9 @@ async def test_many_listeners_of_one_process_are_one_redis_subscription(
     assert {reader.wait()[-1] for reader in readers} == {("completed", 100)}
 
 
-def test_a_client_that_vanishes_is_forgotten(service: Service, own_valkey: Embedded, task_id: str) -> None:
+def test_the_subscription_of_a_disconnected_client_is_removed(
+    service: Service, own_valkey: Embedded, task_id: str
+) -> None:
     stream = Stream(f"{service.url}/tasks/{task_id}/events")
     subscribed(own_valkey, task_id)
     stream.close()
@@ -192,7 +192,7 @@ def test_a_client_that_vanishes_is_forgotten(service: Service, own_valkey: Embed
             time.sleep(0.05)
 
 
-def test_a_silent_stream_is_pinged_within_fifteen_seconds(service: Service, task_id: str) -> None:
+def test_an_idle_stream_gets_a_keepalive_within_fifteen_seconds(service: Service, task_id: str) -> None:
     with Stream(f"{service.url}/tasks/{task_id}/events") as stream:
         started = time.monotonic()
         raw = b""

@@ -80,7 +80,7 @@ def test_an_id_of_another_type_than_the_users_is_422(client: httpx.Client, datab
     assert [unknown(answer) for answer in answers] == [True, True]
 
 
-def test_two_orders_with_one_request_id_are_two_charges_where_references_must_be_unique(
+def test_two_orders_with_one_request_id_are_charged_twice_even_with_unique_references(
     client: httpx.Client, database: psycopg.Connection[Any]
 ) -> None:
     store_id = str(uuid.uuid4())
@@ -116,7 +116,7 @@ def reselling_store(database: psycopg.Connection[Any]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("shopper", [{"shopper_email": "ann@shop.example"}, {"shopper_email": "bob@shop.example"}])
-def test_an_order_that_a_shopper_can_not_pay_names_the_shopper_and_not_the_store(
+def test_an_error_about_missing_credits_names_the_shopper_who_pays(
     client: httpx.Client, reselling_store: str, shopper: dict[str, str]
 ) -> None:
     body = {"channel": "b2b", "store_id": reselling_store, "model_image_url": "https://p.example/m.jpg", **shopper}
@@ -128,7 +128,7 @@ def test_an_order_that_a_shopper_can_not_pay_names_the_shopper_and_not_the_store
 
 
 @pytest.mark.parametrize("shopper", [{}, {"shopper_email": None}])
-def test_an_order_of_a_store_whose_shoppers_pay_must_name_the_shopper(
+def test_an_order_of_a_store_with_paying_shoppers_requires_the_shopper(
     client: httpx.Client, reselling_store: str, shopper: dict[str, str | None]
 ) -> None:
     body = {"channel": "b2b", "store_id": reselling_store, "model_image_url": "https://p.example/m.jpg", **shopper}

@@ -36,9 +36,7 @@ def of(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
     return name, frozenset(labels.items())
 
 
-def test_health_is_ok_when_everything_is_there_and_degraded_without_workers(
-    client: httpx.Client, redis_url: str
-) -> None:
+def test_health_is_ok_with_all_services_and_degraded_without_workers(client: httpx.Client, redis_url: str) -> None:
     health = client.get("/health").json()
     assert (health["status"], health["workers_connected"]) == ("degraded", False)
     with redis.Redis.from_url(redis_url) as lists:
@@ -71,7 +69,7 @@ async def test_metrics_are_counted_across_processes(client: httpx.Client, redis_
     assert found[of("darkroom_provider_in_flight", provider="openai")] == 8
 
 
-def test_gauges_of_a_process_that_died_vanish(client: httpx.Client, redis_url: str) -> None:
+def test_gauges_of_a_dead_process_are_removed(client: httpx.Client, redis_url: str) -> None:
     field = "darkroom_provider_in_flight|provider=gone|dead"
     with redis.Redis.from_url(redis_url) as connection:
         connection.hset(GAUGES, field, "3@1")
@@ -79,7 +77,7 @@ def test_gauges_of_a_process_that_died_vanish(client: httpx.Client, redis_url: s
         assert not connection.hexists(GAUGES, field)
 
 
-async def test_what_was_counted_while_redis_was_away_is_sent_later() -> None:
+async def test_counts_made_during_a_redis_outage_are_sent_later() -> None:
     async with redis.asyncio.Redis(host="127.0.0.1", port=1) as nowhere:
         metrics = Metrics(nowhere)
         await metrics.incr("darkroom_credits", {"kind": "refund"}, 2)
@@ -89,7 +87,7 @@ async def test_what_was_counted_while_redis_was_away_is_sent_later() -> None:
         await metrics.aclose()
 
 
-async def test_what_providers_said_about_their_models_is_shown(client: httpx.Client, redis_url: str) -> None:
+async def test_the_model_status_of_providers_is_exported(client: httpx.Client, redis_url: str) -> None:
     def said(model: str, *, available: bool, days: int | None = None) -> str:
         end = None if days is None else today() + timedelta(days=days)
         status = ModelStatus(model=model, setting="S", available=available, shutdown_date=end)
@@ -105,7 +103,7 @@ async def test_what_providers_said_about_their_models_is_shown(client: httpx.Cli
     assert of("darkroom_model_days_left", provider="replicate", model="a/b:c") not in found
 
 
-def test_depths_jobs_requests_and_streams_are_shown(
+def test_queue_depths_jobs_requests_and_streams_are_exported(
     service: Service, client: httpx.Client, database: psycopg.Connection[Any]
 ) -> None:
     user_id = str(uuid.uuid4())

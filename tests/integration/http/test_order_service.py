@@ -74,7 +74,7 @@ def test_a_charge_is_counted(client: httpx.Client, shopper: str) -> None:
     assert charged() == before + 1
 
 
-def test_a_shop_pays_for_its_own_generations(
+def test_a_store_is_charged_for_its_own_generations(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str
 ) -> None:
     store_id = str(uuid.uuid4())
@@ -92,7 +92,7 @@ def test_a_shop_pays_for_its_own_generations(
     assert pushed(redis_url, GENERATIONS)[0]["store_id"] == store_id
 
 
-def test_without_credits_the_answer_is_402_with_the_balance_and_nothing_happened(
+def test_without_credits_the_answer_is_402_with_the_balance_and_nothing_changes(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str, shopper: str
 ) -> None:
     give_credits(database, shopper, 0)
@@ -120,14 +120,14 @@ def test_a_repeated_call_gets_the_first_answer_and_is_charged_once(
     assert len(pushed(redis_url, GENERATIONS)) == 1
 
 
-def test_a_key_used_for_something_else_is_refused(client: httpx.Client, shopper: str) -> None:
+def test_an_idempotency_key_of_another_request_is_refused(client: httpx.Client, shopper: str) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     client.post("/generations", json=b2c(shopper), headers=headers)
     answer = client.post("/generations", json=b2c(shopper, prompt="Red"), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
 
 
-def test_the_same_call_made_twenty_times_at_once_is_one_generation(
+def test_twenty_concurrent_identical_calls_create_one_generation(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str, shopper: str
 ) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
@@ -139,7 +139,7 @@ def test_the_same_call_made_twenty_times_at_once_is_one_generation(
     assert len(pushed(redis_url, GENERATIONS)) == 1
 
 
-def test_twenty_calls_at_once_on_a_balance_of_five_make_five_generations(
+def test_twenty_concurrent_calls_with_five_credits_create_five_generations(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
@@ -148,7 +148,7 @@ def test_twenty_calls_at_once_on_a_balance_of_five_make_five_generations(
     assert balance(database, shopper) == 0
 
 
-def test_every_fault_of_a_body_is_named_at_once(client: httpx.Client) -> None:
+def test_all_faults_of_a_body_are_reported_together(client: httpx.Client) -> None:
     body = {"channel": "b2x", "model_image_url": "ftp://x", "accessories": [{"type": "a\0b"}]}
     answer = client.post("/generations", json=body)
     assert answer.status_code == 422
@@ -157,7 +157,7 @@ def test_every_fault_of_a_body_is_named_at_once(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff\xfe", b'{"prompt": "\\ud800"}'])
-def test_a_body_that_is_no_json_is_400(client: httpx.Client, body: bytes) -> None:
+def test_a_body_that_is_not_json_is_400(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/generations", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "no_json")
 
@@ -167,7 +167,7 @@ def test_json_of_another_shape_is_422(client: httpx.Client, body: bytes) -> None
     assert client.post("/generations", content=body).status_code == 422
 
 
-def test_a_photo_is_pushed_with_ids_of_its_own(client: httpx.Client, redis_url: str) -> None:
+def test_a_photo_is_pushed_with_new_ids(client: httpx.Client, redis_url: str) -> None:
     body = {"user_id": "u1", "scene_description": "A beach", "avatar": {"id": "a1", "name": None}}
     told = client.post("/photos", json=body).json()
     (task,) = pushed(redis_url, "ava:tasks:photo")
@@ -176,7 +176,7 @@ def test_a_photo_is_pushed_with_ids_of_its_own(client: httpx.Client, redis_url: 
     assert told["credits_used"] == 0
 
 
-def test_a_batch_is_one_charge_of_its_price(
+def test_a_batch_is_charged_once_at_its_price(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str, shopper: str
 ) -> None:
     body = {"workspace_id": "w1", "user_id": shopper, "product_id": "p1", "prompt": "Mug", "style_id": "luxury"}
@@ -192,7 +192,7 @@ def test_a_batch_is_one_charge_of_its_price(
     assert (task["job_id"], task["count"], task["prompt"]) == (told["job_id"], 4, "Mug")
 
 
-def test_a_new_task_can_be_read_before_any_worker_saw_it(client: httpx.Client, shopper: str) -> None:
+def test_a_new_task_can_be_read_before_it_is_ingested(client: httpx.Client, shopper: str) -> None:
     told = client.post("/generations", json=b2c(shopper)).json()
     state = client.get(f"/tasks/{told['task_id']}").json()
     assert (state["status"], state["progress"], state["message"]) == ("pending", 0, "Queued")
@@ -209,7 +209,7 @@ def test_an_id_that_the_database_can_not_hold_is_422(
     assert balance(database, shopper) == 5
 
 
-def test_a_caller_that_hangs_up_leaves_no_charge_without_a_task(
+def test_a_disconnected_caller_leaves_no_charge_without_a_task(
     service: Service, database: psycopg.Connection[Any], redis_url: str, shopper: str
 ) -> None:
     body = json.dumps(b2c(shopper)).encode()
@@ -227,7 +227,7 @@ def test_a_caller_that_hangs_up_leaves_no_charge_without_a_task(
         time.sleep(0.05)
 
 
-def test_what_was_ordered_is_logged_with_its_request_id_and_without_its_query(service: Service, shopper: str) -> None:
+def test_an_order_is_logged_with_its_request_id_and_without_its_query(service: Service, shopper: str) -> None:
     client = service.client()
     told = client.post(
         "/generations", json=b2c(shopper, prompt="secret wish"), headers={"X-Request-ID": "req_log"}

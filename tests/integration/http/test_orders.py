@@ -100,7 +100,7 @@ def test_no_signed_link_is_stored_and_a_repeated_answer_gets_fresh_ones(
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost@evil.example"]
 )
-def test_links_are_not_built_from_a_host_that_only_the_request_names(
+def test_links_are_not_built_from_an_untrusted_host_header(
     service: Service, client: httpx.Client, shopper: str, host: str
 ) -> None:
     answer = client.post("/generations", json=b2c(shopper), headers={"Host": host})
@@ -112,12 +112,12 @@ def test_links_are_not_built_from_a_host_that_only_the_request_names(
     assert state["events_url"].startswith(f"{service.url}/tasks/")
 
 
-def test_links_follow_a_port_that_is_forwarded_to_this_machine(client: httpx.Client, shopper: str) -> None:
+def test_links_use_the_forwarded_port_of_this_machine(client: httpx.Client, shopper: str) -> None:
     told = client.post("/generations", json=b2c(shopper), headers={"Host": "localhost:3000"}).json()
     assert told["status_url"] == f"http://localhost:3000/tasks/{told['task_id']}"
 
 
-def test_a_page_whose_name_was_pointed_at_this_machine_may_not_order(client: httpx.Client, shopper: str) -> None:
+def test_a_dns_rebinding_page_may_not_order(client: httpx.Client, shopper: str) -> None:
     headers = {"Host": "evil.example", "Origin": "http://evil.example"}
     answer = client.post("/generations", json=b2c(shopper), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
@@ -133,7 +133,7 @@ def test_without_credits_the_answer_says_how_to_get_some(
 
 
 @pytest.mark.parametrize("prompt", ["the text \\u0000 of six characters", "a backslash before it \\\\u0000"])
-def test_a_text_that_only_spells_an_escape_is_ordered_and_accepted(
+def test_a_text_that_contains_a_literal_backslash_escape_is_accepted(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str, shopper: str, prompt: str
 ) -> None:
     answer = client.post("/generations", json=b2c(shopper, prompt=prompt))

@@ -29,7 +29,7 @@ def announce(redis_url: str, *products: Product) -> None:
     asyncio.run(run())
 
 
-def test_orders_of_a_product_that_no_worker_makes_are_refused_before_they_are_charged(
+def test_orders_of_an_unserved_product_are_refused_before_they_are_charged(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str
 ) -> None:
     """Given only avatar workers, a try-on is refused uncharged; it is taken once a worker makes try-ons."""

@@ -50,7 +50,7 @@ def test_an_unknown_session_is_404(client: httpx.Client, session_id: str) -> Non
     assert (answer.status_code, answer.json()["code"]) == (404, "session_unknown")
 
 
-def test_pages_hold_every_session_once_newest_first_also_when_many_have_one_time(
+def test_pages_contain_every_session_once_newest_first_even_with_equal_times(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     made = [order(client, shopper) for _ in range(12)]
@@ -70,7 +70,9 @@ def test_pages_hold_every_session_once_newest_first_also_when_many_have_one_time
     assert seen[1:] == sorted(seen[1:], reverse=True)
 
 
-def test_a_page_can_be_of_one_status(client: httpx.Client, database: psycopg.Connection[Any], shopper: str) -> None:
+def test_a_page_can_be_filtered_by_status(
+    client: httpx.Client, database: psycopg.Connection[Any], shopper: str
+) -> None:
     failed, _ = order(client, shopper), order(client, shopper)
     database.execute("update generation_sessions set status = 'failed' where id = %s", [failed])
     page = client.get("/generations", params={"user_id": shopper, "status": "failed"}).json()
@@ -82,11 +84,11 @@ def test_a_page_can_be_of_one_status(client: httpx.Client, database: psycopg.Con
     ["limit=0", "limit=51", "limit=x", "status=new", "user_id=a&store_id=b", "channel=b2b&user_id=a", "cursor=abc",
      "cursor=!", "limit=1&limit=2", "user_id=a%00"],
 )  # fmt: skip
-def test_a_query_that_makes_no_sense_is_422(client: httpx.Client, query: str) -> None:
+def test_an_invalid_query_is_422(client: httpx.Client, query: str) -> None:
     assert client.get(f"/generations?{query}").status_code == 422
 
 
-def test_both_channels_are_one_list_unless_one_is_asked_for(
+def test_both_channels_are_listed_together_unless_filtered(
     client: httpx.Client, database: psycopg.Connection[Any]
 ) -> None:
     owner = str(uuid.uuid4())
@@ -102,7 +104,7 @@ def test_both_channels_are_one_list_unless_one_is_asked_for(
     assert [item["session_id"] for item in page["items"]] == [shop_session]
 
 
-def test_stats_count_what_became_of_sessions(
+def test_stats_count_the_outcomes_of_sessions(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     for status in ("completed", "completed", "failed", "processing", "queued"):

@@ -55,7 +55,7 @@ def generation(user_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("away")
-def test_the_credit_is_back_the_session_failed_and_the_answer_is_503_within_two_seconds(
+def test_the_order_is_refunded_and_failed_and_answered_with_503_within_two_seconds(
     client: httpx.Client, database: psycopg.Connection[Any]
 ) -> None:
     user_id = str(uuid.uuid4())
@@ -86,7 +86,7 @@ def test_a_photo_without_a_session_row_is_refunded_as_well(
     assert found.fetchall() == [("failed", "Redis queue unavailable")]
 
 
-def test_a_push_that_arrives_after_it_was_given_up_is_not_run(
+def test_a_push_that_arrives_after_its_timeout_is_not_run(
     client: httpx.Client, database: psycopg.Connection[Any], own_valkey: Embedded
 ) -> None:
     user_id = str(uuid.uuid4())
@@ -111,7 +111,7 @@ def test_a_push_that_arrives_after_it_was_given_up_is_not_run(
     assert balance(database, user_id) == 3
 
 
-def test_a_call_refused_while_redis_was_away_can_be_made_again_with_its_key(
+def test_a_call_refused_during_a_redis_outage_can_be_repeated_with_its_key(
     client: httpx.Client, database: psycopg.Connection[Any], own_valkey: Embedded
 ) -> None:
     user_id = str(uuid.uuid4())
@@ -126,7 +126,7 @@ def test_a_call_refused_while_redis_was_away_can_be_made_again_with_its_key(
 
 
 @pytest.mark.usefixtures("away")
-def test_health_says_so_and_answers_within_two_seconds(client: httpx.Client) -> None:
+def test_health_reports_the_outage_within_two_seconds(client: httpx.Client) -> None:
     started = time.monotonic()
     health = client.get("/health")
     assert time.monotonic() - started < 2

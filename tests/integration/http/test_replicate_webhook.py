@@ -81,9 +81,7 @@ async def published(redis_url: str) -> AsyncIterator[list[str]]:
                     heard.append(message["data"].decode())
 
 
-async def test_a_signed_webhook_publishes_the_id_whether_or_not_it_is_known(
-    client: httpx.Client, redis_url: str
-) -> None:
+async def test_a_signed_webhook_publishes_known_and_unknown_ids(client: httpx.Client, redis_url: str) -> None:
     async with published(redis_url) as heard:
         for work_id in (ID, "nobody-waits-for-this"):
             answer = await post(client, ended(work_id))
@@ -106,7 +104,7 @@ REFUSED: dict[str, Callable[[], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("headers", REFUSED.values(), ids=REFUSED)
-async def test_a_webhook_that_is_not_signed_for_now_is_refused_and_published_nowhere(
+async def test_a_webhook_without_a_current_signature_is_refused_and_not_published(
     client: httpx.Client, redis_url: str, headers: Callable[[], dict[str, str]]
 ) -> None:
     async with published(redis_url) as heard:
@@ -116,7 +114,7 @@ async def test_a_webhook_that_is_not_signed_for_now_is_refused_and_published_now
     assert heard == []
 
 
-async def test_a_body_that_is_no_text_or_none_at_all_is_refused(client: httpx.Client) -> None:
+async def test_an_undecodable_or_empty_body_is_refused(client: httpx.Client) -> None:
     for body in (b"\xff\xfe", b""):
         assert (await post(client, body)).status_code == 401
 
@@ -128,7 +126,7 @@ async def test_a_signed_body_without_a_usable_id_is_refused(client: httpx.Client
     assert heard == []
 
 
-def test_a_body_is_bounded(client: httpx.Client) -> None:
+def test_the_size_of_a_body_is_limited(client: httpx.Client) -> None:
     body = ended(logs="x" * 200_000)
     assert client.post(PATH, content=body, headers=signed(body)).status_code == 413
 
@@ -140,7 +138,7 @@ def test_the_call_is_described_and_needs_no_token(service: Service) -> None:
 
 
 @pytest.mark.parametrize("missing", ["REPLICATE_WEBHOOK_SECRET", "PUBLIC_URL"])
-def test_without_secret_or_public_address_there_is_no_such_call(
+def test_without_secret_or_public_url_the_path_does_not_exist(
     tmp_path: Path, redis_url: str, database_url: str, settings: dict[str, str], missing: str
 ) -> None:
     left = {name: value for name, value in settings.items() if name != missing}
@@ -148,7 +146,7 @@ def test_without_secret_or_public_address_there_is_no_such_call(
         assert service.client().post(PATH, content=ended(), headers=signed(ended())).status_code == 404
 
 
-def test_while_redis_is_away_replicate_is_asked_to_deliver_again(
+def test_during_a_redis_outage_replicate_is_asked_to_deliver_again(
     tmp_path: Path, database_url: str, settings: dict[str, str]
 ) -> None:
     with serving(tmp_path, REDIS_URL="redis://127.0.0.1:1/0", DATABASE_URL=database_url, **settings) as service:
@@ -216,7 +214,7 @@ async def test_a_webhook_wakes_the_poll_of_its_prediction(client: httpx.Client, 
         assert end.asked[0].json["webhook_events_filter"] == ["completed"]
 
 
-async def test_what_a_webhook_says_is_not_believed(client: httpx.Client, redis_url: str) -> None:
+async def test_the_content_of_a_webhook_is_not_trusted(client: httpx.Client, redis_url: str) -> None:
     async with waiting(redis_url) as (replicate, end, call, _):
         replicate.polled.clear()
         await post(client, ended())
@@ -234,7 +232,7 @@ async def test_the_webhook_of_another_prediction_wakes_nothing(client: httpx.Cli
         assert polls(end) == 1
 
 
-async def test_without_webhooks_to_hear_the_poll_asks_by_itself(redis_url: str) -> None:
+async def test_without_webhooks_the_prediction_is_polled(redis_url: str) -> None:
     async with waiting(redis_url) as (replicate, end, call, listener):
         await listener.aclose()
         replicate.shown = prediction("succeeded", output="https://replicate.delivery/out.jpg")

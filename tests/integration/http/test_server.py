@@ -65,13 +65,13 @@ def keep_sending(connection: socket.socket, data: bytes) -> None:
     ],
     ids=["nothing", "half a head", "half a body", "half a body in chunks"],
 )
-def test_a_client_that_does_not_finish_its_request_is_cut(service: Service, beginning: bytes) -> None:
+def test_a_client_with_an_incomplete_request_is_disconnected(service: Service, beginning: bytes) -> None:
     with service.connect() as connection:
         connection.sendall(beginning)
         assert closed_after(connection) < 3
 
 
-def test_a_body_dripped_byte_by_byte_is_cut(service: Service) -> None:
+def test_a_body_sent_byte_by_byte_is_disconnected(service: Service) -> None:
     with service.connect() as connection:
         connection.sendall(b"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
         started = time.monotonic()
@@ -87,9 +87,7 @@ def test_an_idle_connection_is_closed_after_its_request(service: Service) -> Non
         assert closed_after(connection) < 3
 
 
-def test_a_body_that_was_cut_short_is_not_taken_for_a_whole_one(
-    service: Service, database: psycopg.Connection[Any]
-) -> None:
+def test_a_truncated_body_is_refused(service: Service, database: psycopg.Connection[Any]) -> None:
     body = b'{"user_id": "cut", "scene_description": "A beach", "avatar": {"id": "a"}}'
     head = b"POST /photos HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (len(body) + 5)
     chunked = b"POST /photos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body)
@@ -103,7 +101,7 @@ def test_a_body_that_was_cut_short_is_not_taken_for_a_whole_one(
     assert database.execute("select count(*) from darkroom_requests where owner_id = 'cut'").fetchone() == (0,)
 
 
-def test_a_client_that_does_not_read_is_cut(service: Service) -> None:
+def test_a_client_that_does_not_read_is_disconnected(service: Service) -> None:
     with service.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         request = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -113,7 +111,7 @@ def test_a_client_that_does_not_read_is_cut(service: Service) -> None:
         assert time.monotonic() - started < 12
 
 
-def test_more_connections_than_there_is_room_for_are_turned_away(service: Service, task_id: str) -> None:
+def test_connections_beyond_the_limit_are_refused(service: Service, task_id: str) -> None:
     time.sleep(1.2)  # connections of the tests before have ended by then
     streams = [Stream(f"{service.url}/tasks/{task_id}/events") for _ in range(20)]
     assert {stream.status for stream in streams} == {200}
@@ -132,7 +130,7 @@ def test_more_connections_than_there_is_room_for_are_turned_away(service: Servic
         time.sleep(0.05)
 
 
-def test_no_control_socket_is_left_in_the_home_directory(service: Service) -> None:
+def test_no_control_socket_is_created_in_the_home_directory(service: Service) -> None:
     assert not (service.data_dir / ".gunicorn").exists()  # its home
 
 
@@ -160,7 +158,7 @@ def test_sigterm_ends_streams_with_a_hint_and_the_process_within_five_seconds(
         assert "Forcing close" not in service.log.read_text()
 
 
-def test_a_worker_is_recycled_and_its_streams_move_on(
+def test_a_worker_is_recycled_and_its_streams_reconnect(
     tmp_path: Path, redis_url: str, database_url: str, task_id: str
 ) -> None:
     config = tmp_path / "recycling.conf.py"

@@ -86,7 +86,7 @@ def session_of(client: httpx.Client, told: dict[str, Any], user_id: str) -> dict
     return session
 
 
-def test_the_link_to_a_picture_is_signed_when_it_is_read(
+def test_a_picture_link_is_signed_when_the_session_is_read(
     client: httpx.Client, service: Service, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     told = order(client, shopper)
@@ -103,7 +103,7 @@ def test_the_link_to_a_picture_is_signed_when_it_is_read(
     assert row.fetchone() == (DEAD_LINK,)
 
 
-def test_a_picture_that_was_erased_has_no_link(
+def test_an_erased_picture_has_no_link(
     client: httpx.Client, service: Service, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     told = order(client, shopper)
@@ -113,7 +113,7 @@ def test_a_picture_that_was_erased_has_no_link(
     assert client.get(f"/tasks/{told['task_id']}").json()["result_urls"] == []
 
 
-def test_a_failed_session_says_why_and_what_was_refunded_until_it_runs_again(
+def test_a_failed_session_shows_reason_and_refund_until_it_is_replayed(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     told = order(client, shopper)
@@ -129,7 +129,7 @@ def test_a_failed_session_says_why_and_what_was_refunded_until_it_runs_again(
     assert (session["state"], session["code"], session["refunded"]) == ("waiting", None, 0)
 
 
-def test_a_cancelled_session_is_told_from_a_failed_one(
+def test_a_cancelled_session_differs_from_a_failed_one(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     told = order(client, shopper)
@@ -142,7 +142,7 @@ def test_a_cancelled_session_is_told_from_a_failed_one(
     assert (state["status"], state["state"], state["code"]) == ("failed", "cancelled", "cancelled")
 
 
-def test_a_session_cancelled_before_its_task_arrived_ends_for_all_who_ask(
+def test_a_session_cancelled_before_its_task_arrived_is_shown_as_ended_everywhere(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     told = order(client, shopper)

@@ -41,9 +41,7 @@ async def report(service: ASGIConductor, **body: Any) -> Result:
     return result
 
 
-async def test_an_outcome_is_kept_for_the_shop_and_the_last_one_counts(
-    service: ASGIConductor, rpc: PostgresRpc
-) -> None:
+async def test_the_last_outcome_of_an_estimate_is_kept_for_the_shop(service: ASGIConductor, rpc: PostgresRpc) -> None:
     estimate_id = (await upload(service, store_id="shop-once", **MAN)).json["estimate_id"]
 
     for outcome in ("kept", "too_small", "too_small"):
@@ -67,7 +65,7 @@ async def test_feedback_on_an_unknown_estimate_is_refused(
     assert (await report(service, **body)).status_code == status
 
 
-async def test_enough_returns_move_the_sizes_of_that_shop_only(rpc: PostgresRpc) -> None:
+async def test_enough_returns_shift_the_sizes_of_that_shop_only(rpc: PostgresRpc) -> None:
     records = SizeFeedbackRecords(rpc)
     for number in range(60):
         estimate = SizeEstimate(nonce=f"n{number}", store_id="shop-tight", chart="men", size="M", shift_cm=0)

@@ -51,7 +51,7 @@ def knows(sentinel: redis.Redis) -> bool:
         return False
 
 
-async def test_a_sentinel_leads_to_its_master_and_database(sentinel_url: str) -> None:
+async def test_a_sentinel_url_connects_to_the_master_and_database(sentinel_url: str) -> None:
     client = sync_client(sentinel_url)
     client.set("where", "master")
     assert client.connection_pool.connection_kwargs["db"] == 2

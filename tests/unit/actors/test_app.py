@@ -57,7 +57,7 @@ def test_stage_middleware_of_a_third_party_can_be_added_at_any_place() -> None:
 
 
 @pytest.mark.usefixtures("global_broker")
-def test_without_configuration_the_first_use_of_the_broker_ends_the_process_with_a_sentence(
+def test_without_configuration_the_first_use_of_the_broker_ends_the_process_with_a_message(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("REDIS_URL", "DATABASE_URL", "SUPABASE_URL"):

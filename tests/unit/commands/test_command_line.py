@@ -23,7 +23,7 @@ def names() -> list[list[str]]:
     return found
 
 
-def test_the_version_is_the_projects() -> None:
+def test_the_version_is_that_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == VERSION
     assert CliRunner().invoke(manage.app, ["--version"]).stdout == f"Darkroom {VERSION}\n"
@@ -39,7 +39,7 @@ def test_help_fits_80_columns_and_shows_no_python_types(words: list[str], monkey
 
 
 @pytest.mark.parametrize("words", [words for words in names() if len(words) == 2 or words == ["status"]], ids=" ".join)
-def test_the_examples_of_a_command_call_it(words: list[str]) -> None:
+def test_the_examples_of_a_command_are_valid_calls(words: list[str]) -> None:
     text = CliRunner().invoke(manage.app, [*words, "--help"]).stdout
     examples = text.partition("Examples:\n")[2].splitlines()
     assert examples
@@ -57,7 +57,7 @@ def test_the_examples_of_a_command_call_it(words: list[str]) -> None:
         (["session", "new"], "give one owner: --user, --store or --workspace"),
     ],
 )
-def test_an_error_of_usage_is_exit_code_2_and_with_json_one_object(words: list[str], sentence: str) -> None:
+def test_a_usage_error_is_exit_code_2_and_with_json_one_object(words: list[str], sentence: str) -> None:
     done = CliRunner().invoke(manage.app, [*words, "--json"])
     assert done.exit_code == 2
     assert sentence in json.loads(done.stdout)["error"]
@@ -66,7 +66,7 @@ def test_an_error_of_usage_is_exit_code_2_and_with_json_one_object(words: list[s
     assert (plain.exit_code, plain.stdout) == (2, "")
 
 
-def test_json_before_the_command_is_an_error_of_usage_too() -> None:
+def test_json_before_the_command_is_a_usage_error() -> None:
     done = CliRunner().invoke(manage.app, ["--json"])
     assert done.exit_code == 2
     assert json.loads(done.stdout)["error"].startswith("No such option: --json")

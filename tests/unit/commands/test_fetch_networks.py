@@ -33,9 +33,9 @@ def test_up_allows_loopback_pictures_on_its_own_servers() -> None:
         {"fetch_allowed_networks": ()},
     ],
 )
-def test_up_refuses_loopback_pictures_where_others_may_order(values: dict[str, Any]) -> None:
+def test_up_refuses_loopback_pictures_on_a_public_address(values: dict[str, Any]) -> None:
     assert fetch_networks(made(**values)) == ()
 
 
-def test_up_keeps_the_networks_that_are_set() -> None:
+def test_up_keeps_configured_networks() -> None:
     assert fetch_networks(made(fetch_allowed_networks=("10.0.0.0/8",))) == ("10.0.0.0/8",)

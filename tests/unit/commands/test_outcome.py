@@ -13,18 +13,18 @@ def test_json_is_one_object_on_the_last_line(capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"a": 1}
 
 
-def test_a_person_sees_the_view(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_json_the_view_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert report(lambda: CommandOutcome({"a": 1}, "seen"), as_json=False) == 0
     assert capsys.readouterr().out.strip() == "seen"
 
 
-def test_what_is_not_as_it_should_be_is_exit_code_1() -> None:
+def test_an_outcome_that_is_not_ok_is_exit_code_1() -> None:
     assert report(lambda: CommandOutcome({}, "", ok=False), as_json=True) == 1
 
 
 @pytest.mark.parametrize("error", [CommandError("No such thing."), Unavailable("No such thing.")])
 @pytest.mark.parametrize("as_json", [True, False])
-def test_an_expected_error_is_a_sentence_and_exit_code_1(
+def test_an_expected_error_is_a_message_and_exit_code_1(
     capsys: pytest.CaptureFixture[str], error: Exception, *, as_json: bool
 ) -> None:
     def fail() -> CommandOutcome:

@@ -44,7 +44,7 @@ def test_every_queue_has_exactly_one_kind_of_worker(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", ["compose", "quadlet", "kube"])
-def test_every_container_of_ours_waits_for_what_it_needs(file: str) -> None:
+def test_each_of_our_containers_waits_for_its_services(file: str) -> None:
     ours = [words for words in commands()[file] if words and words[0] == "python"]
 
     assert len(ours) == 6
@@ -59,7 +59,7 @@ def test_every_setting_passed_exists_and_every_setting_is_passed() -> None:
     assert known - passed == {name.upper() for name in SECRETS | FIXED}
 
 
-def test_a_blank_setting_is_passed_on_as_blank_so_that_defaults_stay_in_one_place() -> None:
+def test_an_unset_setting_is_passed_as_blank_so_that_defaults_stay_in_one_place() -> None:
     with_defaults = {name for name, value in compose()["x-settings"].items() if value != f"${{{name}:-}}"}
 
     assert with_defaults == {
@@ -76,7 +76,7 @@ def test_the_settings_of_pod_and_units_exist() -> None:
     assert named <= set(every_setting())
 
 
-def test_secrets_come_from_files_that_the_script_makes_and_nowhere_else() -> None:
+def test_secrets_come_only_from_files_that_the_script_creates() -> None:
     script = (DEPLOY / "make-secrets.sh").read_text()
     made = set(re.findall(r"^put (\w+)", script, re.MULTILINE))
     made |= {name for names in re.findall(r"^for name in ([\w ]+);", script, re.MULTILINE) for name in names.split()}
@@ -86,7 +86,7 @@ def test_secrets_come_from_files_that_the_script_makes_and_nowhere_else() -> Non
 
 
 @pytest.mark.parametrize("path", sorted(QUADLET.glob("*.container")), ids=lambda path: path.stem)
-def test_a_unit_takes_known_secrets_and_gives_up_all_rights(path: Path) -> None:
+def test_a_unit_uses_known_secrets_and_drops_all_capabilities(path: Path) -> None:
     container = unit(path)["Container"]
     names = [value.removeprefix("darkroom_").partition(",")[0] for value in container["Secret"]]
 
@@ -96,7 +96,7 @@ def test_a_unit_takes_known_secrets_and_gives_up_all_rights(path: Path) -> None:
     assert "--memory=" in container["PodmanArgs"][0]
 
 
-def test_every_worker_has_time_to_hand_back_its_jobs_before_it_is_killed() -> None:
+def test_every_worker_has_time_to_requeue_its_jobs_before_it_is_killed() -> None:
     needed_s = STOP_S + every_setting()["SHUTDOWN_GRACE_S"].default
     units = [unit(path) for path in QUADLET.glob("darkroom-worker-*.container")]
 
@@ -111,7 +111,7 @@ def test_every_worker_has_time_to_hand_back_its_jobs_before_it_is_killed() -> No
         assert not {"KillMode", "KillSignal"} & set(found["Service"])
 
 
-def test_every_service_gives_up_all_rights_and_has_limits() -> None:
+def test_every_service_drops_all_capabilities_and_has_limits() -> None:
     for service in compose()["services"].values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -126,7 +126,7 @@ def test_only_the_http_service_is_published_and_on_loopback_unless_set() -> None
     assert published == {"http": ["${HTTP_BIND:-127.0.0.1}:${HTTP_PORT:-8000}:8000"]}
 
 
-def test_a_pod_gives_up_all_rights_and_takes_known_secrets() -> None:
+def test_a_pod_drops_all_capabilities_and_uses_known_secrets() -> None:
     for container in kube()[1]["spec"]["containers"]:
         rights = container["securityContext"]
         keys = {item["valueFrom"]["secretKeyRef"]["key"] for item in container["env"] if "valueFrom" in item}
@@ -142,7 +142,7 @@ def test_with_supabase_there_is_no_database_of_our_own() -> None:
     assert re.findall(r"^  (\S+):$", over, re.MULTILINE) == ["postgres", "migrate"]
 
 
-def test_nothing_secret_and_nothing_needless_reaches_the_builder() -> None:
+def test_neither_secrets_nor_needless_files_reach_the_builder() -> None:
     lines = (ROOT / ".containerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
 
@@ -161,7 +161,7 @@ def test_the_image_is_multi_stage_non_root_and_pinned() -> None:
     assert text.count("HEALTHCHECK") == 2
 
 
-def test_whatever_is_installed_has_a_hash() -> None:
+def test_all_installed_packages_are_pinned_by_hash() -> None:
     for path in ROOT.glob("requirements*.txt"):
         packages = path.read_text().replace("\\\n", " ").splitlines()
         assert all("--hash=sha256:" in line for line in packages if line.strip()), path.name
@@ -181,11 +181,11 @@ def test_no_file_of_the_deployment_holds_a_secret() -> None:
             assert not shapes.search(path.read_text().replace("sentinel://:PASSWORD@", "")), path.name
 
 
-def test_secrets_that_lie_in_their_folder_are_not_committed() -> None:
+def test_the_folder_of_secrets_is_not_committed() -> None:
     assert (DEPLOY / "secrets/.gitignore").read_text().splitlines()[-2:] == ["*", "!.gitignore"]
 
 
-def test_the_dashboard_is_json_and_asks_one_data_source() -> None:
+def test_the_dashboard_is_json_and_uses_one_data_source() -> None:
     board = json.loads((DEPLOY / "monitoring/grafana-dashboard.json").read_text())
 
     assert {panel["datasource"]["uid"] for panel in board["panels"]} == {"${datasource}"}

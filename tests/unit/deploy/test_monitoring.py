@@ -33,14 +33,14 @@ def metrics(text: str) -> set[str]:
     return set(re.findall(r"\bdarkroom_\w+", text))
 
 
-def test_every_alert_asks_for_metrics_that_there_are() -> None:
+def test_every_alert_uses_existing_metrics() -> None:
     asked = {name for rule in alerts() for name in metrics(rule["expr"])}
 
     assert asked
     assert asked <= KNOWN
 
 
-def test_every_panel_asks_for_metrics_that_there_are() -> None:
+def test_every_panel_uses_existing_metrics() -> None:
     board = json.loads((MONITORING / "grafana-dashboard.json").read_text())
     asked = {name for panel in board["panels"] for target in panel["targets"] for name in metrics(target["expr"])}
 
@@ -48,13 +48,13 @@ def test_every_panel_asks_for_metrics_that_there_are() -> None:
     assert asked >= READ
 
 
-def test_what_is_read_when_asked_is_what_the_service_offers() -> None:
+def test_the_scraped_metrics_are_those_that_the_service_exports() -> None:
     source = Path(ROOT, "http/api/system/metrics.py").read_text()
 
     assert set(re.findall(r'"(darkroom_\w+)"', source)) == READ
 
 
-def test_every_alert_says_how_bad_it_is_and_what_to_do_and_is_explained() -> None:
+def test_every_alert_has_a_severity_and_instructions_and_is_documented() -> None:
     guide = (ROOT / "docs/production.md").read_text()
     for rule in alerts():
         assert rule["labels"]["severity"] in {"page", "ticket"}

@@ -27,11 +27,11 @@ def test_only_a_push_to_main_publishes_and_deploys() -> None:
     assert all(step.get("if") == "github.event_name == 'push'" for step in publishing)
 
 
-def test_nothing_is_deployed_that_was_not_linted_tested_and_built() -> None:
+def test_only_linted_tested_and_built_commits_are_deployed() -> None:
     assert set(read(WORKFLOW)["jobs"]["deploy"]["needs"]) == {"lint", "test", "image"}
 
 
-def test_rights_are_the_least() -> None:
+def test_jobs_have_minimal_permissions() -> None:
     workflow = read(WORKFLOW)
 
     assert workflow["permissions"] == {"contents": "read"}
@@ -46,14 +46,14 @@ def test_tests_get_placeholders_and_no_secret() -> None:
 
 
 @pytest.mark.parametrize("path", [WORKFLOW, WEEKLY], ids=lambda path: path.stem)
-def test_no_text_from_outside_becomes_part_of_a_script(path: Path) -> None:
+def test_untrusted_text_is_never_interpolated_into_a_script(path: Path) -> None:
     jobs = read(path)["jobs"].values()
     scripts = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
 
     assert not [script for script in scripts if "${{" in script]
 
 
-def test_every_week_both_commands_run_on_bare_debian_as_root_and_as_a_user() -> None:
+def test_both_commands_run_weekly_on_plain_debian_as_root_and_as_a_user() -> None:
     workflow = read(WEEKLY)
     job = workflow["jobs"]["newcomer"]
     scripts = [step["run"] for step in job["steps"] if "run" in step]
@@ -65,5 +65,5 @@ def test_every_week_both_commands_run_on_bare_debian_as_root_and_as_a_user() -> 
     assert "cache" not in str(job)
 
 
-def test_workflows_are_granted_reading_only() -> None:
+def test_workflows_have_read_permission_only() -> None:
     assert read(WEEKLY)["permissions"] == {"contents": "read"}

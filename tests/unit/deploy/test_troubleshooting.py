@@ -13,7 +13,7 @@ def is_named(code: str) -> bool:
     return code in NAMED or (code.endswith("_") and any(name.startswith(code) for name in NAMED))
 
 
-def test_every_code_that_can_be_seen_is_explained() -> None:
+def test_every_visible_error_code_is_explained() -> None:
     codes = messages.codes()
 
     assert len(codes) > 100
@@ -27,7 +27,7 @@ def test_every_sentence_without_a_code_is_explained() -> None:
     assert {text: file for text, file in sentences.items() if text not in GUIDE} == {}
 
 
-def test_every_event_that_warns_is_explained() -> None:
+def test_every_warning_event_is_explained() -> None:
     events = messages.warnings()
 
     assert len(events) > 20

@@ -30,7 +30,7 @@ def test_every_path_in_the_documents_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_leads_to_a_file(page: Path) -> None:
+def test_the_target_of_every_link_exists(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
 
@@ -44,7 +44,7 @@ def test_every_sql_name_in_the_documents_exists(page: Path) -> None:
     assert sorted(names(r"\bdarkroom_[a-z_]+\b", page.read_text()) - defined) == []
 
 
-def test_the_patterns_find_what_is_missing() -> None:
+def test_the_patterns_find_missing_names() -> None:
     assert names(rf"(?<![\w/.:-])(?:{FOLDERS})/[\w./-]*(?![\w{{*…])", "see `docs/none.md` and pipelines/engine/.") == {
         "docs/none.md",
         "pipelines/engine",

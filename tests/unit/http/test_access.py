@@ -6,7 +6,7 @@ from api.middleware.access import Tokens, TokensError
 from api.operations import Scope
 
 
-def test_a_token_is_a_name_scopes_a_secret_and_perhaps_an_owner() -> None:
+def test_a_token_has_a_name_scopes_a_secret_and_optionally_an_owner() -> None:
     tokens = Tokens(None, "shop:produce+read:shop-secret:store-1, eye:operate:eyes-secret")
     shop, eye = tokens.find("shop-secret"), tokens.find("eyes-secret")
     assert shop
@@ -28,7 +28,7 @@ def test_one_secret_alone_has_all_scopes() -> None:
     ["a", "a:read", "a:read:", "a:read:short", ":read:long-secret", "a::long-secret", "a:write:long-secret",
      "a:read:long-secret:../x", "a:read:long-secret:x:y"],
 )  # fmt: skip
-def test_an_entry_that_can_not_be_read_is_named_without_its_secret(entry: str) -> None:
+def test_the_error_of_an_invalid_entry_does_not_contain_its_secret(entry: str) -> None:
     with pytest.raises(TokensError, match="entry 2") as raised:
         Tokens(None, f"good:read:good-secret,{entry}")
     assert "long-secret" not in str(raised.value)

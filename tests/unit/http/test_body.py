@@ -25,7 +25,7 @@ def part(body: bytes, *, more: bool = True) -> dict[str, Any]:
 GONE = {"type": "http.disconnect"}
 
 
-async def test_a_body_that_ends_as_it_should_may_be_followed_by_a_disconnect() -> None:
+async def test_a_complete_body_may_be_followed_by_a_disconnect() -> None:
     receive = bounded(source(part(b"12"), part(b"3", more=False), GONE), 3)
     assert [(await receive()).get("body") for _ in range(3)] == [b"12", b"3", None]
 
@@ -37,19 +37,19 @@ async def test_a_body_that_ends_early_is_refused() -> None:
         await receive()
 
 
-async def test_a_body_is_refused_at_the_first_byte_too_many() -> None:
+async def test_a_body_is_refused_at_the_first_byte_beyond_the_limit() -> None:
     receive = bounded(source(part(b"12"), part(b"34")), 3)
     await receive()
     with pytest.raises(Problem, match="body_too_large"):
         await receive()
 
 
-def test_a_cursor_leads_back_to_where_the_page_ended() -> None:
+def test_a_cursor_decodes_to_the_end_of_its_page() -> None:
     at, session_id = decode(encode("2026-01-02T03:04:05.678901+00:00", "s-1"))
     assert (at, session_id) == ("2026-01-02T03:04:05.678901+00:00", "s-1")
 
 
 @pytest.mark.parametrize("cursor", ["abc", "WzEsMl0", "bnVsbA", "WyIyMDI2LTAxLTAxIiwiYSciXQ"])
-def test_what_is_no_cursor_of_ours_is_refused(cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(Problem, match="cursor_invalid"):
         decode(cursor)

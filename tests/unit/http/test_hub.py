@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-async def test_a_loop_of_the_hub_that_fails_says_so_and_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_loop_of_the_hub_is_logged_and_restarted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Given a tick that fails once, when the hub has started, then the failure is logged and the tick runs again."""
     again = asyncio.Event()
     runs: list[int] = []

@@ -47,7 +47,7 @@ def test_an_events_url_expires(monkeypatch: pytest.MonkeyPatch) -> None:
         urls.verify("t1", expires, signature)
 
 
-async def test_the_signature_of_an_events_url_opens_no_file(tmp_path: Path) -> None:
+async def test_the_signature_of_an_events_url_is_invalid_for_files(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path, KEY, "http://x")
     await storage.put("events", "t1", b"private")
     expires, signature = parameters(EventUrls(KEY).events_path("t1"))
@@ -56,7 +56,7 @@ async def test_the_signature_of_an_events_url_opens_no_file(tmp_path: Path) -> N
     assert refused.value.error_code == "link_invalid"
 
 
-async def test_the_signature_of_a_file_opens_no_events(tmp_path: Path) -> None:
+async def test_the_signature_of_a_file_is_invalid_for_events(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path, KEY, "http://x")
     await storage.put("events", "t1", b"x")
     expires, signature = parameters(await storage.signed_url("events", "t1", lifetime_s=60))

@@ -29,7 +29,7 @@ async def test_events_come_in_order_and_the_terminal_one_is_the_last() -> None:
     assert left == [subscription]
 
 
-async def test_a_snapshot_older_than_what_came_meanwhile_is_not_sent() -> None:
+async def test_a_snapshot_older_than_a_received_event_is_not_sent() -> None:
     subscription, _ = listening()
     subscription.offer(frame(event(50, 5)))
     subscription.offer(frame(event(40, 4)))
@@ -38,7 +38,7 @@ async def test_a_snapshot_older_than_what_came_meanwhile_is_not_sent() -> None:
     assert len([block for block in await received(subscription) if b"data" in block]) == 1
 
 
-async def test_numbers_that_start_again_after_redis_was_emptied_are_not_taken_for_old_ones() -> None:
+async def test_sequence_numbers_that_restart_after_an_emptied_redis_are_accepted() -> None:
     subscription, _ = listening()
     subscription.offer(frame(event(50, 5, at=100.0)))
     subscription.offer(frame(event(60, 1, at=101.0)))
@@ -46,7 +46,7 @@ async def test_numbers_that_start_again_after_redis_was_emptied_are_not_taken_fo
     assert len([block for block in await received(subscription) if b"data" in block]) == 2
 
 
-async def test_a_slow_listener_misses_what_lies_between_but_never_the_end() -> None:
+async def test_a_slow_listener_may_miss_intermediate_events_but_never_the_terminal_one() -> None:
     subscription, _ = listening()
     for seq in range(1, 100):
         subscription.offer(frame(event(50, seq)))
@@ -67,6 +67,6 @@ async def test_a_finished_stream_ends_with_a_hint() -> None:
     assert [data async for data in subscription] == [RETRY]
 
 
-def test_the_end_of_another_run_is_another_event() -> None:
+def test_the_terminal_event_of_another_run_is_another_event() -> None:
     ends = {event_id(event(100, 7, status=Status.COMPLETED, run=run)) for run in (1, 2)}
     assert len(ends) == 2

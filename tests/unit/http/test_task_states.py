@@ -29,15 +29,17 @@ def event(status: Status, run: int = 1) -> Progress:
         (JobState.CANCELLED, None, Status.FAILED),
     ],
 )
-def test_the_database_knows_the_end_and_progress_the_way(state: JobState, said: Status | None, status: Status) -> None:
+def test_outcomes_come_from_the_database_and_progress_from_redis(
+    state: JobState, said: Status | None, status: Status
+) -> None:
     assert merge(facts(state), event(said) if said else None).status is status
 
 
-def test_the_end_of_an_earlier_run_is_not_that_of_this_one() -> None:
+def test_the_outcome_of_an_earlier_run_is_ignored() -> None:
     assert merge(facts(JobState.WAITING, run=2), event(Status.FAILED, run=1)).status is Status.PENDING
 
 
-def test_a_failure_is_told_in_its_own_words() -> None:
+def test_a_failure_has_its_own_message() -> None:
     state = merge(facts(JobState.FAILED, failure={"message": "Rate limit exceeded", "code": "rate_limited"}), None)
     assert (state.message, state.code) == ("Rate limit exceeded", "rate_limited")
 
@@ -53,5 +55,5 @@ def test_a_failure_is_told_in_its_own_words() -> None:
         (Status.FAILED, "session_ended", JobState.CANCELLED),
     ],
 )
-def test_a_state_has_the_word_that_the_command_line_has(status: Status, code: str | None, state: JobState) -> None:
+def test_states_have_the_same_names_as_on_the_command_line(status: Status, code: str | None, state: JobState) -> None:
     assert job_state(event(status).model_copy(update={"code": code})) is state

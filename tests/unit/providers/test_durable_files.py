@@ -22,27 +22,27 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_the_name_of_a_durable_file_is_on_the_disk_too(tmp_path: Path, synced: list[str]) -> None:
+def test_the_directory_entry_of_a_durable_file_is_synced(tmp_path: Path, synced: list[str]) -> None:
     write_atomically(tmp_path / "a.jpg", b"1", durable=True)
 
     assert synced[-1] == tmp_path.name
     assert synced[0].startswith(".a.jpg.")
 
 
-def test_the_names_of_new_folders_are_on_the_disk_too(tmp_path: Path, synced: list[str]) -> None:
+def test_the_directory_entries_of_new_folders_are_synced(tmp_path: Path, synced: list[str]) -> None:
     write_atomically(tmp_path / "t1" / "deep" / "a.jpg", b"1", durable=True)
 
     assert {tmp_path.name, "t1", "deep"} <= set(synced)
 
 
-def test_what_need_not_last_waits_for_no_disk(tmp_path: Path, synced: list[str]) -> None:
+def test_a_temporary_file_is_not_synced(tmp_path: Path, synced: list[str]) -> None:
     write_atomically(tmp_path / "t1" / "a.jpg", b"1", durable=False)
 
     assert (tmp_path / "t1" / "a.jpg").read_bytes() == b"1"
     assert synced == []
 
 
-def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_atomically(tmp_path / "a.jpg", b"old", durable=True)
 
     def full(_: int) -> None:

@@ -26,22 +26,22 @@ def served(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
-def test_the_addresses_of_a_living_owner_are_found(served: Path) -> None:
+def test_the_addresses_of_a_running_owner_are_found(served: Path) -> None:
     assert attach(served) == Endpoints(REDIS, DATABASE, 7)
 
 
-def test_the_note_of_an_owner_that_died_is_not_believed(served: Path) -> None:
+def test_the_file_of_a_dead_owner_is_ignored(served: Path) -> None:
     (served / "embedded" / "lock").unlink()
     (served / "embedded" / "lock").touch()
     assert attach(served) is None
 
 
-def test_an_owner_that_is_still_starting_is_not_there_yet(served: Path) -> None:
+def test_an_owner_that_is_still_starting_is_ignored(served: Path) -> None:
     (served / "embedded" / "endpoints.json").unlink()
     assert attach(served) is None
 
 
-def test_what_is_configured_wins_over_what_is_served(served: Path) -> None:
+def test_configured_addresses_take_precedence_over_local_services(served: Path) -> None:
     configured = resolve(served, redis_url="redis://mine", database_url=None, supabase=False)
     assert configured == ("redis://mine", DATABASE)
 
@@ -50,7 +50,7 @@ def test_records_in_supabase_need_no_database_address(tmp_path: Path) -> None:
     assert resolve(tmp_path, redis_url="redis://mine", database_url=None, supabase=True) == ("redis://mine", None)
 
 
-def test_a_database_address_wins_over_supabase(tmp_path: Path) -> None:
+def test_a_database_url_takes_precedence_over_supabase(tmp_path: Path) -> None:
     chosen = resolve(tmp_path, redis_url="redis://mine", database_url=DATABASE, supabase=True)
     assert chosen == ("redis://mine", DATABASE)
 
@@ -63,7 +63,7 @@ def test_a_database_address_wins_over_supabase(tmp_path: Path) -> None:
         ("redis://mine", None, r"^DATABASE_URL \(or SUPABASE_URL\) is not set"),
     ],
 )
-def test_what_is_missing_is_refused_with_what_to_set_or_start(
+def test_an_error_names_the_missing_setting_and_the_command_to_start(
     tmp_path: Path, redis_url: str | None, database_url: str | None, sentence: str
 ) -> None:
     with pytest.raises(NotRunningError, match=sentence):

@@ -52,7 +52,7 @@ def alive(pid: int) -> bool:
     return bool(psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
 
 
-def test_a_program_that_dies_is_started_again_and_said_so(tmp_path: Path) -> None:
+def test_a_program_that_exits_is_restarted_with_a_message(tmp_path: Path) -> None:
     said: queue.Queue[str] = queue.Queue()
     with Supervisor([command(tmp_path)], say=said.put) as supervisor:
         first = int(lines(tmp_path, 1)[0].split()[0])
@@ -62,14 +62,14 @@ def test_a_program_that_dies_is_started_again_and_said_so(tmp_path: Path) -> Non
         assert int(lines(tmp_path, 2)[1].split()[0]) != first
 
 
-def test_nothing_that_a_program_started_outlives_the_supervisor(tmp_path: Path) -> None:
+def test_child_processes_do_not_outlive_the_supervisor(tmp_path: Path) -> None:
     with Supervisor([command(tmp_path)], say=print) as supervisor:
         pids = [int(pid) for pid in lines(tmp_path, 1)[0].split()]
         assert pids[0] == supervisor.pid("program")
     assert not [pid for pid in pids if alive(pid)]
 
 
-def test_a_program_is_asked_to_stop_before_it_is_killed(tmp_path: Path) -> None:
+def test_a_program_gets_sigterm_before_sigkill(tmp_path: Path) -> None:
     code = """
 import signal, sys
 signal.signal(signal.SIGTERM, lambda *_: (print("asked", flush=True), sys.exit(0)))
@@ -81,14 +81,14 @@ signal.pause()
     assert lines(tmp_path, 2) == ["up", "asked"]
 
 
-def test_a_program_that_does_not_exist_is_named(tmp_path: Path) -> None:
+def test_an_error_names_a_missing_program(tmp_path: Path) -> None:
     missing = Command("ghost", ("/nowhere/ghost",), tmp_path, tmp_path / "ghost.log")
     with pytest.raises(StartError, match=r"ghost can't be started: .*No such file"), Supervisor([missing], say=print):
         pass
 
 
 @pytest.mark.parametrize("fork", ["", "if os.fork() == 0: time.sleep(60)"], ids=["alone", "forked"])
-def test_nothing_outlives_an_owner_that_is_killed(tmp_path: Path, fork: str) -> None:
+def test_no_process_outlives_a_killed_supervisor(tmp_path: Path, fork: str) -> None:
     owner = f"""
 import os, sys, time
 from pathlib import Path
@@ -110,7 +110,7 @@ sys.stdin.read()
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_a_program_that_ended_by_itself_is_named(tmp_path: Path) -> None:
+def test_an_error_names_a_program_that_exited(tmp_path: Path) -> None:
     with Supervisor([command(tmp_path), command(tmp_path, "raise SystemExit(3)", "other")], say=print) as supervisor:
         until(lambda: supervisor.fault() is not None)
         assert supervisor.fault() == "other ended with code 3"

@@ -74,7 +74,7 @@ async def test_openai_edits_and_generations_are_counted_by_task(
     assert (paid["edit-1"], paid["generation-1"]) == (1, 1)
 
 
-async def test_a_prediction_can_be_asked_about_again_and_is_paid_once(
+async def test_a_prediction_can_be_resumed_and_is_billed_once(
     counting: CountingProvider, replicate: ReplicateProvider
 ) -> None:
     started: list[str] = []
@@ -119,7 +119,7 @@ async def test_a_cancelled_prediction_is_not_billed(counting: CountingProvider, 
         ("reply_lost", Ambiguous, 1),
     ],
 )
-async def test_openai_misbehaves_as_told(
+async def test_openai_returns_the_configured_failures(
     counting: CountingProvider, openai: OpenAIProvider, share: str, error: type[Exception], paid: int
 ) -> None:
     counting.behave(**{share: 1.0})
@@ -141,7 +141,7 @@ async def test_openai_misbehaves_as_told(
         ("reply_lost", Ambiguous, 1),
     ],
 )
-async def test_replicate_misbehaves_as_told(
+async def test_replicate_returns_the_configured_failures(
     counting: CountingProvider, replicate: ReplicateProvider, share: str, error: type[Exception], paid: int
 ) -> None:
     counting.behave(**{share: 1.0})
@@ -150,7 +150,7 @@ async def test_replicate_misbehaves_as_told(
     assert counting.paid_calls(Kind.REPLICATE).get(f"bad-{share}", 0) == paid
 
 
-async def test_it_offers_every_model(openai: OpenAIProvider, replicate: ReplicateProvider) -> None:
+async def test_every_model_is_available(openai: OpenAIProvider, replicate: ReplicateProvider) -> None:
     for provider in (openai, replicate):
         status = await model_status(provider)
         assert status

@@ -63,7 +63,7 @@ def shop(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Shop]:
     opened.database.close()
 
 
-def test_books_in_order_break_no_rule(shop: Shop) -> None:
+def test_consistent_accounts_have_no_violations(shop: Shop) -> None:
     ledger = shop.audit()
 
     assert ledger.faults == []
@@ -97,7 +97,7 @@ def test_a_second_refund_is_found_in_the_products_own_ledger(shop: Shop, channel
     assert any("credits, not" in fault for fault in ledger.faults)
 
 
-def test_a_completed_session_that_was_refunded_breaks_the_books(shop: Shop) -> None:
+def test_a_refund_of_a_completed_session_is_a_violation(shop: Shop) -> None:
     shop.database.execute(
         "update generation_sessions set status = 'completed', generated_image_url = 'u' where id = %s",
         [shop.tasks[0].session_id],
@@ -106,7 +106,7 @@ def test_a_completed_session_that_was_refunded_breaks_the_books(shop: Shop) -> N
     assert any("completed and was refunded 2" in fault for fault in shop.audit().faults)
 
 
-def test_a_failed_session_without_a_refund_breaks_the_books(shop: Shop) -> None:
+def test_a_failed_session_without_a_refund_is_a_violation(shop: Shop) -> None:
     shop.database.execute(
         "update store_generation_sessions set status = 'failed' where id = %s", [shop.tasks[-1].session_id]
     )

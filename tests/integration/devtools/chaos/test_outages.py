@@ -32,7 +32,7 @@ class Watched(Outages):
         return float(long)
 
 
-def test_a_storage_that_is_away_takes_and_shows_nothing(tmp_path: Path) -> None:
+def test_reads_and_writes_fail_during_a_storage_outage(tmp_path: Path) -> None:
     storage = LocalStorage(tmp_path / "storage", b"key", "http://127.0.0.1:8000")
     asyncio.run(storage.put("bucket", "before.jpg", b"1"))
 
@@ -47,7 +47,7 @@ def test_a_storage_that_is_away_takes_and_shows_nothing(tmp_path: Path) -> None:
     assert asyncio.run(storage.signed_url("bucket", "before.jpg", lifetime_s=60))
 
 
-def test_a_full_disk_takes_no_picture(tmp_path: Path) -> None:
+def test_writes_fail_while_the_disk_is_full(tmp_path: Path) -> None:
     scratch = FolderScratch(tmp_path / "scratch")
 
     async def during() -> None:

@@ -47,7 +47,7 @@ async def test_a_task_is_pushed_and_followed_by_its_id(
     assert redis_client.lrange(TASK_LISTS[Product.TRYON], 0, -1) == [b'{"task_id": "t"}']
 
 
-async def test_a_task_is_ordered_and_followed_where_the_answer_says(
+async def test_an_ordered_task_is_followed_at_the_returned_url(
     service: Callable[..., Any], redis_url: str, redis_client: redis.Redis
 ) -> None:
     answering = service(accepted(), told(event(100, Status.COMPLETED)))
@@ -65,7 +65,7 @@ async def test_an_order_that_is_refused_ends_the_demo_with_the_reason(
         await run(redis_url, service(refused("402 Payment Required")), [task(ordered=True)], Console(quiet=True))
 
 
-async def test_a_task_that_nobody_takes_is_not_waited_for_for_ever(
+async def test_waiting_for_a_task_without_workers_times_out(
     service: Callable[..., Any], redis_url: str, redis_client: redis.Redis
 ) -> None:
     answering = service(refused("404 Not Found"))

@@ -47,7 +47,7 @@ def test_a_result_is_bare_json(client: httpx.Client, service: dict[str, str]) ->
     assert body(client.post(RPC + "darkroom_job", json={"p_task_id": "x"}, headers=service)) == (200, None)
 
 
-def test_a_set_is_a_list_and_nothing_is_no_content(
+def test_a_set_is_returned_as_a_list_and_void_as_no_content(
     client: httpx.Client, service: dict[str, str], database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
@@ -61,7 +61,7 @@ def test_a_set_is_a_list_and_nothing_is_no_content(
     assert (answer.status_code, answer.content) == (204, b"")
 
 
-def test_arguments_take_the_types_of_the_function(
+def test_arguments_are_converted_to_the_types_of_the_function(
     client: httpx.Client, service: dict[str, str], database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
@@ -73,20 +73,22 @@ def test_arguments_take_the_types_of_the_function(
     assert body(client.post(RPC + "echo", json=arguments, headers=service)) == (200, [["a", 'b"'], "text", 7, True])
 
 
-def test_a_function_that_is_missing_is_not_in_the_schema_cache(client: httpx.Client, service: dict[str, str]) -> None:
+def test_a_missing_function_is_reported_as_absent_from_the_schema_cache(
+    client: httpx.Client, service: dict[str, str]
+) -> None:
     for name, arguments in (("none", {"p_a": 1}), ("darkroom_job", {"p_b": 1}), ("darkroom_job", {})):
         status, error = body(client.post(RPC + name, json=arguments, headers=service))
         assert (status, error["code"]) == (404, "PGRST202")
         assert f"public.{name}(" in error["message"]
 
 
-def test_a_role_that_may_not_is_told_so(client: httpx.Client, local_supabase: LocalSupabase) -> None:
+def test_a_role_without_the_right_is_refused(client: httpx.Client, local_supabase: LocalSupabase) -> None:
     status, error = body(client.post(RPC + "darkroom_job_counts", json={}, headers=headers(local_supabase.anon_key)))
     assert (status, error["code"]) == (401, "42501")
     assert error["message"] == "permission denied for function darkroom_job_counts"
 
 
-def test_a_signed_in_user_is_forbidden_what_the_service_role_may(
+def test_an_authenticated_user_has_fewer_rights_than_the_service_role(
     client: httpx.Client, local_supabase: LocalSupabase
 ) -> None:
     key = tokens.issue(local_supabase._secret, "authenticated")
@@ -94,13 +96,13 @@ def test_a_signed_in_user_is_forbidden_what_the_service_role_may(
     assert (status, error["code"]) == (403, "42501")
 
 
-def test_a_token_for_a_role_that_nobody_has_is_refused(client: httpx.Client, local_supabase: LocalSupabase) -> None:
+def test_a_token_with_an_unknown_role_is_refused(client: httpx.Client, local_supabase: LocalSupabase) -> None:
     key = tokens.issue(local_supabase._secret, "postgres")
     status, error = body(client.post(RPC + "darkroom_job_counts", json={}, headers=headers(key)))
     assert (status, error["message"]) == (401, 'role "postgres" does not exist')
 
 
-def test_a_token_that_expired_is_refused(client: httpx.Client, local_supabase: LocalSupabase) -> None:
+def test_an_expired_token_is_refused(client: httpx.Client, local_supabase: LocalSupabase) -> None:
     key = jwt.encode({"role": "service_role", "exp": 1}, local_supabase._secret, tokens.ALGORITHM)
     status, error = body(client.post(RPC + "darkroom_job_counts", json={}, headers=headers(key)))
     assert (status, error["code"], error["message"]) == (401, "PGRST303", "JWT expired")
@@ -121,23 +123,23 @@ def test_an_unsigned_token_is_refused(client: httpx.Client) -> None:
     assert client.post(RPC + "darkroom_job_counts", json={}, headers=headers(token)).status_code == 401
 
 
-def test_without_a_key_nothing_is_reached(client: httpx.Client) -> None:
+def test_requests_without_a_key_are_refused(client: httpx.Client) -> None:
     assert body(client.post(RPC + "darkroom_job_counts", json={}))[0] == 401
     assert body(client.get("/storage/v1/bucket"))[0] == 401
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null"])
-def test_a_body_that_is_no_object_is_refused(client: httpx.Client, service: dict[str, str], content: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(client: httpx.Client, service: dict[str, str], content: bytes) -> None:
     status, error = body(client.post(RPC + "darkroom_job_counts", content=content, headers=service))
     assert (status, error["code"]) == (400, "PGRST102")
 
 
-def test_what_the_database_refuses_keeps_its_code(client: httpx.Client, service: dict[str, str]) -> None:
+def test_a_database_error_keeps_its_code(client: httpx.Client, service: dict[str, str]) -> None:
     status, error = body(client.post(RPC + "darkroom_expired_leases", json={"p_limit": "many"}, headers=service))
     assert (status, error["code"]) == (400, "22P02")
 
 
-def test_a_link_that_expired_opens_nothing(
+def test_an_expired_link_is_refused(
     client: httpx.Client, service: dict[str, str], local_supabase: LocalSupabase
 ) -> None:
     client.post("/storage/v1/bucket", json={"id": "b", "name": "b"}, headers=service)
@@ -149,7 +151,9 @@ def test_a_link_that_expired_opens_nothing(
     assert client.get(f"{local_supabase.url}/storage/v1{fresh['signedURL']}").content == b"x"
 
 
-def test_an_upload_without_upsert_meets_what_is_there(client: httpx.Client, service: dict[str, str]) -> None:
+def test_an_upload_without_upsert_to_an_existing_object_is_refused(
+    client: httpx.Client, service: dict[str, str]
+) -> None:
     client.post("/storage/v1/bucket", json={"id": "b", "name": "b"}, headers=service)
     for _ in range(2):
         answer = client.post("/storage/v1/object/b/y.jpg", files={"file": ("y", b"y", "image/jpeg")}, headers=service)
@@ -178,7 +182,7 @@ def test_a_body_that_is_not_multipart_has_no_parts() -> None:
     assert parts("image/jpeg", b"x") == {}
 
 
-def test_parts_keep_bytes_that_look_like_line_ends() -> None:
+def test_parts_keep_trailing_line_breaks_of_their_data() -> None:
     data = b"\r\n\x00\xff\r\n\r\n--"
     request = httpx.Request(
         "POST", "http://x", files={"file": ("a.jpg", data, "image/jpeg")}, data={"cacheControl": "9"}

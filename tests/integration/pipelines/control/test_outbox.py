@@ -171,13 +171,13 @@ async def test_a_dispatcher_killed_between_writing_and_settling_has_written_once
     assert (await only(desk, task_id)).state == "sent"
 
 
-async def test_a_channel_that_is_not_set_up_is_said_so(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_missing_channel_is_logged(desk: Desk, wakeup: DeliveryWakeup) -> None:
     task_id = await enqueue(desk)
     await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {}), desk)
     assert (await only(desk, task_id)).code == "channel_not_set_up"
 
 
-async def test_a_crashing_channel_harms_no_other_delivery(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_crashing_channel_does_not_affect_other_deliveries(desk: Desk, wakeup: DeliveryWakeup) -> None:
     class Crashing(FakeChannel):
         async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  it crashes
             raise ZeroDivisionError
@@ -221,14 +221,14 @@ async def test_a_dispatcher_that_is_woken_delivers_immediately(desk: Desk, wakeu
         await until_sent(channel, 1)
 
 
-async def test_a_dispatcher_that_is_not_woken_delivers_anyway(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_dispatcher_without_a_wakeup_delivers_by_polling(desk: Desk, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp()
     async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
         await enqueue(desk)
         await until_sent(channel, 1)
 
 
-async def test_while_redis_is_away_what_is_due_is_delivered_all_the_same(desk: Desk, tmp_path: Path) -> None:
+async def test_due_deliveries_are_sent_during_a_redis_outage(desk: Desk, tmp_path: Path) -> None:
     channel = whatsapp()
     away = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "missing.sock"))
     async with away, running(DeliveryDispatcher(desk.deliveries, DeliveryWakeup(away), {channel.name: channel})):
@@ -236,7 +236,7 @@ async def test_while_redis_is_away_what_is_due_is_delivered_all_the_same(desk: D
         await until_sent(channel, 1)
 
 
-async def test_a_dead_letter_that_is_pushed_again_is_delivered_and_rubbish_is_ignored(
+async def test_a_redelivered_dead_letter_is_delivered_and_invalid_requests_are_ignored(
     desk: Desk, wakeup: DeliveryWakeup, redis_url: str
 ) -> None:
     channel = whatsapp(Invalid("closed", code="window_closed"))

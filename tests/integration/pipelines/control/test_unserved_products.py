@@ -64,7 +64,7 @@ async def test_the_announcement_of_a_host_whose_clock_is_behind_counts(
     assert await ServedProducts(client).workers() == {Product.TRYON: 1, Product.AVATAR: 0, Product.IMAGES: 0}
 
 
-async def test_its_tasks_stay_in_their_list_until_a_worker_can_make_them(
+async def test_its_tasks_stay_in_their_list_until_a_worker_serves_the_product(
     records: Records, client: redis.asyncio.Redis, new_task: Callable[..., NewTask], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "UNSERVED_PAUSE_S", 0.01)

@@ -63,7 +63,7 @@ class TestFakeChannel(DeliveryChannelContract):
         return Bench(channel, new, lambda: len(channel.sent))
 
 
-async def test_a_photo_is_a_marked_link_of_the_assistant(desk: Desk) -> None:
+async def test_a_photo_is_a_message_of_the_assistant_with_a_link(desk: Desk) -> None:
     user = desk.user()
     await WebChannel(desk.deliveries).deliver(await desk.claimed(user), on_sending=goes_out)
     found = desk.connection.execute("select user_id, channel, role, content from messages").fetchall()
@@ -79,13 +79,13 @@ async def test_an_apology_is_its_plain_text(desk: Desk) -> None:
     assert desk.connection.execute("select avatar_id, content from messages").fetchall() == [("a1", APOLOGY)]
 
 
-async def test_an_audit_row_keeps_its_data_whole(desk: Desk) -> None:
+async def test_an_audit_row_keeps_all_its_data(desk: Desk) -> None:
     delivery = await claimed(desk, OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message=AUDIT))
     await AuditChannel(desk.deliveries).deliver(delivery, on_sending=goes_out)
     assert desk.connection.execute("select event_data from audit_log").fetchall() == [(AUDIT["event_data"],)]
 
 
-async def test_a_row_the_database_refuses_is_not_worth_another_try(desk: Desk) -> None:
+async def test_a_row_that_the_database_refuses_is_not_retryable(desk: Desk) -> None:
     delivery = await claimed(
         desk, OutboxMessage(kind=DeliveryKind.AUDIT, channel=DeliveryChannel.AUDIT, message={"nonsense": 1})
     )
@@ -94,7 +94,7 @@ async def test_a_row_the_database_refuses_is_not_worth_another_try(desk: Desk) -
     assert not refused.value.retryable
 
 
-async def test_a_database_that_is_away_is_worth_another_try(tmp_path: Path) -> None:
+async def test_an_unavailable_database_is_retryable(tmp_path: Path) -> None:
     rpc = PostgresRpc(f"postgresql:///x?host={tmp_path}", timeout_s=0.2)
     with pytest.raises(DatabaseUnavailable) as away:
         await WebChannel(Outbox(rpc)).deliver(a_delivery(DeliveryChannel.WEB), on_sending=goes_out)
@@ -102,7 +102,7 @@ async def test_a_database_that_is_away_is_worth_another_try(tmp_path: Path) -> N
     assert away.value.retryable
 
 
-async def test_the_fake_fails_as_often_as_it_is_told() -> None:
+async def test_the_fake_fails_the_configured_number_of_times() -> None:
     channel = FakeChannel(DeliveryChannel.WHATSAPP, (Transient("first"),))
     with pytest.raises(Transient):
         await channel.deliver(a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)

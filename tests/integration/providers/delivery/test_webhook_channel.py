@@ -75,7 +75,7 @@ class TestWebhookChannel(DeliveryChannelContract):
             await sender.aclose()
 
 
-async def test_a_result_is_posted_and_signed_as_standard_webhooks_say(desk: Desk) -> None:
+async def test_a_result_is_signed_as_defined_by_standard_webhooks(desk: Desk) -> None:
     shop = await told(desk, always(200))
     (asked,) = shop.asked
     assert (asked.method, asked.path) == ("POST", "/hook?shop=1")
@@ -85,7 +85,7 @@ async def test_a_result_is_posted_and_signed_as_standard_webhooks_say(desk: Desk
     assert asked.headers["webhook-signature"] == signature(asked, secret(KEY, "shop-1", 1))
 
 
-async def test_right_after_a_rotation_either_secret_verifies(desk: Desk) -> None:
+async def test_both_secrets_verify_shortly_after_a_rotation(desk: Desk) -> None:
     await desk.deliveries.webhook("shop-1", "set", "https://shop.example")
     await desk.deliveries.webhook("shop-1", "rotate")
     (asked,) = (await told(desk, always(200))).asked
@@ -93,7 +93,7 @@ async def test_right_after_a_rotation_either_secret_verifies(desk: Desk) -> None
     assert set(asked.headers["webhook-signature"].split(" ")) == both
 
 
-async def test_every_attempt_has_the_same_id_and_each_run_its_own(desk: Desk) -> None:
+async def test_all_attempts_share_an_id_and_each_run_has_its_own(desk: Desk) -> None:
     async with far_end(always(200)) as shop:
         await desk.deliveries.webhook("shop-1", "set", shop.url)
         sender = channel(desk)
@@ -104,12 +104,12 @@ async def test_every_attempt_has_the_same_id_and_each_run_its_own(desk: Desk) ->
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 404, 500, 503])
-async def test_whatever_is_no_success_is_tried_again(desk: Desk, status: int) -> None:
+async def test_any_other_status_than_success_is_retryable(desk: Desk, status: int) -> None:
     with pytest.raises(Transient):
         await told(desk, always(status, {}, location="https://elsewhere.example"))
 
 
-async def test_a_rate_limit_says_for_how_long(desk: Desk) -> None:
+async def test_a_rate_limit_keeps_its_retry_after(desk: Desk) -> None:
     with pytest.raises(RateLimited) as error:
         await told(desk, always(429, {}, retry_after="30"))
     assert error.value.retry_after == 30
@@ -120,14 +120,14 @@ async def hang_up(_: Asked, writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize("handler", [hang, hang_up])
-async def test_a_receiver_that_does_not_answer_is_tried_again(desk: Desk, handler: Any) -> None:
+async def test_a_receiver_that_does_not_answer_is_retried(desk: Desk, handler: Any) -> None:
     started = time.monotonic()
     with pytest.raises(Transient):
         await told(desk, handler)
     assert time.monotonic() - started < 2
 
 
-async def test_a_receiver_that_nobody_runs_is_tried_again(desk: Desk) -> None:
+async def test_an_unreachable_receiver_is_retried(desk: Desk) -> None:
     await desk.deliveries.webhook("shop-1", "set", await nobody_listens())
     sender = channel(desk)
     with pytest.raises(Transient):
@@ -135,7 +135,7 @@ async def test_a_receiver_that_nobody_runs_is_tried_again(desk: Desk) -> None:
     await sender.aclose()
 
 
-async def test_a_receiver_that_is_gone_is_not_told_again(desk: Desk) -> None:
+async def test_status_410_deactivates_the_webhook(desk: Desk) -> None:
     with pytest.raises(Invalid) as error:
         await told(desk, always(410))
     assert error.value.error_code == "webhook_gone"
@@ -144,7 +144,7 @@ async def test_a_receiver_that_is_gone_is_not_told_again(desk: Desk) -> None:
     assert webhook.disabled_at is not None
 
 
-async def test_a_webhook_that_was_dropped_meanwhile_is_told_nothing(desk: Desk) -> None:
+async def test_nothing_is_sent_to_a_webhook_that_was_dropped_meanwhile(desk: Desk) -> None:
     sender = channel(desk)
     with pytest.raises(Invalid) as error:
         await sender.deliver(event(), on_sending=goes_out)
@@ -162,12 +162,12 @@ async def refusal(desk: Desk, url: str, **more: Any) -> DarkroomError:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "10.0.0.1", "0.0.0.0", "[::ffff:127.0.0.1]"])
-async def test_nobody_is_told_inside_our_own_network(desk: Desk, host: str) -> None:
+async def test_addresses_in_our_own_network_are_refused(desk: Desk, host: str) -> None:
     error = await refusal(desk, f"https://{host}:8443/hook", networks=())
     assert error.error_code == "address_not_public"
 
 
-async def test_a_name_that_leads_inside_is_refused(desk: Desk) -> None:
+async def test_a_name_that_resolves_to_an_internal_address_is_refused(desk: Desk) -> None:
     async def resolve(_: str) -> list[IPAddress]:
         return [ip_address("93.184.215.14"), ip_address("127.0.0.1")]
 
@@ -175,11 +175,11 @@ async def test_a_name_that_leads_inside_is_refused(desk: Desk) -> None:
     assert error.error_code == "address_not_public"
 
 
-async def test_results_are_not_sent_in_the_clear(desk: Desk) -> None:
+async def test_results_are_not_sent_over_plain_http(desk: Desk) -> None:
     assert (await refusal(desk, "http://shop.example/hook", networks=())).error_code == "webhook_insecure"
 
 
-async def test_the_address_is_in_no_error(desk: Desk) -> None:
+async def test_errors_do_not_contain_the_url(desk: Desk) -> None:
     await desk.deliveries.webhook("shop-1", "set", "https://user:pw@shop.example/hook")
     error = await refusal(desk, "https://user:pw@shop.example/hook", networks=())
     assert "shop.example" not in f"{error} {error.details}"

@@ -63,7 +63,7 @@ class TestWhatsAppChannel(DeliveryChannelContract):
             await sender.aclose()
 
 
-async def test_a_photo_is_a_text_with_the_link_never_the_picture(desk: Desk) -> None:
+async def test_a_photo_is_sent_as_a_text_with_a_link(desk: Desk) -> None:
     meta = await told(desk, always(200, ACCEPTED))
     (asked,) = meta.asked
     assert (asked.method, asked.path) == ("POST", "/v23.0/1055/messages")
@@ -82,7 +82,7 @@ async def test_an_apology_is_its_plain_text(desk: Desk) -> None:
     assert meta.asked[0].json["text"] == {"body": APOLOGY}
 
 
-async def test_nothing_goes_out_to_somebody_without_a_number(desk: Desk) -> None:
+async def test_nothing_is_sent_to_a_user_without_a_number(desk: Desk) -> None:
     stranger = a_delivery(DeliveryChannel.WHATSAPP, message={"user_id": "u2", "url": "https://files.example/p"})
     async with far_end(always(200, ACCEPTED)) as meta:
         sender = channel(desk, meta.url)
@@ -105,20 +105,20 @@ async def test_nothing_goes_out_to_somebody_without_a_number(desk: Desk) -> None
         (503, 131016, Transient),
     ],
 )
-async def test_metas_errors_are_understood(desk: Desk, status: int, code: int, kind: type[DarkroomError]) -> None:
+async def test_errors_of_meta_are_mapped(desk: Desk, status: int, code: int, kind: type[DarkroomError]) -> None:
     with pytest.raises(DarkroomError) as error:
         await told(desk, always(status, refused(code)))
     assert type(error.value) is kind
     assert error.value.details["graph_code"] == code
 
 
-async def test_a_rate_limits_retry_after_is_kept(desk: Desk) -> None:
+async def test_a_rate_limit_keeps_its_retry_after(desk: Desk) -> None:
     with pytest.raises(RateLimited) as error:
         await told(desk, always(429, refused(130429), retry_after="7"))
     assert error.value.retry_after == 7
 
 
-async def test_no_connection_is_certainly_not_told(desk: Desk) -> None:
+async def test_a_failed_connection_is_certainly_not_delivered(desk: Desk) -> None:
     sender = channel(desk, await nobody_listens())
     with pytest.raises(Transient) as error:
         await sender.deliver(a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
@@ -127,19 +127,19 @@ async def test_no_connection_is_certainly_not_told(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("handler", [hang, cut, always(502, b"<html>Bad gateway</html>")])
-async def test_where_nobody_knows_whether_it_arrived_it_says_so_in_time(desk: Desk, handler: Any) -> None:
+async def test_a_timeout_after_sending_is_reported_as_uncertain(desk: Desk, handler: Any) -> None:
     started = time.monotonic()
     with pytest.raises(Ambiguous):
         await told(desk, handler)
     assert time.monotonic() - started < 2
 
 
-async def test_a_flood_of_an_answer_is_cut_off(desk: Desk) -> None:
+async def test_an_oversized_response_is_aborted(desk: Desk) -> None:
     meta = await told(desk, flood)
     assert len(meta.asked) == 1
 
 
-async def test_the_token_is_not_taken_along_to_another_place(desk: Desk) -> None:
+async def test_a_redirect_does_not_forward_the_token(desk: Desk) -> None:
     async with far_end(always(200, ACCEPTED)) as other:
 
         async def elsewhere(_: Asked, writer: asyncio.StreamWriter) -> None:
@@ -150,7 +150,7 @@ async def test_the_token_is_not_taken_along_to_another_place(desk: Desk) -> None
         assert other.asked == []
 
 
-async def test_neither_token_nor_number_nor_link_is_in_an_error(desk: Desk) -> None:
+async def test_errors_contain_neither_token_nor_number_nor_link(desk: Desk) -> None:
     for handler in (always(400, refused(131026)), always(401, refused(190)), cut):
         with pytest.raises(DarkroomError) as error:
             await told(desk, handler)

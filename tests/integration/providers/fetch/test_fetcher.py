@@ -14,7 +14,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 JUST_BEGUN = b"\xff\xd8\xff" + bytes(509)
 
 
-async def test_a_picture_is_fetched_whatever_type_is_claimed(server: PictureServer) -> None:
+async def test_a_picture_is_fetched_regardless_of_its_content_type(server: PictureServer) -> None:
     server.routes["/a?token=x%2Fy"] = answer(picture(), "200 OK", "Content-Type: text/html")
     async with fetching() as fetcher:
         assert await fetcher.fetch(server.url("/a?token=x%2Fy")) == picture()
@@ -33,14 +33,14 @@ async def test_a_signed_link_arrives_byte_for_byte(server: PictureServer, path: 
         assert await fetcher.fetch(server.url(path)) == picture()
 
 
-async def test_hundreds_of_fetches_run_side_by_side(server: PictureServer) -> None:
+async def test_hundreds_of_fetches_run_concurrently(server: PictureServer) -> None:
     async with fetching() as fetcher:
         got = await asyncio.gather(*(fetcher.fetch(server.url()) for _ in range(400)))
     assert got == [picture()] * 400
     assert server.most_at_once <= 256
 
 
-async def test_no_proxy_and_no_cookie_of_the_surroundings_is_used(
+async def test_proxies_and_cookies_of_the_environment_are_ignored(
     server: PictureServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -62,7 +62,7 @@ async def test_three_redirects_are_followed_and_not_a_fourth(server: PictureServ
             await fetcher.fetch(server.url("/0"), subject="Input 2")
 
 
-async def test_a_server_that_drips_is_cut_at_the_total_deadline(server: PictureServer) -> None:
+async def test_a_slow_response_is_aborted_at_the_total_deadline(server: PictureServer) -> None:
     async def drip(_path: str, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + picture()[:64])
         while not writer.is_closing():
@@ -80,14 +80,14 @@ async def test_a_server_that_drips_is_cut_at_the_total_deadline(server: PictureS
 
 
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX: "])
-async def test_a_server_that_says_nothing_is_cut_at_the_total_deadline(server: PictureServer, head: bytes) -> None:
+async def test_a_silent_server_is_aborted_at_the_total_deadline(server: PictureServer, head: bytes) -> None:
     server.routes["/"] = head
     async with fetching(timeout_s=0.2) as fetcher:
         with pytest.raises(Transient, match="within"):
             await fetcher.fetch(server.url())
 
 
-async def test_a_body_is_cut_at_the_limit_whatever_its_length_claims(server: PictureServer) -> None:
+async def test_a_body_is_aborted_at_the_limit_regardless_of_its_content_length(server: PictureServer) -> None:
     async def endless(_path: str, writer: asyncio.StreamWriter) -> None:
         writer.write(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7D0\r\n\xff\xd8\xff" + bytes(1997) + b"\r\n"
@@ -106,7 +106,7 @@ async def test_a_body_is_cut_at_the_limit_whatever_its_length_claims(server: Pic
                 await fetcher.fetch(server.url(path))
 
 
-async def test_a_packed_picture_is_unpacked(server: PictureServer) -> None:
+async def test_a_compressed_response_is_decompressed(server: PictureServer) -> None:
     server.routes["/"] = answer(gzip.compress(picture()), "200 OK", "Content-Encoding: gzip")
     async with fetching() as fetcher:
         assert await fetcher.fetch(server.url()) == picture()
@@ -141,7 +141,7 @@ async def test_a_pixel_bomb_is_refused_by_its_header(server: PictureServer) -> N
         (b"", Transient),
     ],
 )
-async def test_each_kind_of_bad_answer_is_a_typed_error(
+async def test_each_kind_of_failed_response_is_a_typed_error(
     server: PictureServer, route: bytes, error: type[Exception]
 ) -> None:
     async def hang_up(_path: str, writer: asyncio.StreamWriter) -> None:
@@ -160,7 +160,7 @@ async def test_each_kind_of_bad_answer_is_a_typed_error(
     assert str(server.port) not in str(caught.value)
 
 
-async def test_nobody_listening_and_a_name_that_is_unknown_may_pass(server: PictureServer) -> None:
+async def test_a_closed_port_and_an_unknown_name_are_retryable(server: PictureServer) -> None:
     async with fetching(["127.0.0.9"]) as fetcher:
         with pytest.raises(Transient, match="did not answer"):
             await fetcher.fetch(server.url(host="pictures.example"))

@@ -37,7 +37,9 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     return context
 
 
-async def test_the_checked_address_must_prove_the_name_that_was_asked_for(tls: ssl.SSLContext) -> None:
+async def test_the_server_at_the_checked_address_must_present_a_certificate_of_the_requested_name(
+    tls: ssl.SSLContext,
+) -> None:
     asked: list[str | None] = []
     tls.sni_callback = lambda _socket, name, _context: asked.append(name)
     async with serving(tls=tls) as server, fetching(["127.0.0.1"]) as fetcher:
@@ -63,7 +65,7 @@ def _answer_and_ignore_the_goodbye(listener: socket.socket, tls: ssl.SSLContext)
             pass
 
 
-async def test_a_server_that_does_not_say_goodbye_is_not_waited_for(tls: ssl.SSLContext) -> None:
+async def test_a_missing_tls_close_does_not_delay_the_fetch(tls: ssl.SSLContext) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving_one = asyncio.create_task(asyncio.to_thread(_answer_and_ignore_the_goodbye, listener, tls))
         async with fetching(["127.0.0.1"]) as fetcher:

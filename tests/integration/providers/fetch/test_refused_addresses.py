@@ -35,20 +35,20 @@ async def test_no_connection_follows_a_redirect_to_one(server: PictureServer, ho
 @pytest.mark.parametrize(
     "answers", [["127.0.0.1"], [PUBLIC, "127.0.0.1"], ["127.0.0.1", PUBLIC], ["::1"], [PUBLIC, "::1"]]
 )
-async def test_any_bad_answer_refuses_the_name(server: PictureServer, answers: list[str]) -> None:
+async def test_one_refused_address_refuses_the_name(server: PictureServer, answers: list[str]) -> None:
     async with fetching(answers, allowed=()) as fetcher:
         with pytest.raises(InputRefused, match="not public"):
             await fetcher.fetch(server.url(host="pictures.example"))
         assert server.connections == 0
 
 
-async def test_a_name_that_changes_its_answer_is_asked_only_once(server: PictureServer) -> None:
+async def test_a_name_is_resolved_only_once_per_fetch(server: PictureServer) -> None:
     async with serving("127.0.0.2") as other, fetching(["127.0.0.1"], ["127.0.0.2"]) as fetcher:
         assert await fetcher.fetch(server.url(host="pictures.example"))
         assert (server.connections, other.connections) == (1, 0)
 
 
-async def test_a_name_that_changes_its_answer_between_two_fetches_is_checked_again(server: PictureServer) -> None:
+async def test_a_name_is_resolved_and_checked_again_for_the_next_fetch(server: PictureServer) -> None:
     server.routes["/"] = answer(b"", "404 Not Found", "Connection: close")
     async with fetching(["127.0.0.1"], ["127.0.0.2"], allowed=("127.0.0.1/32",)) as fetcher:
         with pytest.raises(InputRefused, match="was not found"):

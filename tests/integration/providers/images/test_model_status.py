@@ -54,7 +54,7 @@ async def replicate_says(handler: Any, model: str | None = None, asked: list[str
     ("said", "end"),
     [({}, None), ({"shutdown_date": None}, None), ({"shutdown_date": "2027-03-01"}, date(2027, 3, 1))],
 )
-async def test_openai_says_when_the_model_ends(said: dict[str, Any], end: date | None) -> None:
+async def test_openai_reports_the_shutdown_date_of_the_model(said: dict[str, Any], end: date | None) -> None:
     asked: list[str] = []
     status = await openai_says(always(200, MODEL | said), asked)
     assert status == ModelStatus(model="gpt-image-2.6-flare", setting="OPENAI_MODEL", available=True, shutdown_date=end)
@@ -70,7 +70,7 @@ async def test_a_model_that_openai_does_not_know_is_not_available() -> None:
 @pytest.mark.parametrize(
     "handler", [always(404, {"detail": "Not found"}), always(200, b"<html>"), always(200, {"shutdown_date": "soon"})]
 )
-async def test_a_proxy_that_has_no_such_endpoint_tells_nothing(handler: Any) -> None:
+async def test_a_proxy_without_the_endpoint_gives_no_status(handler: Any) -> None:
     assert await openai_says(handler) is None
 
 
@@ -83,14 +83,14 @@ async def test_a_proxy_that_has_no_such_endpoint_tells_nothing(handler: Any) -> 
         (flood, Transient),
     ],
 )
-async def test_a_question_without_an_answer_is_an_error_of_ours(handler: Any, kind: type[DarkroomError]) -> None:
+async def test_a_failed_status_request_is_a_darkroom_error(handler: Any, kind: type[DarkroomError]) -> None:
     for ask in (openai_says, replicate_says):
         with pytest.raises(kind) as raised:
             await ask(handler)
         assert "SECRET" not in str(raised.value)
 
 
-async def test_replicate_says_whether_the_model_or_the_version_is_there() -> None:
+async def test_replicate_reports_whether_model_and_version_exist() -> None:
     for model, path in (
         (None, "/v1/models/black-forest-labs/flux-1.1-pro"),
         (VERSION, "/v1/models/black-forest-labs/flux-1.1-pro/versions/5f24084160c9"),

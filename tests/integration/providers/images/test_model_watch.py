@@ -58,7 +58,7 @@ async def age(client: Redis, seconds: float) -> None:
         await client.delete(keys.asking_model(name))
 
 
-async def test_all_workers_together_ask_once_a_day(client: Redis) -> None:
+async def test_all_workers_together_check_once_a_day(client: Redis) -> None:
     provider = TellingProvider(END)
     for _ in range(3):
         await ModelWatch([provider], client).run_once()
@@ -71,7 +71,7 @@ async def test_all_workers_together_ask_once_a_day(client: Redis) -> None:
     assert provider.times == 2
 
 
-async def test_another_model_is_asked_about_at_once(client: Redis) -> None:
+async def test_a_changed_model_is_checked_immediately(client: Redis) -> None:
     await ModelWatch([TellingProvider(END)], client).run_once()
     await age(client, 0)
     await ModelWatch([TellingProvider(None, "m-2"), TellingProvider(END, "m-3")], client).run_once()
@@ -82,7 +82,7 @@ async def test_another_model_is_asked_about_at_once(client: Redis) -> None:
 
 
 @pytest.mark.parametrize("failure", [Transient("no answer"), KeyError("SECRET")])
-async def test_a_question_that_fails_is_asked_again_and_stops_nobody(client: Redis, failure: Exception) -> None:
+async def test_a_failed_check_is_repeated_and_affects_no_other(client: Redis, failure: Exception) -> None:
     provider = TellingProvider(failure)
     await ModelWatch([provider], client).run_once()
     assert await answers(client) == {}
@@ -92,7 +92,7 @@ async def test_a_question_that_fails_is_asked_again_and_stops_nobody(client: Red
     assert (await answers(client))["openai"].status.shutdown_date == END
 
 
-async def test_the_question_is_asked_as_soon_as_the_watch_starts(client: Redis) -> None:
+async def test_the_first_check_runs_at_the_start(client: Redis) -> None:
     watch = ModelWatch([TellingProvider(END)], client)
     watch.start()
     async with asyncio.timeout(10):
@@ -101,7 +101,7 @@ async def test_the_question_is_asked_as_soon_as_the_watch_starts(client: Redis) 
     await watch.aclose()
 
 
-async def test_a_provider_that_does_not_tell_is_not_watched(client: Redis) -> None:
+async def test_a_provider_without_model_status_is_not_watched(client: Redis) -> None:
     watch = ModelWatch(
         [from_config(ProviderConfig(mock_mode=True, settings=MockSettings())), ScriptedProvider("two")], client
     )
@@ -111,14 +111,14 @@ async def test_a_provider_that_does_not_tell_is_not_watched(client: Redis) -> No
     assert await client.keys("*") == []
 
 
-async def test_an_answer_that_nobody_renews_or_can_read_is_left_out(client: Redis) -> None:
+async def test_expired_or_unreadable_results_are_left_out(client: Redis) -> None:
     await ModelWatch([TellingProvider(END)], client).run_once()
     await age(client, KEEP_S + 1)
     await client.hset(keys.MODELS, "other", "{")
     assert await answers(client) == {}
 
 
-def test_the_metrics_are_offered_or_not_and_the_days_left() -> None:
+def test_the_metrics_show_availability_and_days_until_shutdown() -> None:
     def answer(*, available: bool, end: date | None) -> StatusAnswer:
         status = ModelStatus(model="m", setting="S", available=available, shutdown_date=end)
         return StatusAnswer(status=status, asked_at=time.time())

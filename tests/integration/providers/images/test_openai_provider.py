@@ -95,7 +95,7 @@ async def test_an_edit_sends_sixteen_inputs_in_order(provider: OpenAIProvider, e
     assert image.data == PICTURE
 
 
-async def test_one_input_is_sent_as_a_list_too(provider: OpenAIProvider, end: FarEnd) -> None:
+async def test_a_single_input_is_sent_as_a_list(provider: OpenAIProvider, end: FarEnd) -> None:
     await provider.generate(edit(inputs=(PICTURE,)))
     assert [content for name, content in end.asked[0].form if name == "image[]"] == [PICTURE]
 
@@ -117,7 +117,7 @@ def fields(asked: Asked) -> dict[str, str]:
     return {name: content.decode() for name, content in asked.form if name != "image[]"}
 
 
-async def test_settings_reach_the_wire(end: FarEnd) -> None:
+async def test_settings_are_sent_in_the_request(end: FarEnd) -> None:
     options = {"quality": "max", "complexity": "low"}
     provider = make(end.url, **options)
     await provider.generate(edit(inputs=(PICTURE,), width=1024, height=1024))
@@ -145,7 +145,7 @@ async def test_input_fidelity_is_sent_to_models_before_2_only(end: FarEnd, model
     await provider.aclose()
 
 
-async def test_a_size_that_is_set_replaces_the_requests(end: FarEnd) -> None:
+async def test_a_configured_size_replaces_the_requested_one(end: FarEnd) -> None:
     provider = make(end.url, size="2048x3072")
     assert provider.capabilities.makes_size(1, 1)
     await provider.generate(edit(inputs=(PICTURE,)))
@@ -153,7 +153,7 @@ async def test_a_size_that_is_set_replaces_the_requests(end: FarEnd) -> None:
     await provider.aclose()
 
 
-def test_only_sizes_that_the_model_makes_are_routed_to_it() -> None:
+def test_only_supported_sizes_are_routed_to_the_model() -> None:
     old, new = make("http://x", model="gpt-image-1.5").capabilities, make("http://x").capabilities
     assert [can.makes_size(1024, 1536) for can in (old, new)] == [True, True]
     assert [can.makes_size(2048, 2048) for can in (old, new)] == [False, True]
@@ -174,7 +174,7 @@ def test_every_model_of_openai_is_accepted_with_a_price(model: str) -> None:
     assert can.max_inputs == 16
 
 
-def test_an_option_that_the_model_refuses_stops_it_before_anything_is_paid_for() -> None:
+def test_an_unsupported_option_is_refused_before_any_paid_call() -> None:
     with pytest.raises(Invalid, match="OPENAI_QUALITY"):
         make("http://x", model="gpt-image-2", quality="xhigh")
 
@@ -196,7 +196,7 @@ async def test_tokens_are_counted_and_priced(provider: OpenAIProvider) -> None:
     assert image.cost_usd == pytest.approx((100 * 5 + 1200 * 8 + 1580 * 30) / 1_000_000)
 
 
-async def test_other_prices_can_be_laid_over_the_table(end: FarEnd) -> None:
+async def test_prices_can_be_overridden(end: FarEnd) -> None:
     prices = price_table('{"gpt-image-2.6-flare": {"image_out": 10, "estimate_usd": 0.1}}')
     settings = OpenAISettings(api_key=SecretStr("k"), base_url=f"{end.url}/v1")
     provider = OpenAIProvider(ProviderConfig(mock_mode=False, settings=settings, prices=prices))
@@ -204,7 +204,7 @@ async def test_other_prices_can_be_laid_over_the_table(end: FarEnd) -> None:
     await provider.aclose()
 
 
-async def test_an_answer_with_an_address_hands_the_address_on() -> None:
+async def test_a_response_with_a_url_returns_the_url() -> None:
     address = "https://files.example/picture.png?sig=1"
     async with far_end(always(200, SUCCESS | {"data": [{"url": address}]})) as end:
         provider = make(end.url)
@@ -247,7 +247,7 @@ FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
 @pytest.mark.parametrize(
     ("handler", "kind", "code"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
 )
-async def test_each_fault_is_one_typed_error_after_one_call(handler: Any, kind: type[DarkroomError], code: str) -> None:
+async def test_each_failure_is_a_typed_error_after_one_call(handler: Any, kind: type[DarkroomError], code: str) -> None:
     async with far_end(handler) as end:
         provider = make(end.url)
         with pytest.raises(DarkroomError) as raised:
@@ -272,7 +272,7 @@ async def test_each_fault_is_one_typed_error_after_one_call(handler: Any, kind: 
         ({"retry_after": "Sun, 22 Nov 2026 10:00:30 GMT", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
     ],
 )
-async def test_a_429_carries_what_it_asks_for(headers: dict[str, str], seconds: float | None) -> None:
+async def test_a_429_keeps_its_retry_after(headers: dict[str, str], seconds: float | None) -> None:
     async with far_end(always(429, error("rate_limit_exceeded"), **headers)) as end:
         provider = make(end.url)
         with pytest.raises(RateLimited) as raised:
@@ -281,7 +281,7 @@ async def test_a_429_carries_what_it_asks_for(headers: dict[str, str], seconds: 
         await provider.aclose()
 
 
-async def test_a_paid_answer_without_a_picture_says_what_it_cost() -> None:
+async def test_a_paid_response_without_a_picture_reports_its_cost() -> None:
     async with far_end(always(200, SUCCESS | {"data": []})) as end:
         provider = make(end.url)
         with pytest.raises(Ambiguous) as raised:
@@ -290,7 +290,7 @@ async def test_a_paid_answer_without_a_picture_says_what_it_cost() -> None:
         await provider.aclose()
 
 
-async def test_an_address_nobody_listens_on_is_unreachable() -> None:
+async def test_a_closed_port_is_unreachable() -> None:
     provider = make(await nobody_listens())
     with pytest.raises(Transient) as raised:
         await provider.generate(edit())
@@ -298,7 +298,7 @@ async def test_an_address_nobody_listens_on_is_unreachable() -> None:
     await provider.aclose()
 
 
-async def test_a_dripped_answer_is_cut_at_the_deadline() -> None:
+async def test_a_slow_response_is_aborted_at_the_deadline() -> None:
     async def drip(_: Asked, writer: Any) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
         await hang(_, writer)
@@ -312,7 +312,7 @@ async def test_a_dripped_answer_is_cut_at_the_deadline() -> None:
         await provider.aclose()
 
 
-def test_it_is_not_made_in_mock_mode_without_a_key_or_without_a_price() -> None:
+def test_it_is_not_created_in_mock_mode_without_a_key_or_without_a_price() -> None:
     key = SecretStr("k")
     for mock_mode, settings, code in (
         (True, OpenAISettings(api_key=key), "mock_mode"),
@@ -324,7 +324,7 @@ def test_it_is_not_made_in_mock_mode_without_a_key_or_without_a_price() -> None:
         assert raised.value.error_code == code
 
 
-async def test_the_environment_does_not_redirect_it(end: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_openai_environment_variables_do_not_change_the_url(end: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = await nobody_listens()
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, nowhere)

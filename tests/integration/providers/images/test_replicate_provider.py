@@ -97,7 +97,7 @@ def calls(end: FarEnd) -> list[tuple[str, str]]:
     return [(asked.method, asked.path) for asked in end.asked]
 
 
-async def test_a_prediction_is_created_announced_and_waited_for() -> None:
+async def test_a_prediction_is_created_reported_and_waited_for() -> None:
     seen: list[list[tuple[str, str]]] = []
     async with far_end(lifecycle(prediction("processing"), SUCCEEDED)) as end:
 
@@ -119,7 +119,7 @@ async def test_a_prediction_is_created_announced_and_waited_for() -> None:
         await provider.aclose()
 
 
-async def test_a_size_without_a_name_is_sent_as_it_is(provider: ReplicateProvider, end: FarEnd) -> None:
+async def test_a_size_without_a_name_is_sent_unchanged(provider: ReplicateProvider, end: FarEnd) -> None:
     await provider.generate(REQUEST.model_copy(update={"width": 1024, "height": 992}))
     assert end.asked[0].json["input"] | {"prompt": ""} == {
         "prompt": "",
@@ -140,7 +140,7 @@ async def test_a_version_goes_to_the_endpoint_for_versions(end: FarEnd) -> None:
     await provider.aclose()
 
 
-async def test_a_webhook_is_asked_for_and_a_prediction_that_is_created_done_is_not_polled() -> None:
+async def test_a_webhook_is_requested_and_an_already_finished_prediction_is_not_polled() -> None:
     async with far_end(lifecycle(SUCCEEDED, created=SUCCEEDED)) as end:
         provider = make(end.url, webhook_secret=SecretStr(f"whsec_{'a' * 16}"), public_url="https://us.example")
         await provider.generate(REQUEST)
@@ -150,7 +150,7 @@ async def test_a_webhook_is_asked_for_and_a_prediction_that_is_created_done_is_n
         await provider.aclose()
 
 
-async def test_waking_looks_at_once() -> None:
+async def test_a_wakeup_polls_immediately() -> None:
     async with far_end(lifecycle(SUCCEEDED)) as end:
         provider = make(end.url)
 
@@ -163,7 +163,7 @@ async def test_waking_looks_at_once() -> None:
         await provider.aclose()
 
 
-async def test_a_known_prediction_is_resumed_and_not_paid_again(provider: ReplicateProvider, end: FarEnd) -> None:
+async def test_a_started_prediction_is_resumed_and_not_paid_again(provider: ReplicateProvider, end: FarEnd) -> None:
     told: list[str] = []
 
     async def on_started(job_id: str) -> None:
@@ -175,7 +175,7 @@ async def test_a_known_prediction_is_resumed_and_not_paid_again(provider: Replic
     assert told == []
 
 
-async def test_faults_while_polling_are_asked_again() -> None:
+async def test_failures_while_polling_are_retried() -> None:
     polls = [always(500), always(429, retry_after="0"), cut, always(502), SUCCEEDED]
     async with far_end(lifecycle(*polls)) as end:
         provider = make(end.url)
@@ -222,7 +222,7 @@ async def test_cancelling_cancels_the_prediction() -> None:
         await provider.aclose()
 
 
-async def test_cancelling_while_it_is_created_cancels_what_was_created() -> None:
+async def test_cancelling_during_the_creation_cancels_the_created_prediction() -> None:
     asked_for, go_on = asyncio.Event(), asyncio.Event()
     answers = lifecycle(prediction("processing"))
 
@@ -257,7 +257,7 @@ async def test_cancelling_a_creation_that_hangs_ends_within_a_second() -> None:
         await provider.aclose()
 
 
-async def test_a_worker_that_shuts_down_leaves_the_prediction_to_the_next() -> None:
+async def test_at_a_shutdown_the_prediction_is_left_for_the_next_worker() -> None:
     async with far_end(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
         started = asyncio.Event()
@@ -275,7 +275,7 @@ async def test_a_worker_that_shuts_down_leaves_the_prediction_to_the_next() -> N
         await provider.aclose()
 
 
-async def test_a_prediction_that_cannot_be_noted_down_is_cancelled() -> None:
+async def test_a_prediction_whose_id_cannot_be_stored_is_cancelled() -> None:
     async with far_end(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
 
@@ -288,7 +288,7 @@ async def test_a_prediction_that_cannot_be_noted_down_is_cancelled() -> None:
         await provider.aclose()
 
 
-async def test_at_the_deadline_the_prediction_goes_on_to_be_resumed() -> None:
+async def test_at_the_deadline_the_prediction_keeps_running_for_a_later_resume() -> None:
     async with far_end(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
         with pytest.raises(Ambiguous):
@@ -337,7 +337,7 @@ END_FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
 
 
 @pytest.mark.parametrize(("handler", "kind", "code"), [f[1:] for f in CREATE_FAULTS], ids=[f[0] for f in CREATE_FAULTS])
-async def test_a_fault_at_creation_is_one_typed_error_after_one_call(
+async def test_a_failed_creation_is_a_typed_error_after_one_call(
     handler: Any, kind: type[DarkroomError], code: str
 ) -> None:
     async with far_end(handler) as end:
@@ -350,7 +350,7 @@ async def test_a_fault_at_creation_is_one_typed_error_after_one_call(
 
 
 @pytest.mark.parametrize(("handler", "kind", "code"), [f[1:] for f in END_FAULTS], ids=[f[0] for f in END_FAULTS])
-async def test_a_bad_end_is_a_typed_error(handler: Any, kind: type[DarkroomError], code: str) -> None:
+async def test_a_failed_prediction_is_a_typed_error(handler: Any, kind: type[DarkroomError], code: str) -> None:
     async with far_end(handler) as end:
         provider = make(end.url)
         with pytest.raises(DarkroomError) as raised:
@@ -365,7 +365,7 @@ def check(error: DarkroomError, kind: type[DarkroomError], code: str) -> None:
     assert "SECRET" not in f"{error} {error.details} {error.public_message}"
 
 
-async def test_a_429_carries_what_it_asks_for() -> None:
+async def test_a_429_keeps_its_retry_after() -> None:
     async with far_end(always(429, {}, retry_after="4")) as end:
         provider = make(end.url)
         with pytest.raises(RateLimited) as raised:
@@ -374,7 +374,7 @@ async def test_a_429_carries_what_it_asks_for() -> None:
         await provider.aclose()
 
 
-async def test_a_creation_that_hangs_is_cut_at_the_deadline() -> None:
+async def test_a_creation_that_hangs_is_aborted_at_the_deadline() -> None:
     async with far_end(hang) as end:
         provider = make(end.url)
         async with asyncio.timeout(2):
@@ -383,7 +383,7 @@ async def test_a_creation_that_hangs_is_cut_at_the_deadline() -> None:
         await provider.aclose()
 
 
-async def test_an_address_nobody_listens_on_is_unreachable() -> None:
+async def test_a_closed_port_is_unreachable() -> None:
     provider = make(await nobody_listens())
     with pytest.raises(Transient) as raised:
         await provider.generate(REQUEST)
@@ -391,7 +391,7 @@ async def test_an_address_nobody_listens_on_is_unreachable() -> None:
     await provider.aclose()
 
 
-async def test_a_redirect_does_not_carry_the_token_away(end: FarEnd) -> None:
+async def test_a_redirect_does_not_forward_the_token(end: FarEnd) -> None:
     async with far_end(always(307, b"", location=end.url)) as other:
         provider = make(other.url)
         with pytest.raises(Ambiguous):
@@ -400,7 +400,7 @@ async def test_a_redirect_does_not_carry_the_token_away(end: FarEnd) -> None:
         await provider.aclose()
 
 
-def test_it_is_not_made_in_mock_mode_without_a_token_or_without_a_price() -> None:
+def test_it_is_not_created_in_mock_mode_without_a_token_or_without_a_price() -> None:
     key = SecretStr("k")
     for mock_mode, settings, code in (
         (True, ReplicateSettings(api_token=key), "mock_mode"),

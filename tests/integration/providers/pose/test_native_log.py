@@ -16,7 +16,7 @@ def run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_known_notices_are_left_out_and_other_lines_passed_on_in_order() -> None:
+def test_known_notices_are_dropped_and_other_lines_forwarded_in_order() -> None:
     code = f"""
 import os
 from providers.pose.native_log import NATIVE_LOG
@@ -36,7 +36,7 @@ os.write(2, b"after: {NOTICE}\\n")
     ]
 
 
-def test_an_exception_inside_still_passes_on_what_was_written() -> None:
+def test_written_lines_are_forwarded_even_after_an_exception() -> None:
     code = """
 import os
 from providers.pose.native_log import NATIVE_LOG
@@ -62,7 +62,7 @@ with NATIVE_LOG.filtered():
     assert "Fatal Python error: Aborted" in done.stderr
 
 
-def test_loading_the_model_and_finding_a_person_writes_nothing() -> None:
+def test_loading_the_model_and_detecting_a_person_logs_nothing() -> None:
     code = """
 import io, sys
 from pathlib import Path

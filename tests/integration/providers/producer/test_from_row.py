@@ -59,7 +59,7 @@ def pushed(client: redis.Redis) -> ImagesTask:
     return ImagesTask.model_validate(json.loads(item))
 
 
-def test_the_task_has_the_rows_facts_and_the_callers_words(database_url: str, redis_client: redis.Redis) -> None:
+def test_the_task_combines_the_row_and_the_callers_arguments(database_url: str, redis_client: redis.Redis) -> None:
     job_id = new_row(database_url, task_id="task-7")
     assert generate_images_task(job_id, "a mug", 3) == "task-7"
     task = pushed(redis_client)
@@ -67,7 +67,7 @@ def test_the_task_has_the_rows_facts_and_the_callers_words(database_url: str, re
     assert (task.style_id, task.prompt, task.count) == ("tech", "a mug", 3)
 
 
-def test_a_row_without_task_and_style_has_its_own_id_and_the_modern_style(
+def test_a_row_without_task_and_style_gets_its_id_and_the_default_style(
     database_url: str, redis_client: redis.Redis
 ) -> None:
     job_id = new_row(database_url, style_id=None, user_id=None)
@@ -89,12 +89,12 @@ def test_a_job_without_a_row_is_refused(job_id: str, redis_client: redis.Redis) 
     assert redis_client.llen(LIST) == 0
 
 
-def test_what_the_worker_would_refuse_is_refused_here(database_url: str) -> None:
+def test_a_task_that_the_worker_would_refuse_is_refused(database_url: str) -> None:
     with pytest.raises(ValidationError):
         generate_images_task(new_row(database_url), "a mug", 11)
 
 
-def test_without_a_database_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_database_an_error_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL")
     with pytest.raises(Invalid):
         generate_images_task("j1", "a mug", 4)

@@ -62,7 +62,7 @@ async def test_a_call_to_a_frozen_server_ends_at_its_deadline(
     await rpc.call("darkroom_ping")
 
 
-async def test_connections_that_a_failed_statement_left_are_used_again(rpc: PostgresRpc, database_url: str) -> None:
+async def test_connections_are_reused_after_a_failed_statement(rpc: PostgresRpc, database_url: str) -> None:
     for _ in range(5):
         with pytest.raises(DatabaseUnavailable):
             await _locked(rpc, database_url)

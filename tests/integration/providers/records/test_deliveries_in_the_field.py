@@ -57,7 +57,7 @@ async def desk(field_url: str) -> AsyncIterator[Desk]:
     await rpc.aclose()
 
 
-async def test_a_message_takes_the_fields_types_and_cases(desk: Desk) -> None:
+async def test_a_message_uses_the_existing_tables_types_and_names(desk: Desk) -> None:
     user = desk.user()
     delivery = await desk.claimed(user)
     await WebChannel(desk.deliveries).deliver(delivery, on_sending=nothing)
@@ -68,7 +68,7 @@ async def test_a_message_takes_the_fields_types_and_cases(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("avatar", ["00000000-0000-4000-8000-00000000dead", "no-uuid"])
-async def test_a_photo_of_an_avatar_that_is_gone_is_delivered(desk: Desk, avatar: str) -> None:
+async def test_a_photo_of_a_deleted_avatar_is_delivered(desk: Desk, avatar: str) -> None:
     user = desk.user()
     announcement = photo(user)
     gone = announcement.model_copy(update={"message": announcement.message | {"avatar_id": avatar}})
@@ -79,7 +79,7 @@ async def test_a_photo_of_an_avatar_that_is_gone_is_delivered(desk: Desk, avatar
     assert row == (None, "[PHOTO]https://files.example/p.jpg?s=1[/PHOTO]")
 
 
-async def test_an_audit_log_with_other_words_is_warned_of_once(desk: Desk) -> None:
+async def test_an_incompatible_audit_log_is_reported_once(desk: Desk) -> None:
     row = {"event_type": "photo_generated", "event_category": "image_generation", "action": "generate"}
     channel = AuditChannel(desk.deliveries)
     with capture_logs() as logs:
@@ -95,7 +95,7 @@ async def test_an_audit_log_with_other_words_is_warned_of_once(desk: Desk) -> No
     assert [entry["event"] for entry in logs] == ["audit_log_refuses_photos"]
 
 
-async def test_the_row_of_an_image_job_is_read_whatever_its_types(desk: Desk) -> None:
+async def test_the_row_of_an_image_job_is_read_with_any_column_types(desk: Desk) -> None:
     workspace = desk.one("insert into workspaces default values returning id")
     job_id = desk.one(
         "insert into image_generation_jobs (id, workspace_id, style_id, created_at, updated_at)"

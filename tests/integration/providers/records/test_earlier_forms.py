@@ -68,7 +68,9 @@ def functions(connection: psycopg.Connection[Any]) -> list[str]:
     return [row[0] for row in found]
 
 
-def test_a_database_of_an_earlier_form_gets_todays_columns_and_functions(connection: psycopg.Connection[Any]) -> None:
+def test_a_database_of_an_earlier_schema_gets_the_current_columns_and_functions(
+    connection: psycopg.Connection[Any],
+) -> None:
     """Given tables without payers and functions under old names, nothing of these is left after a migration."""
     connection.execute(NUMBERED.encode())
     core = (SCHEMAS / "tables/0001_core.sql").read_text().partition("-- Charges and refunds")[0]

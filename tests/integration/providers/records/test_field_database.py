@@ -132,7 +132,7 @@ def connection(field_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield opened
 
 
-def test_nothing_that_was_there_is_altered(connection: psycopg.Connection[Any], before: dict[str, set[str]]) -> None:
+def test_existing_objects_are_not_altered(connection: psycopg.Connection[Any], before: dict[str, set[str]]) -> None:
     after = catalog(connection)
     assert {part: before[part] - after[part] for part in before if before[part] - after[part]} == {}
     added = {part: {item for item in after[part] - before[part] if not MADE_HERE.search(item)} for part in before}
@@ -160,7 +160,7 @@ def test_nothing_that_was_there_is_altered(connection: psycopg.Connection[Any], 
     assert set().union(*added.values()) == set()
 
 
-def test_the_rows_that_were_there_are_as_they_were(connection: psycopg.Connection[Any]) -> None:
+def test_existing_rows_are_not_changed(connection: psycopg.Connection[Any]) -> None:
     world = FieldWorld(connection)
     assert world.balance(OLD_USER) == 7
     assert world.one("select generated_image_url from generation_sessions") == "https://x/old"
@@ -181,7 +181,9 @@ def test_applying_again_changes_nothing(field_url: str, connection: psycopg.Conn
     assert everything() == first
 
 
-def test_our_functions_are_closed_definers_with_a_fixed_path(connection: psycopg.Connection[Any]) -> None:
+def test_our_functions_are_private_security_definers_with_a_fixed_search_path(
+    connection: psycopg.Connection[Any],
+) -> None:
     rows = connection.execute(
         "select proname, prosecdef, proconfig, has_function_privilege('anon', oid, 'execute'),"
         " has_function_privilege('authenticated', oid, 'execute'),"
@@ -215,7 +217,7 @@ def test_a_public_key_reads_none_of_our_tables(connection: psycopg.Connection[An
             assert found == [], table
 
 
-def test_the_credit_functions_that_we_make_are_closed_too(embedded: Embedded) -> None:
+def test_the_credit_functions_that_we_create_are_private(embedded: Embedded) -> None:
     assert embedded.postgres
     with psycopg.connect(embedded.postgres.url, autocommit=True) as server:
         server.execute("create database fresh")
@@ -237,7 +239,7 @@ def test_the_credit_functions_that_we_make_are_closed_too(embedded: Embedded) ->
     assert open_tables == []
 
 
-def test_a_table_file_that_is_changed_after_it_was_applied_is_noticed(field_url: str) -> None:
+def test_a_table_file_changed_after_its_application_is_reported(field_url: str) -> None:
     first = next(item for item in migrations() if item.once)
     with psycopg.connect(field_url, autocommit=True) as opened:
         opened.execute("update darkroom_migrations set sha256 = 'other' where name = %s", [first.name])
@@ -265,7 +267,7 @@ def test_a_database_of_the_numbered_migrations_is_brought_up_to_date(field_url: 
     assert may == (False,)
 
 
-def test_a_function_that_is_new_is_closed_to_public_keys(field_url: str, tmp_path: Path) -> None:
+def test_new_functions_are_not_executable_with_public_keys(field_url: str, tmp_path: Path) -> None:
     schemas = tmp_path / "schemas"
     shutil.copytree(SCHEMAS, schemas)
     (schemas / "functions" / "later.sql").write_text(
@@ -309,13 +311,15 @@ class FieldContract(RecordsContract):
             ("completed", None),
         ]
 
-    async def test_a_failure_is_seen_once_whoever_else_ends_it(self, records: Records, world: FieldWorld) -> None:
+    async def test_a_failure_is_published_once_even_if_ended_concurrently(
+        self, records: Records, world: FieldWorld
+    ) -> None:
         (row,) = await start(records, world.task())
         for _ in range(3):
             await records.fail(row.task_id, FAILURE, lease_s=LEASE_S)
         assert world.seen() == [("processing", None), ("failed", FAILURE.message)]
 
-    async def test_a_batch_moves_through_an_enum_in_capitals(self, records: Records, world: FieldWorld) -> None:
+    async def test_the_status_of_a_batch_may_be_an_upper_case_enum(self, records: Records, world: FieldWorld) -> None:
         workspace = str(uuid.uuid4())
         (row,) = await start(records, images(workspace, world.image_job(workspace)))
         for progress in (25, 50, 50):
@@ -323,13 +327,13 @@ class FieldContract(RecordsContract):
         await complete(records, row, progress=100, result_urls=["https://x/1"])
         assert [status for status, _ in world.seen()] == ["PROCESSING", "PROCESSING", "PROCESSING", "COMPLETED"]
 
-    async def test_a_batch_that_is_held_waits_as_pending(self, records: Records, world: FieldWorld) -> None:
+    async def test_a_postponed_batch_is_pending(self, records: Records, world: FieldWorld) -> None:
         workspace = str(uuid.uuid4())
         (row,) = await start(records, images(workspace, world.image_job(workspace)))
         await records.mark_rate_limited(row.task_id, row.token, "Rate limited, retrying...")
         assert world.seen()[-1] == ("PENDING", "Rate limited, retrying...")
 
-    async def test_an_id_in_capitals_is_the_same_session(self, records: Records, world: FieldWorld) -> None:
+    async def test_an_upper_case_uuid_is_the_same_session(self, records: Records, world: FieldWorld) -> None:
         user = world.user(0)
         session = world.session(user)
         task = tryon(user.upper(), session.upper())
@@ -343,15 +347,13 @@ class FieldContract(RecordsContract):
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=1)
         assert world.balance(user) == 1
 
-    async def test_an_owner_that_does_not_exist_gets_neither_session_nor_credits(
-        self, records: Records, world: FieldWorld
-    ) -> None:
+    async def test_an_unknown_owner_gets_neither_session_nor_credits(self, records: Records, world: FieldWorld) -> None:
         for owner in ("anna", str(uuid.uuid4())):
             assert await new_session(records, owner, str(uuid.uuid4())) is NewSession.UNKNOWN_ID
             assert await add(records, owner, 1) == Granted(outcome=Grant.UNKNOWN_ID, balance=0)
         assert world.one("select count(*) from user_credits") == 0
 
-    async def test_a_ledger_that_takes_no_known_word_leaves_the_balance(
+    async def test_a_ledger_without_a_known_transaction_type_leaves_the_balance_unchanged(
         self, records: Records, world: FieldWorld
     ) -> None:
         user = world.user(3)
@@ -411,7 +413,7 @@ class FieldContract(RecordsContract):
             assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select balance from store_credits") == 0
 
-    async def test_a_request_that_its_producer_refunded_ends_without_another_refund(
+    async def test_a_request_refunded_by_its_producer_ends_without_another_refund(
         self, records: Records, world: FieldWorld
     ) -> None:
         store = world.store(5)
@@ -420,16 +422,14 @@ class FieldContract(RecordsContract):
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select balance from store_credits") == 5
 
-    async def test_a_refund_that_the_database_has_already_ends_the_job(
-        self, records: Records, world: FieldWorld
-    ) -> None:
+    async def test_an_already_recorded_refund_ends_the_job(self, records: Records, world: FieldWorld) -> None:
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store), channel="b2b"))
         world.one("select refund_store_credits(%s, 1, %s, 'by hand')", store, f"{row.session_id}:1:refund")
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select status from store_generation_sessions") == "failed"
 
-    async def test_a_shopper_gets_no_credits_by_writing_sessions(self, rpc: Rpc, world: FieldWorld) -> None:
+    async def test_a_shopper_can_not_gain_credits_by_inserting_sessions(self, rpc: Rpc, world: FieldWorld) -> None:
         user = world.user(0)
         running = world.task(user)
         records = Records(rpc)
@@ -446,7 +446,7 @@ class FieldContract(RecordsContract):
         (orphan,) = await records.orphans(older_than_s=0)
         assert (await records.fail_session(Product.TRYON, "b2c", orphan.session_id, "lost", "sweep")).refunded == 1
 
-    async def test_a_batch_of_an_orm_gets_its_rows_and_times(self, records: Records, world: FieldWorld) -> None:
+    async def test_a_batch_created_by_an_orm_gets_its_rows_and_times(self, records: Records, world: FieldWorld) -> None:
         workspace = world.workspace()
         task = images(workspace, world.image_job(workspace))
         world.connection.execute("update image_generation_jobs set updated_at = '2000-01-01'")
@@ -464,7 +464,7 @@ class FieldContract(RecordsContract):
         assert world.one("select updated_at > '2020-01-01' from image_generation_jobs")
         assert world.one("select id is not null and created_at = updated_at from images")
 
-    async def test_check_names_what_the_tables_refuse(self, rpc: Rpc, world: FieldWorld) -> None:
+    async def test_check_reports_values_that_the_tables_refuse(self, rpc: Rpc, world: FieldWorld) -> None:
         world.connection.execute("alter table images add shelf integer not null")
         try:
             found = await rpc.call("darkroom_check", p_functions=[])
@@ -474,7 +474,7 @@ class FieldContract(RecordsContract):
         assert found["refused_values"] == ["audit_log: action 'generate', event_category 'image_generation'"]
         assert found["missing_credit_functions"] == []
 
-    async def test_a_message_takes_the_case_of_its_columns(self, rpc: Rpc, world: FieldWorld) -> None:
+    async def test_a_message_uses_the_case_of_its_columns(self, rpc: Rpc, world: FieldWorld) -> None:
         message = {"user_id": world.user(0), "channel": "web", "role": "assistant", "content": "[PHOTO]x[/PHOTO]"}
         await rpc.call("darkroom_insert", p_table="messages", p_row=message)
         assert world.one("select channel || ' ' || role from messages") == "WEB assistant"
@@ -502,7 +502,7 @@ class TestFieldOverSupabase(FieldContract):
         await opened.aclose()
 
 
-def test_roles_that_come_after_the_migrations_get_their_rights(database_url: str) -> None:
+def test_roles_created_after_the_migrations_get_their_rights(database_url: str) -> None:
     prepare(database_url)
     with psycopg.connect(database_url) as opened:
         for role, may in (("anon", False), ("service_role", True)):

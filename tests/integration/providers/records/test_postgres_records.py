@@ -23,7 +23,7 @@ class TestPostgresRecords(RecordsContract):
         await opened.aclose()
 
 
-async def test_a_database_that_cannot_be_reached_is_worth_another_try(tmp_path: Path) -> None:
+async def test_an_unreachable_database_is_retryable(tmp_path: Path) -> None:
     records = Records(PostgresRpc(f"postgresql:///x?host={tmp_path}", timeout_s=0.2))
     with pytest.raises(DatabaseUnavailable):
         await records.job_counts()
@@ -40,7 +40,7 @@ async def test_a_database_that_cannot_be_reached_is_worth_another_try(tmp_path: 
         ("53100", DatabaseUnavailable),
     ],
 )
-async def test_only_an_outage_is_worth_another_try(
+async def test_only_an_outage_is_retryable(
     database_url: str, world: World, sqlstate: str, expected: type[Exception]
 ) -> None:
     world.connection.execute(

@@ -83,7 +83,7 @@ def test_a_try_on_database_gets_no_tables_of_other_products(url: str) -> None:
     assert tables(url) == TRYON_TABLES | CREDIT_TABLES
 
 
-def test_the_setting_wins_over_the_tables_that_are_found(url: str) -> None:
+def test_the_setting_takes_precedence_over_existing_tables(url: str) -> None:
     run(url, OWN_SESSIONS)
     migrate(url, [Product.AVATAR])
     assert tables(url) == {"generation_sessions"} | AVATAR_TABLES | CREDIT_TABLES
@@ -123,7 +123,9 @@ def photo() -> NewTask:
     )  # fmt: skip
 
 
-async def test_tasks_of_a_product_without_tables_are_refused_before_they_are_paid(rpc: PostgresRpc, url: str) -> None:
+async def test_tasks_of_a_product_without_tables_are_refused_before_they_are_charged(
+    rpc: PostgresRpc, url: str
+) -> None:
     run(url, "insert into generation_sessions (id, user_id) values ('s', 'user')")
     fit, batch, chat = tryon("user", "s"), images("workspace", "job"), photo()
     verdicts = await Records(rpc).accept([fit, batch, chat])

@@ -40,7 +40,7 @@ async def refusal(url: str, key: str) -> DatabaseRefused:
     return refused.value
 
 
-async def test_the_public_key_may_do_nothing(local_supabase: LocalSupabase) -> None:
+async def test_the_public_key_has_no_rights(local_supabase: LocalSupabase) -> None:
     found = await refusal(local_supabase.url, local_supabase.anon_key)
     assert found.error_code == "key_refused"
     assert "is not the service role's" in str(found)
@@ -53,7 +53,7 @@ async def test_a_key_of_another_project_is_refused(local_supabase: LocalSupabase
     assert "SUPABASE_SERVICE_ROLE_KEY is not accepted" in str(found)
 
 
-async def test_an_address_that_is_none_is_refused_before_anything_is_sent() -> None:
+async def test_an_invalid_url_is_refused_before_any_request() -> None:
     with pytest.raises(Invalid) as refused:
         SupabaseRpc("localhost", "key")
     assert refused.value.error_code == "supabase_url"
@@ -83,7 +83,7 @@ async def ask(answer: bytes | None, *, calls: int = 1, timeout_s: float = 5.0) -
         b"nonsense\r\n\r\n",
     ],
 )
-async def test_whoever_cannot_answer_now_is_asked_again_later(answer: bytes) -> None:
+async def test_temporary_failures_are_retryable(answer: bytes) -> None:
     _, (error,) = await ask(answer, timeout_s=0.5)
     assert isinstance(error, DatabaseUnavailable)
     assert error.retryable
@@ -98,12 +98,12 @@ async def test_whoever_cannot_answer_now_is_asked_again_later(answer: bytes) -> 
         page("400 Bad Request", b'{"code": "P0001", "message": "no"}'),
     ],
 )
-async def test_whoever_refuses_is_not_asked_again(answer: bytes) -> None:
+async def test_refusals_are_not_retryable(answer: bytes) -> None:
     _, (error,) = await ask(answer)
     assert isinstance(error, DatabaseRefused)
 
 
-async def test_a_server_that_says_nothing_is_left_at_the_deadline() -> None:
+async def test_a_silent_server_is_abandoned_at_the_deadline() -> None:
     started = time.monotonic()
     _, (error,) = await ask(None, timeout_s=0.3)
     assert isinstance(error, DatabaseUnavailable)
@@ -116,7 +116,7 @@ async def test_connections_are_kept_and_bounded() -> None:
     assert (server.requests, server.connections) == (40, 4)
 
 
-async def test_killing_the_server_in_mid_run_loses_nothing(local_supabase: LocalSupabase, world: World) -> None:
+async def test_killing_the_server_during_a_run_loses_nothing(local_supabase: LocalSupabase, world: World) -> None:
     """Jobs are started, worked on and settled by loops that repeat what failed, as the workers do."""
     users = [world.user(0) for _ in range(4)]
     tasks = [world.task(user) for user in users for _ in range(10)]

@@ -39,7 +39,7 @@ class TestRedisScratch(ScratchContract):
     def scratch(self, client: Redis) -> RedisScratch:
         return RedisScratch(client, ttl_s=100)
 
-    async def test_everything_expires_by_itself(self, scratch: RedisScratch, client: Redis) -> None:
+    async def test_all_keys_have_an_expiry(self, scratch: RedisScratch, client: Redis) -> None:
         await scratch.write("t1/a", b"1")
         assert 0 < await client.ttl("darkroom:scratch:t1") <= 100
 
@@ -48,7 +48,7 @@ class TestRedisScratch(ScratchContract):
         await scratch.delete_task("t1")
         assert await client.keys() == []
 
-    async def test_a_redis_that_is_away_is_unavailable(self, tmp_path: Path) -> None:
+    async def test_an_unreachable_redis_raises_an_unavailable_error(self, tmp_path: Path) -> None:
         client = Redis(unix_socket_path=str(tmp_path / "none"), retry=Retry(NoBackoff(), 0))
         scratch = RedisScratch(client, ttl_s=100)
         with pytest.raises(Unavailable):
@@ -59,7 +59,7 @@ class TestRedisScratch(ScratchContract):
             await scratch.purge(0)
         await client.aclose()
 
-    async def test_a_redis_at_its_memory_limit_takes_no_write(self, scratch: RedisScratch, client: Redis) -> None:
+    async def test_a_redis_at_its_memory_limit_refuses_writes(self, scratch: RedisScratch, client: Redis) -> None:
         await client.config_set("maxmemory", 1)
         try:
             with pytest.raises(Unavailable):

@@ -47,7 +47,7 @@ class TestSupabaseStorage(StorageContract):
             yield get
 
 
-async def test_missing_buckets_are_made_private_and_only_once(
+async def test_missing_buckets_are_created_private_and_only_once(
     storage: SupabaseStorage, local_supabase: LocalSupabase, database_url: str
 ) -> None:
     with psycopg.connect(database_url) as connection:
@@ -61,7 +61,7 @@ async def test_missing_buckets_are_made_private_and_only_once(
     assert answer.status_code == httpx.codes.UNAUTHORIZED
 
 
-async def test_a_picture_is_stored_once_with_its_type_and_how_long_it_may_be_kept(
+async def test_a_picture_is_stored_once_with_its_type_and_cache_lifetime(
     storage: SupabaseStorage, database_url: str
 ) -> None:
     picture = bytes(range(256)) * 5000 + b"\r\n--boundary\r\n"
@@ -75,14 +75,14 @@ async def test_a_picture_is_stored_once_with_its_type_and_how_long_it_may_be_kep
 
 
 @pytest.mark.parametrize("lifetime_s", [6 * 3600, 24 * 3600])
-async def test_a_link_lives_as_long_as_asked(storage: SupabaseStorage, lifetime_s: int) -> None:
+async def test_a_link_has_the_requested_lifetime(storage: SupabaseStorage, lifetime_s: int) -> None:
     await storage.put(BUCKET, PATH, b"picture")
     link = urlsplit(await storage.signed_url(BUCKET, PATH, lifetime_s=lifetime_s))
     claims = jwt.decode(parse_qs(link.query)["token"][0], options={"verify_signature": False})
     assert claims["exp"] - claims["iat"] == lifetime_s
 
 
-async def test_a_link_opens_no_other_object(storage: SupabaseStorage) -> None:
+async def test_a_link_gives_access_to_its_object_only(storage: SupabaseStorage) -> None:
     await storage.put(BUCKET, PATH, b"picture")
     await storage.put(BUCKET, "generated/other.jpg", b"other")
     link = await storage.signed_url(BUCKET, PATH, lifetime_s=60)
@@ -91,7 +91,7 @@ async def test_a_link_opens_no_other_object(storage: SupabaseStorage) -> None:
         assert (await client.get(link.replace(PATH, "generated/other.jpg"))).is_error
 
 
-async def test_fifty_links_are_signed_in_one_call() -> None:
+async def test_many_links_are_signed_in_one_call() -> None:
     paths = [f"generated/{n}.jpg" for n in range(50)]
     items = [{"error": None, "path": path, "signedURL": f"/object/sign/{BUCKET}/{path}?token=t"} for path in paths]
     async with Answering(page("200 OK", json.dumps(items).encode())) as server:
@@ -103,13 +103,13 @@ async def test_fifty_links_are_signed_in_one_call() -> None:
         assert server.requests == 1
 
 
-async def test_a_bucket_that_is_missing_comes_with_a_hint(storage: SupabaseStorage) -> None:
+async def test_the_error_of_a_missing_bucket_has_a_hint(storage: SupabaseStorage) -> None:
     with pytest.raises(Invalid, match=r"nowhere does not exist: `python manage.py migrate --buckets`") as refused:
         await storage.put("nowhere", PATH, b"x")
     assert refused.value.error_code == "bucket_missing"
 
 
-async def test_an_object_that_is_too_large_is_refused(storage: SupabaseStorage, database_url: str) -> None:
+async def test_an_object_beyond_the_size_limit_is_refused(storage: SupabaseStorage, database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "insert into storage.buckets (id, name, file_size_limit) values ('small', 'small', 10)"
@@ -121,7 +121,7 @@ async def test_an_object_that_is_too_large_is_refused(storage: SupabaseStorage, 
     assert (refused.value.error_code, refused.value.retryable) == ("object_too_large", False)
 
 
-async def test_the_public_key_stores_nothing_and_sees_nothing(
+async def test_the_public_key_can_neither_store_nor_read(
     storage: SupabaseStorage, local_supabase: LocalSupabase
 ) -> None:
     await storage.put(BUCKET, PATH, b"picture")
@@ -156,7 +156,7 @@ def failure(status: str, error: str, message: str) -> bytes:
     return json.dumps({"statusCode": status, "error": error, "message": message}).encode()
 
 
-async def test_an_object_that_is_there_already_is_success() -> None:
+async def test_storing_an_existing_object_succeeds() -> None:
     async with answering(page("400 Bad Request", failure("409", "Duplicate", "It exists"))) as storage:
         await storage.put(BUCKET, PATH, b"x")
 
@@ -174,7 +174,7 @@ async def test_an_object_that_is_there_already_is_success() -> None:
         ("200 OK", b'{"Key"'),
     ],
 )
-async def test_a_storage_that_cannot_now_is_worth_another_try(status: str, body: bytes) -> None:
+async def test_temporary_failures_are_retryable(status: str, body: bytes) -> None:
     async with answering(page(status, body)) as storage:
         with pytest.raises(Unavailable):
             await storage.put(BUCKET, PATH, b"x")
@@ -192,14 +192,14 @@ async def test_a_storage_that_cannot_now_is_worth_another_try(status: str, body:
         ("400 Bad Request", failure("NoSuchUpload", "gone", "gone"), "storage_refused"),
     ],
 )
-async def test_a_storage_that_refuses_is_not_asked_again(status: str, body: bytes, code: str) -> None:
+async def test_refusals_are_not_retryable(status: str, body: bytes, code: str) -> None:
     async with answering(page(status, body)) as storage:
         with pytest.raises(Invalid) as refused:
             await storage.put(BUCKET, PATH, b"x")
     assert refused.value.error_code == code
 
 
-async def test_an_answer_that_takes_too_long_is_cut_at_the_deadline() -> None:
+async def test_a_slow_response_is_aborted_at_the_deadline() -> None:
     async with answering(None) as storage:
         started = time.monotonic()
         with pytest.raises(Unavailable):
@@ -207,7 +207,7 @@ async def test_an_answer_that_takes_too_long_is_cut_at_the_deadline() -> None:
         assert time.monotonic() - started < 1.5
 
 
-async def test_uploads_repeat_until_a_killed_server_is_back(
+async def test_uploads_are_retried_until_a_killed_server_is_back(
     storage: SupabaseStorage, local_supabase: LocalSupabase, database_url: str
 ) -> None:
     failures = 0

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from devtools.chaos.provider.behaviour import Behaviour, Fate
 
 
-def test_the_same_call_always_meets_the_same_fate() -> None:
+def test_the_result_of_a_call_is_deterministic() -> None:
     behaviour = Behaviour(server_error=0.3, hang=0.3)
 
     assert [behaviour.fate(1, "task", number) for number in range(50)] == [
@@ -17,7 +17,7 @@ def test_the_same_call_always_meets_the_same_fate() -> None:
     assert behaviour.fate(1, "task", 0)[1] != behaviour.fate(2, "task", 0)[1]
 
 
-def test_shares_are_kept_over_many_calls() -> None:
+def test_results_follow_their_shares_over_many_calls() -> None:
     behaviour = Behaviour(rate_limit=0.2, empty=0.1)
 
     met = Counter(behaviour.fate(0, f"task-{number}", 0)[0] for number in range(5_000))

@@ -4,7 +4,7 @@ from devtools.chaos.provider import Behaviour, Kind, marked
 from devtools.chaos.provider.call_log import CallLog
 
 
-def test_a_call_is_billed_to_the_task_that_its_prompt_names() -> None:
+def test_a_call_is_counted_for_the_task_in_its_prompt() -> None:
     call_log = CallLog(seed=0)
 
     call_log.open(Kind.OPENAI, marked("a coat", "a-1"))
@@ -16,7 +16,7 @@ def test_a_call_is_billed_to_the_task_that_its_prompt_names() -> None:
     assert report["replicate"]["paid"] == {"": 1}
 
 
-def test_what_is_cancelled_comes_off_the_bill_again() -> None:
+def test_a_cancelled_call_is_not_billed() -> None:
     call_log = CallLog(seed=0)
     call = call_log.open(Kind.REPLICATE, marked("", "b-1"))
 
@@ -25,7 +25,7 @@ def test_what_is_cancelled_comes_off_the_bill_again() -> None:
     assert call_log.report()["replicate"]["paid"] == {}
 
 
-def test_a_refused_call_is_free_and_a_lost_reply_is_not() -> None:
+def test_a_refused_call_is_free_and_one_with_a_lost_response_is_not() -> None:
     call_log = CallLog(seed=0)
     call_log.behaviour = Behaviour(moderation=1)
     call_log.open(Kind.OPENAI, marked("", "c-1"))

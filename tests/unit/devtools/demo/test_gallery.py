@@ -48,7 +48,7 @@ def failed(task: DemoTask) -> Result:
     return Result(task, row(JobState.FAILED, {"message": "Not <this>."}), 1)
 
 
-def test_the_page_shows_result_inputs_and_the_users_sentence_escaped(
+def test_the_page_shows_result_inputs_and_the_escaped_message(
     completed: Result, failed: Result, tmp_path: Path
 ) -> None:
     page = gallery.write(tmp_path / "gallery", [completed, failed], 3.0).read_text()
@@ -62,7 +62,7 @@ def test_the_page_shows_result_inputs_and_the_users_sentence_escaped(
     assert "1 credit refunded" in page
 
 
-def test_the_page_is_a_folder_that_can_be_moved(completed: Result, tmp_path: Path) -> None:
+def test_the_folder_of_the_page_can_be_moved(completed: Result, tmp_path: Path) -> None:
     page = gallery.write(tmp_path / "gallery", [completed], 3.0).read_text()
     assert str(tmp_path) not in page
     assert (tmp_path / "gallery" / "inputs" / "a <b>.jpg").exists()
@@ -78,11 +78,11 @@ def test_the_table_fits_the_terminal(completed: Result, failed: Result, width: i
     assert max(map(len, text.splitlines())) <= width
 
 
-def test_what_users_read_is_told_once_for_each_failure(completed: Result, failed: Result) -> None:
+def test_the_message_of_each_failure_is_shown_once(completed: Result, failed: Result) -> None:
     assert failures([completed, failed]) == "A & B: [italic]“Not <this>.”[/]"
 
 
-def test_a_task_that_ends_otherwise_than_meant_is_noticed(task: DemoTask, completed: Result, failed: Result) -> None:
+def test_an_unexpected_outcome_is_detected(task: DemoTask, completed: Result, failed: Result) -> None:
     assert completed.as_expected
     assert not failed.as_expected
     assert not Result(task, None, 0).as_expected

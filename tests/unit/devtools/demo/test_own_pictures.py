@@ -52,14 +52,14 @@ def tasks(pictures: Pictures) -> list[DemoTask]:
     return tryon.tasks(Database(), Host(), pictures)  # type: ignore[arg-type]  # nothing is read back or served
 
 
-def test_an_input_of_an_earlier_demo_may_be_deleted_once_it_was_given(tmp_path: Path, own: Path) -> None:
+def test_an_input_of_an_earlier_demo_can_be_used_again(tmp_path: Path, own: Path) -> None:
     pictures = Pictures(tmp_path / "drawings", photo=None, outfit=own)
     shutil.rmtree(own.parent)
     pictures.draw()
     assert pictures.file("your outfit").read_bytes() == picture()
 
 
-def test_old_results_are_deleted_but_not_a_file_that_was_given(tmp_path: Path, own: Path) -> None:
+def test_old_results_are_deleted_except_given_files(tmp_path: Path, own: Path) -> None:
     other = own.with_name("other.png")
     other.touch()
     remove_old(tmp_path, keep=(own, None))
@@ -67,7 +67,7 @@ def test_old_results_are_deleted_but_not_a_file_that_was_given(tmp_path: Path, o
     assert not other.exists()
 
 
-def test_a_drawing_of_an_earlier_demo_may_be_given_again(tmp_path: Path, own: Path) -> None:
+def test_a_drawing_of_an_earlier_demo_can_be_given_again(tmp_path: Path, own: Path) -> None:
     Pictures(tmp_path / "drawings", photo=None, outfit=own).draw()
     again = Pictures(tmp_path / "drawings", photo=None, outfit=tmp_path / "drawings" / "your outfit.png")
     again.draw()
@@ -94,7 +94,7 @@ def test_drawn_pictures_keep_their_captions(tmp_path: Path) -> None:
     assert not [task for task in made if "{" in task.prompt]
 
 
-def test_what_is_no_picture_is_refused_before_anything_is_deleted(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_picture_is_refused_before_anything_is_deleted(tmp_path: Path) -> None:
     (tmp_path / "me.jpg").write_text("no picture")
     with pytest.raises(CommandError, match="is not a JPEG, PNG or WebP picture"):
         Pictures(tmp_path / "drawings", photo=tmp_path / "me.jpg", outfit=None)

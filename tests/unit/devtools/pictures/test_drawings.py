@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("person", people.PEOPLE[:2], ids=lambda person: person.name)
-def test_a_person_is_drawn_larger_than_the_resize_stage_leaves_it(person: people.Person, tmp_path: Path) -> None:
+def test_a_drawn_person_is_larger_than_the_limit_of_the_resize_stage(person: people.Person, tmp_path: Path) -> None:
     people.draw(person, tmp_path / "person.jpg")
     with Image.open(tmp_path / "person.jpg") as picture:
         assert picture.size == people.SIZE_PX
@@ -27,7 +27,7 @@ def test_garments_differ(tmp_path: Path) -> None:
     assert (tmp_path / "linen shirt.jpg").read_bytes() != (tmp_path / "silk scarf.jpg").read_bytes()
 
 
-def test_a_shade_is_lighter_or_darker_and_never_leaves_the_range() -> None:
+def test_a_shade_is_lighter_or_darker_and_stays_in_range() -> None:
     assert shade("#808080", 0.5) == (192, 192, 192)
     assert shade("#808080", -0.5) == (64, 64, 64)
     assert shade((255, 255, 255), 1.0) == (255, 255, 255)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_a_loop_that_crashes_starts_again_and_harms_no_other_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crashed_loop_is_restarted_and_does_not_affect_other_loops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "RESTART_S", 0.01)
     starts: list[str] = []
     restarted = threading.Event()

@@ -30,7 +30,7 @@ def code_of(data: bytes, product: Product = Product.TRYON) -> str:
     return caught.value.code
 
 
-def test_the_contracts_example_is_understood() -> None:
+def test_the_example_of_the_contract_is_accepted() -> None:
     task = parse(Product.TRYON, payload())
     assert (task.task_id, task.owner_id, task.user_id, task.channel, task.session_id) == ("t1", "u1", "u1", "b2c", "s1")
 
@@ -40,11 +40,11 @@ def test_a_shops_task_belongs_to_the_shop() -> None:
     assert (task.owner_id, task.user_id) == ("shop", None)
 
 
-def test_unknown_fields_are_kept_out_of_the_way() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert "colour" not in parse(Product.TRYON, payload(colour="red")).payload
 
 
-def test_a_task_without_a_request_id_gets_one_that_joins_its_logs() -> None:
+def test_a_task_without_a_request_id_gets_one_for_its_logs() -> None:
     assert parse(Product.TRYON, payload(request_id=None)).request_id == "task_t1"
 
 
@@ -76,11 +76,11 @@ def test_a_task_without_a_request_id_gets_one_that_joins_its_logs() -> None:
         (payload(channel="b2x"), "invalid"),
     ],
 )
-def test_what_cannot_be_used_says_why(data: bytes, code: str) -> None:
+def test_an_unusable_payload_has_a_reason(data: bytes, code: str) -> None:
     assert code_of(data) == code
 
 
-def test_every_fault_is_named_and_no_value_repeated() -> None:
+def test_every_fault_is_reported_without_repeating_values() -> None:
     with pytest.raises(InvalidPayload) as caught:
         parse(Product.TRYON, payload(user_id="../evil", image_urls=["nonsense://secret"], channel="z"))
     for field in ("user_id", "image_urls.0", "channel"):
@@ -90,7 +90,7 @@ def test_every_fault_is_named_and_no_value_repeated() -> None:
 
 
 @given(st.binary(max_size=2_000))
-def test_any_bytes_at_all_are_a_task_or_a_letter_that_gives_them_back(data: bytes) -> None:
+def test_any_bytes_are_a_task_or_a_dead_letter_that_preserves_them(data: bytes) -> None:
     try:
         parse(Product.TRYON, data)
     except InvalidPayload as error:
@@ -105,28 +105,28 @@ def test_any_bytes_at_all_are_a_task_or_a_letter_that_gives_them_back(data: byte
         max_leaves=20,
     )
 )
-def test_any_json_at_all_is_a_task_or_unusable(value: Any) -> None:
+def test_any_json_is_a_task_or_unusable(value: Any) -> None:
     with contextlib.suppress(InvalidPayload):
         parse(Product.TRYON, json.dumps(value).encode())
 
 
-def test_a_letter_names_the_session_that_the_payload_still_names() -> None:
+def test_a_dead_letter_keeps_the_session_id_of_its_payload() -> None:
     kept = dead_letter(Product.TRYON, payload(image_urls=1), code="invalid", reason="r", fields=TRYON)
     assert (kept.session_id, kept.channel, kept.task_id, kept.request_id) == ("s1", "b2c", "t1", "req_1")
 
 
-def test_a_letter_too_large_to_keep_says_so() -> None:
+def test_a_dead_letter_that_is_too_large_is_marked_as_truncated() -> None:
     kept = dead_letter(Product.IMAGES, b"x" * (KEPT_BYTES + 1), code="too_large", reason="r")
     assert (kept.complete, len(kept.payload)) == (False, KEPT_BYTES)
 
 
-def test_bytes_that_are_no_text_are_kept_as_base64() -> None:
+def test_undecodable_bytes_are_kept_as_base64() -> None:
     kept = dead_letter(Product.AVATAR, b"\xff\0", code="not_json", reason="r")
     assert (kept.encoding, base64.b64decode(kept.payload)) == ("base64", b"\xff\0")
 
 
 @pytest.mark.parametrize("text", [r"\u0000", r"a\\u0000b", "\\" * 3 + "u0000", "\\" * 50_000])
-def test_a_text_that_only_spells_the_escape_of_nul_is_taken(text: str) -> None:
+def test_a_text_with_a_literal_escape_of_nul_is_accepted(text: str) -> None:
     task = {"job_id": "j1", "user_id": "u1", "scene_description": text[:4_000], "avatar": {"id": "a1"}}
     assert parse(Product.AVATAR, json.dumps(task).encode()).payload["scene_description"] == text[:4_000]
 

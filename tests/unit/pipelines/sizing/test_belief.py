@@ -12,7 +12,7 @@ MEANS = st.lists(st.floats(60, 150), min_size=1, max_size=8)
 
 
 @given(means=MEANS, share=st.floats(0.01, 0.99))
-def test_a_quantile_has_its_share_below_it(means: list[float], share: float) -> None:
+def test_the_cdf_of_a_quantile_is_its_share(means: list[float], share: float) -> None:
     belief = Belief.mixture([NormalDist(mean, 4) for mean in means], [1.0] * len(means))
     assert belief.cdf(belief.quantile(share)) == pytest.approx(share, abs=0.002)
 

@@ -27,7 +27,7 @@ def on_adults(name: str, sex: Sex) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("sex", "right", "near"), [(Sex.MALE, 0.70, 0.999), (Sex.FEMALE, 0.61, 0.993)])
-def test_with_a_weight_the_size_is_right_as_often_as_was_measured(sex: Sex, right: float, near: float) -> None:
+def test_with_a_weight_the_share_of_correct_sizes_is_as_measured(sex: Sex, right: float, near: float) -> None:
     figures = on_soldiers(sex)["weight"]
 
     assert figures["exact"] == pytest.approx(right, abs=0.03)
@@ -57,7 +57,7 @@ def test_the_confidence_with_a_build_is_within_8_points_of_what_misjudged_builds
 
 @pytest.mark.parametrize("population", [US, ENGLAND])
 @pytest.mark.parametrize("sex", SEXES)
-def test_a_height_alone_names_a_range_that_holds_and_no_size(sex: Sex, population: Population) -> None:
+def test_a_height_alone_gives_a_valid_range_and_no_size(sex: Sex, population: Population) -> None:
     figures = on_adults(population.name, sex)["height"]
 
     assert figures["max_bin_gap"] <= 0.08
@@ -68,5 +68,5 @@ def test_a_height_alone_names_a_range_that_holds_and_no_size(sex: Sex, populatio
 @pytest.mark.parametrize("population", [US, ENGLAND])
 @pytest.mark.parametrize("sex", SEXES)
 @pytest.mark.parametrize("path", ["weight", "build", "height"])
-def test_at_least_four_fifths_of_the_girths_lie_in_their_intervals(sex: Sex, population: Population, path: str) -> None:
+def test_at_least_four_fifths_of_the_girths_are_in_their_intervals(sex: Sex, population: Population, path: str) -> None:
     assert min(on_adults(population.name, sex)[path]["coverage"].values()) >= 0.8

@@ -24,12 +24,12 @@ def test_a_fit_is_worth_half_a_size(fit: Fit, centimetres: float) -> None:
     assert shift_cm(MEN, fit) == centimetres
 
 
-def test_a_chart_of_two_sizes_takes_the_usual_step() -> None:
+def test_a_chart_of_two_sizes_uses_the_default_step() -> None:
     assert shift_cm(Chart(sizes=("small", "large"), bounds_cm=(100,)), Fit.LOOSE) == 4
 
 
 @pytest.mark.parametrize(("fit", "centimetres"), [(Fit.SLIM, 5), (Fit.REGULAR, 10), (Fit.LOOSE, 15)])
-def test_a_garment_chart_is_looked_up_with_the_ease_that_the_fit_wants(fit: Fit, centimetres: float) -> None:
+def test_a_garment_chart_is_used_with_the_ease_of_the_requested_fit(fit: Fit, centimetres: float) -> None:
     coat = Chart(sizes=("S", "M", "L"), bounds_cm=(108, 116), measured=Measured.GARMENT, ease_cm=10)
     assert shift_cm(coat, fit) == centimetres
 
@@ -45,7 +45,7 @@ def test_garment_measures_without_an_ease_are_refused() -> None:
         Chart(sizes=("S", "M"), bounds_cm=(108,), measured=Measured.GARMENT)
 
 
-def test_a_shops_chart_may_be_about_another_girth() -> None:
+def test_a_shops_chart_may_use_another_girth() -> None:
     trousers = Chart(girth=Girth.WAIST, sizes=("30", "32", "34"), bounds_cm=(78.5, 83.5))
     assert size_of(trousers, 80) == "32"
 
@@ -54,6 +54,6 @@ def test_a_shops_chart_may_be_about_another_girth() -> None:
     ("sizes", "bounds"),
     [(("S", "M"), (90, 98)), (("S", "S"), (90,)), (("S", "M", "L"), (98, 90)), (("S", "M"), (float("nan"),))],
 )
-def test_a_chart_that_does_not_fit_together_is_refused(sizes: tuple[str, ...], bounds: tuple[float, ...]) -> None:
+def test_an_inconsistent_chart_is_refused(sizes: tuple[str, ...], bounds: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         Chart(sizes=sizes, bounds_cm=bounds)

@@ -21,7 +21,7 @@ def test_garment_measures_are_bounded_half_way_between_sizes() -> None:
     assert (chart.measured, chart.bounds_cm, chart.ease_cm) == (Measured.GARMENT, (108,), 14)
 
 
-def test_a_spreadsheet_of_another_country_is_read() -> None:
+def test_semicolons_and_decimal_commas_are_accepted() -> None:
     text = (
         "\ufeffGirth;Size;From_cm;To_cm;waist_level\r\nwaist;30;74,0;78,5;narrowest\r\nwaist;32;79,5;84;narrowest\r\n"
     )
@@ -47,7 +47,7 @@ def test_each_brand_and_garment_is_a_chart() -> None:
         (SHIRT.replace(",M,", ",S,"), "different sizes"),
     ],
 )
-def test_what_is_no_chart_is_refused_with_its_fault(text: str, message: str) -> None:
+def test_an_invalid_chart_is_refused_with_its_fault(text: str, message: str) -> None:
     with pytest.raises(ChartCsvError) as refusal:
         parse_chart_csv(text)
     assert message in refusal.value.public_message

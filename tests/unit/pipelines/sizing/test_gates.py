@@ -65,7 +65,7 @@ def test_a_small_picture_is_refused(width: int, height: int) -> None:
     assert refused(found(width=width, height=height)).gate is Gate.IMAGE_TOO_SMALL
 
 
-def test_the_size_that_counts_is_that_of_the_picture_as_it_came() -> None:
+def test_the_original_size_of_the_picture_counts() -> None:
     assert refused(Detection(1280, 300, 640, 150, (STANDING,))).gate is Gate.IMAGE_TOO_SMALL
 
 
@@ -89,7 +89,7 @@ def test_each_hidden_joint_is_refused(joint: int) -> None:
     assert min(refusal.landmark_visibility.values()) == 0.49
 
 
-def test_a_hidden_wrist_is_no_reason() -> None:
+def test_a_hidden_wrist_is_accepted() -> None:
     check_photo(found(seen(STANDING, 15, 0.0)))
 
 
@@ -107,7 +107,7 @@ def test_a_much_smaller_person_in_the_background_is_not_refused() -> None:
     check_photo(found(STANDING, smaller(0.4, 0.8)))
 
 
-def test_a_person_seen_twice_is_one_person() -> None:
+def test_a_person_detected_twice_counts_once() -> None:
     check_photo(found(STANDING, moved(STANDING, lambda mark: (mark.x + 0.02, mark.y))))
 
 
@@ -176,17 +176,17 @@ def test_a_side_squat_is_bent_legs_rather_than_a_crooked_camera() -> None:
     assert refused(found(squat)).gate is Gate.NOT_STANDING
 
 
-def test_the_first_gate_in_their_order_is_answered() -> None:
+def test_the_first_gate_in_order_is_reported() -> None:
     hidden_and_far = seen(smaller(0.2, 0.5), 11, 0.1)
     assert refused(found(hidden_and_far)).gate is Gate.PERSON_TOO_SMALL
 
 
-def test_every_gate_has_a_sentence() -> None:
+def test_every_gate_has_a_message() -> None:
     assert set(SENTENCES) == set(Gate)
     assert all(sentence.endswith(".") for sentence in SENTENCES.values())
 
 
-def test_a_refusal_can_be_read_by_machines() -> None:
+def test_a_refusal_is_machine_readable() -> None:
     refusal = refused(found(seen(STANDING, 27, 0.2)))
 
     assert refusal.error_code == "BODY_CROPPED"

@@ -31,13 +31,13 @@ def girths_of(**facts: object) -> list[float]:
         (170, 70, "unspecified", (96.0, 84.7, 98.4)),
     ],
 )
-def test_the_published_vectors_come_out_to_a_tenth_of_a_centimetre(
+def test_the_published_vectors_are_reproduced_to_a_tenth_of_a_centimetre(
     height: float, weight: float, sex: str, expected: tuple[float, ...]
 ) -> None:
     assert girths_of(height_cm=height, weight_kg=weight, sex=sex) == pytest.approx(expected, abs=0.051)
 
 
-def test_the_height_alone_leaves_the_whole_population_open() -> None:
+def test_the_height_alone_keeps_the_spread_of_the_population() -> None:
     alone = estimate_girth(Girth.CHEST, Facts(height_cm=175, sex=Sex.MALE))
     median = estimate_girth(Girth.CHEST, Facts(height_cm=175, weight_kg=26.9 * 1.75**2, sex=Sex.MALE))
 
@@ -45,7 +45,7 @@ def test_the_height_alone_leaves_the_whole_population_open() -> None:
     assert alone.stdev > 2 * median.stdev
 
 
-def test_a_weight_leaves_its_residual_and_some_caution() -> None:
+def test_a_weight_reduces_the_spread_to_its_residual_with_a_margin() -> None:
     estimate = estimate_girth(Girth.CHEST, Facts(height_cm=165, weight_kg=60, sex=Sex.FEMALE))
     assert estimate.stdev == pytest.approx(CAUTION * 4.24)
 
@@ -58,7 +58,7 @@ def test_the_intervals_are_wider_where_civilians_differ_from_soldiers() -> None:
     assert widened.stdev == pytest.approx(math.hypot(CAUTION * 4.82, 5.8))
 
 
-def test_age_moves_the_waist_only() -> None:
+def test_age_affects_the_waist_only() -> None:
     young = girths_of(height_cm=175, weight_kg=75, sex="male", age=20)
     old = girths_of(height_cm=175, weight_kg=75, sex="male", age=40)
 
@@ -82,7 +82,7 @@ def test_age_counts_from_18_to_45_only(age: int, like: int) -> None:
         ({"sex": "male"}, True),
     ],
 )
-def test_age_is_used_where_a_regression_takes_it(facts: dict[str, object], used: bool) -> None:
+def test_age_is_used_in_regressions_that_include_it(facts: dict[str, object], used: bool) -> None:
     assert uses_age(Facts.model_validate({"height_cm": 175, "age": 30, **facts})) is used
 
 
@@ -118,7 +118,7 @@ def test_every_girth_grows_with_build(sex: Sex, height: float, build: int) -> No
 
 
 @given(sex=SEXES, height=HEIGHTS, weight=st.none() | WEIGHTS, build=BUILDS, age=AGES)
-def test_a_millimetre_or_a_gram_changes_a_girth_little(
+def test_girths_are_continuous_in_height_and_weight(
     sex: Sex, height: float, weight: float | None, build: int | None, age: int | None
 ) -> None:
     here = {"height_cm": height, "weight_kg": weight, "build": build, "sex": sex, "age": age}

@@ -20,7 +20,7 @@ from schemas.sizing import Facts, Sex
 
 
 @pytest.mark.parametrize(("share", "men", "women"), [(0.05, 20.9, 19.7), (0.5, 28.2, 28.3), (0.95, 42.1, 44.9)])
-def test_the_published_percentiles_come_out_exactly(share: float, men: float, women: float) -> None:
+def test_the_published_percentiles_are_reproduced_exactly(share: float, men: float, women: float) -> None:
     assert bmi_quantile(US, Sex.MALE, share) == pytest.approx(men)
     assert bmi_quantile(US, Sex.FEMALE, share) == pytest.approx(women)
 
@@ -64,6 +64,6 @@ def test_builds_ascend_and_become_heavier_with_height(population: Population, se
     assert build_bmis(population, sex)[2] == pytest.approx(bmi_quantile(population, sex, 0.5))
 
 
-def test_an_unknown_population_is_refused_with_those_there_are() -> None:
+def test_the_error_of_an_unknown_population_lists_the_known_ones() -> None:
     with pytest.raises(Invalid, match="us, england"):
         population_named("mars")

@@ -41,7 +41,9 @@ def test_a_larger_girth_never_means_a_smaller_size(chart: Chart, mean: float, sp
 
 
 @given(chart=CHARTS, mean=MEANS, spread=SPREADS)
-def test_the_range_reaches_four_fifths_and_holds_the_recommended_size(chart: Chart, mean: float, spread: float) -> None:
+def test_the_range_covers_four_fifths_and_contains_the_recommended_size(
+    chart: Chart, mean: float, spread: float
+) -> None:
     probabilities = size_probabilities(chart, normal(mean, spread))
     size = most_probable(chart, probabilities, mean)
     reach = size_range(chart.sizes, probabilities, size)
@@ -51,7 +53,7 @@ def test_the_range_reaches_four_fifths_and_holds_the_recommended_size(chart: Cha
     assert sum(probabilities[name] for name in LETTERS[low : high + 1]) >= 0.8 - 1e-9
 
 
-def test_the_range_is_no_wider_than_it_must_be() -> None:
+def test_the_range_is_the_narrowest_possible() -> None:
     probabilities = size_probabilities(MEN, normal(98, 1))
     assert size_range(MEN.sizes, probabilities, "M").model_dump() == {"lower": "M", "upper": "M"}
 
@@ -62,20 +64,20 @@ def test_between_two_equally_probable_sizes_the_chart_decides(bound: float) -> N
     assert most_probable(MEN, probabilities, bound) == size_of(MEN, bound)
 
 
-def test_the_most_probable_size_wins_over_the_one_that_holds_the_mean() -> None:
+def test_the_most_probable_size_is_chosen_over_the_one_containing_the_mean() -> None:
     probabilities = size_probabilities(MEN, normal(90, 12))
 
     assert size_of(MEN, 90) == "S"
     assert most_probable(MEN, probabilities, 90) == "XS"
 
 
-def test_the_probabilities_follow_the_girth_without_a_jump() -> None:
+def test_the_probabilities_are_continuous_in_the_girth() -> None:
     girths = [60 + index / 100 for index in range(9000)]
     shares = [tuple(size_probabilities(MEN, normal(girth, 3.65)).values()) for girth in girths]
 
     assert max(abs(a - b) for one, two in itertools.pairwise(shares) for a, b in zip(one, two, strict=True)) < 0.002
 
 
-def test_an_interval_holds_four_fifths() -> None:
+def test_an_interval_covers_four_fifths() -> None:
     low, high = interval(normal(100, 5))
     assert normal(100, 5).cdf(high) - normal(100, 5).cdf(low) == pytest.approx(0.8)

@@ -21,7 +21,7 @@ def codes(answer: SizeAnswer) -> list[str]:
     return [warning.code for warning in answer.warnings]
 
 
-def test_the_answer_has_the_contracts_fields() -> None:
+def test_the_answer_has_the_fields_of_the_contract() -> None:
     answer = recommend(found(), MAN)
 
     assert answer.recommended_size == "M"
@@ -37,7 +37,7 @@ def test_the_answer_has_the_contracts_fields() -> None:
     assert answer.waist_level is None
 
 
-def test_an_interval_lies_around_each_measurement() -> None:
+def test_each_measurement_has_an_interval_around_it() -> None:
     answer = recommend(found(), MAN)
     for name in ("chest_cm", "waist_cm", "hip_cm", "shoulder_cm"):
         interval = getattr(answer.intervals, name)
@@ -53,7 +53,7 @@ def test_the_shoulders_are_scaled_by_the_height() -> None:
     assert tall.measurements.shoulder_cm == pytest.approx(small.measurements.shoulder_cm * 195 / 150, abs=0.1)
 
 
-def test_without_a_weight_the_answer_is_a_range_and_a_question() -> None:
+def test_without_a_weight_the_answer_is_a_range_and_an_advice() -> None:
     answer = recommend(found(), Facts(height_cm=175, sex=Sex.MALE))
     lower, upper = answer.size_range.lower, answer.size_range.upper
 
@@ -75,11 +75,11 @@ def test_without_a_weight_the_answer_is_a_range_and_a_question() -> None:
         ({"age": 30, "weight_kg": 75}, ("photo", "height_cm", "weight_kg")),
     ],
 )
-def test_the_answer_names_the_facts_that_went_in(facts: dict[str, object], used: tuple[str, ...]) -> None:
+def test_the_answer_lists_the_facts_used(facts: dict[str, object], used: tuple[str, ...]) -> None:
     assert recommend(found(), Facts.model_validate({"height_cm": 175, **facts})).used == used
 
 
-def test_the_chart_follows_the_sex_unless_one_is_named() -> None:
+def test_the_chart_depends_on_the_sex_unless_one_is_selected() -> None:
     woman = Facts(height_cm=165, weight_kg=60, sex=Sex.FEMALE)
 
     assert recommend(found(), woman).chart == "women"
@@ -87,7 +87,7 @@ def test_the_chart_follows_the_sex_unless_one_is_named() -> None:
     assert recommend(found(), Facts(height_cm=170, weight_kg=70)).chart == "unisex"
 
 
-def test_a_shop_brings_its_chart_along() -> None:
+def test_a_shop_can_send_its_chart() -> None:
     trousers = Chart(girth=Girth.WAIST, sizes=("30", "32", "34", "36"), bounds_cm=(79, 84, 89))
 
     assert recommend(found(), MAN, Wish(chart=trousers)).recommended_size == "34"
@@ -109,13 +109,13 @@ def test_returns_of_a_shop_shift_the_size() -> None:
     assert recommend(found(), MAN, feedback_shift_cm=4).feedback_shift_cm == 4
 
 
-def test_an_unknown_chart_is_refused_with_those_there_are() -> None:
+def test_the_error_of_an_unknown_chart_lists_the_known_ones() -> None:
     with pytest.raises(UnknownChart) as refusal:
         recommend(found(), MAN, Wish(chart="hats"))
     assert "men, unisex, women" in refusal.value.public_message
 
 
-def test_a_loose_fit_goes_up_and_a_slim_one_down() -> None:
+def test_a_loose_fit_increases_and_a_slim_fit_decreases_the_size() -> None:
     between = Facts(height_cm=175, weight_kg=78, sex=Sex.MALE)
     sizes = [recommend(found(), between, Wish(fit=fit)).recommended_size for fit in (Fit.SLIM, Fit.LOOSE)]
 
@@ -138,7 +138,7 @@ def test_raised_arms_are_noted() -> None:
     assert codes(recommend(found(), MAN)) == []
 
 
-def test_a_smaller_figure_is_noted_and_not_measured() -> None:
+def test_a_second_smaller_figure_is_noted_and_not_measured() -> None:
     poster = moved(standing_pose(), lambda mark: (0.85 + 0.3 * (mark.x - 0.5), 0.5 + 0.3 * (mark.y - 0.5)))
     answer = recommend(found(standing_pose(), poster), MAN)
 
@@ -161,7 +161,7 @@ def test_a_hardly_visible_joint_or_a_small_person_is_noted() -> None:
         {"height_cm": 170, "age": 12},
     ],
 )
-def test_people_unlike_those_measured_are_noted(facts: dict[str, object]) -> None:
+def test_people_outside_the_survey_are_noted(facts: dict[str, object]) -> None:
     assert codes(recommend(found(), Facts.model_validate({"weight_kg": 60, **facts}))) == ["EXTRAPOLATED"]
 
 
@@ -173,7 +173,7 @@ def test_people_unlike_those_measured_are_noted(facts: dict[str, object]) -> Non
     age=st.none() | st.integers(1, 120),
     fit=st.sampled_from(Fit),
 )
-def test_every_answer_is_made_of_numbers_and_sums_to_one(  # noqa: PLR0913, PLR0917 - a parameter per fact
+def test_every_answer_is_finite_and_sums_to_one(  # noqa: PLR0913, PLR0917 - a parameter per fact
     height: float, weight: float | None, build: int | None, sex: Sex, age: int | None, fit: Fit
 ) -> None:
     facts = Facts(height_cm=height, weight_kg=weight, build=build, sex=sex, age=age)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 JEANS = '{"girth": "waist", "sizes": ["30", "32", "34"], "bounds_cm": [78.5, 83.5]}'
 
 
-def test_without_a_folder_there_are_the_built_in_charts(tmp_path: Path) -> None:
+def test_without_a_folder_only_the_built_in_charts_exist(tmp_path: Path) -> None:
     assert read_charts(tmp_path / "none") == BUILT_IN
 
 
-def test_a_file_is_a_chart_of_its_name(tmp_path: Path) -> None:
+def test_a_chart_is_named_after_its_file(tmp_path: Path) -> None:
     (tmp_path / "jeans.json").write_text(JEANS)
     charts = read_charts(tmp_path)
 
@@ -26,7 +26,7 @@ def test_a_file_is_a_chart_of_its_name(tmp_path: Path) -> None:
     assert charts["jeans"].bounds_cm == (78.5, 83.5)
 
 
-def test_every_faulty_file_is_named(tmp_path: Path) -> None:
+def test_every_faulty_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "jeans.json").write_text(JEANS)
     (tmp_path / "hats.json").write_text('{"sizes": ["S"], "bounds_cm": []}')
     (tmp_path / "socks.json").write_text("nothing")

@@ -55,16 +55,16 @@ def said(code: int, **more: Any) -> dict[str, Any]:
         (400, ["no object"], Invalid, "whatsapp_refused"),
     ],
 )
-def test_the_code_decides_what_an_answer_means(status: int, body: Any, kind: type[DarkroomError], code: str) -> None:
+def test_errors_are_mapped_by_their_code(status: int, body: Any, kind: type[DarkroomError], code: str) -> None:
     error = graph_error(status, {}, body)
     assert type(error) is kind
     assert error.error_code == code
 
 
-def test_a_rate_limit_says_for_how_long() -> None:
+def test_a_rate_limit_keeps_its_retry_after() -> None:
     assert graph_error(429, {"retry-after": "17"}, said(130429)).retry_after == 17
 
 
-def test_what_meta_says_in_words_goes_nowhere() -> None:
+def test_the_message_of_meta_is_not_logged() -> None:
     error = graph_error(400, {}, said(131026))
     assert NUMBER not in f"{error} {error.public_message} {error.details}"

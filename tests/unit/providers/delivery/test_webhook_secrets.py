@@ -17,7 +17,7 @@ def webhook(version: int = 1, rotated_s_ago: float | None = None) -> Webhook:
     return Webhook(owner_id="shop-1", url="https://shop.example/hook", version=version, rotated_at=rotated)
 
 
-def test_a_secret_is_32_bytes_as_receivers_expect_them() -> None:
+def test_a_secret_has_32_bytes_in_the_standard_format() -> None:
     found = secret(KEY, "shop-1", 1)
     assert found.startswith("whsec_")
     assert len(base64.b64decode(found.removeprefix("whsec_"))) == 32
@@ -42,12 +42,12 @@ def test_after_a_rotation_both_secrets_sign_for_a_day() -> None:
     assert valid_secrets([KEY], webhook(), now=NOW) == [secret(KEY, "shop-1", 1)]
 
 
-def test_while_our_key_changes_both_keys_sign() -> None:
+def test_during_a_key_change_both_keys_sign() -> None:
     found = valid_secrets([b"new", KEY], webhook(), now=NOW)
     assert found == [secret(b"new", "shop-1", 1), secret(KEY, "shop-1", 1)]
     assert len(sign(found, "msg_1", 1, b"{}").split(" ")) == 2
 
 
-def test_keys_are_read_newest_first_and_the_link_key_stands_in() -> None:
+def test_keys_are_read_newest_first_and_default_to_the_link_key() -> None:
     assert parse_keys(" new, old ,", b"links") == (b"new", b"old")
     assert parse_keys(None, b"links") == parse_keys(" ,", b"links") == (b"links",)

@@ -24,19 +24,19 @@ async def read(data: bytes, encoding: str = "", max_bytes: int = 20_000, size: i
 
 
 @pytest.mark.parametrize("size", [1, 7, 4096])
-async def test_a_body_comes_out_as_it_was_sent_packed_or_not(size: int) -> None:
+async def test_a_body_is_read_unchanged_compressed_or_not(size: int) -> None:
     assert await read(JPEG, size=size) == JPEG
     assert await read(gzip.compress(JPEG), "gzip", size=size) == JPEG
     assert await read(zlib.compress(JPEG), "deflate", size=size) == JPEG
 
 
-async def test_a_body_is_cut_at_the_limit() -> None:
+async def test_a_body_is_refused_at_the_limit() -> None:
     assert len(await read(JPEG, max_bytes=len(JPEG))) == len(JPEG)
     with pytest.raises(InputRefused, match=r"Input 1 is larger than 0\.005003 MB"):
         await read(JPEG, max_bytes=len(JPEG) - 1)
 
 
-async def test_a_packed_bomb_is_cut_at_the_limit_and_memory_stays_flat() -> None:
+async def test_a_decompression_bomb_is_refused_at_the_limit_in_constant_memory() -> None:
     bomb = gzip.compress(b"\xff\xd8\xff\xe0" + bytes(200_000_000), compresslevel=1)
     tracemalloc.start()
     with pytest.raises(InputRefused, match="larger than 5 MB"):
@@ -46,7 +46,7 @@ async def test_a_packed_bomb_is_cut_at_the_limit_and_memory_stays_flat() -> None
     assert peak < 10_000_000
 
 
-async def test_what_is_no_picture_is_ended_with_its_first_bytes() -> None:
+async def test_a_body_that_is_not_a_picture_is_refused_at_its_first_bytes() -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b"<html><body>"
         pytest.fail("read on")
@@ -61,12 +61,12 @@ async def test_an_empty_body_is_refused() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress"])
-async def test_a_packing_that_nobody_asked_for_is_refused(encoding: str) -> None:
+async def test_an_unrequested_content_encoding_is_refused(encoding: str) -> None:
     with pytest.raises(InputRefused, match="packed"):
         await read(JPEG, encoding)
 
 
 @given(st.binary(), st.sampled_from(["", "gzip", "deflate"]))
-async def test_whatever_is_sent_is_read_or_refused(data: bytes, encoding: str) -> None:
+async def test_any_bytes_are_read_or_refused(data: bytes, encoding: str) -> None:
     with contextlib.suppress(InputRefused):
         assert await read(data, encoding)

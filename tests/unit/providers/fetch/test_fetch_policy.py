@@ -6,7 +6,7 @@ from providers.fetch import Fetcher, FetchPolicy
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1/33", "localhost", "10.0.0.1/8", ""])
-def test_a_network_that_is_none_is_refused_when_the_policy_is_made(network: str) -> None:
+def test_an_invalid_network_is_refused_by_the_policy(network: str) -> None:
     with pytest.raises(ValueError):
         Fetcher(FetchPolicy(allowed_networks=(network,)))
 

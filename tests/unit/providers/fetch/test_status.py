@@ -5,7 +5,7 @@ from schemas.errors import InputRefused, RateLimited, Transient
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504, 520, 599])
-def test_a_failing_server_is_asked_again(status: int) -> None:
+def test_server_errors_are_retryable(status: int) -> None:
     error = error_for_status(status, {"retry-after": "7"}, subject="Input 3")
     assert type(error) is Transient
     assert error.retry_after == 7
@@ -13,14 +13,14 @@ def test_a_failing_server_is_asked_again(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 300, 304, 400, 401, 403, 404, 410, 418, 451])
-def test_a_server_that_hands_out_no_picture_is_not_asked_again(status: int) -> None:
+def test_client_errors_are_not_retryable(status: int) -> None:
     error = error_for_status(status, {}, subject="Input 3")
     assert isinstance(error, InputRefused)
     assert error.public_message.startswith("Input 3 ")
     assert error.details == {"http_status": status}
 
 
-def test_a_busy_server_is_asked_again_when_it_said_so() -> None:
+def test_a_busy_server_is_retried_after_its_retry_after() -> None:
     error = error_for_status(429, {"retry-after": "30"}, subject="Input 3")
     assert isinstance(error, RateLimited)
     assert error.retry_after == 30

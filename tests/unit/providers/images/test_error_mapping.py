@@ -24,7 +24,7 @@ from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Trans
         (302, Ambiguous, "unexpected_status"),
     ],
 )
-def test_a_status_is_one_error_and_only_a_refusal_to_serve_goes_to_the_next(
+def test_each_status_maps_to_one_error_and_only_refusals_fail_over(
     status: int, kind: type[DarkroomError], code: str
 ) -> None:
     error = faults.from_status("p", status, {"retry-after": "4"})
@@ -33,13 +33,13 @@ def test_a_status_is_one_error_and_only_a_refusal_to_serve_goes_to_the_next(
     assert faults.refuses_to_serve(error) == (code in {"rate_limited", "provider_refused", "overloaded"})
 
 
-def test_only_what_certainly_was_not_done_may_be_done_by_another() -> None:
+def test_only_certainly_unexecuted_calls_fail_over() -> None:
     assert faults.refuses_to_serve(faults.unreachable("p"))
     for error in (faults.cut_off("p"), faults.no_answer("p", 1), faults.no_picture("p", "empty")):
         assert isinstance(error, Ambiguous)
         assert not faults.refuses_to_serve(error)
 
 
-def test_our_own_trouble_with_a_provider_is_told_to_the_user_as_ours() -> None:
+def test_account_problems_with_a_provider_are_shown_as_our_own_error() -> None:
     assert "our side" in faults.from_status("p", 401, {}).public_message
     assert "our side" in faults.provider_refused("p", "no key").public_message

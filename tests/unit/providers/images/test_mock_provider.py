@@ -45,19 +45,19 @@ class TestMockProvider(ImageProviderContract):
     pass
 
 
-async def test_the_picture_has_the_wanted_size(provider: MockProvider) -> None:
+async def test_the_picture_has_the_requested_size(provider: MockProvider) -> None:
     assert opened(await provider.generate(request(width=200, height=320))).size == (200, 320)
     assert opened(await provider.generate(request(width=200, height=320, inputs=(jpeg(),)))).size == (200, 320)
 
 
-async def test_the_same_task_is_the_same_picture(provider: MockProvider) -> None:
+async def test_the_same_task_gives_the_same_picture(provider: MockProvider) -> None:
     first = await provider.generate(request("a scarf"))
     assert (await provider.generate(request("a scarf"))).data == first.data
     assert (await provider.generate(request("a scarf", task_id="t2"))).data != first.data
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
-async def test_every_input_is_seen_in_its_order(provider: MockProvider, count: int) -> None:
+async def test_every_input_is_drawn_in_order(provider: MockProvider, count: int) -> None:
     size = (512, 768)
     inputs = tuple(jpeg(colour) for colour in COLOURS[:count])
     picture = opened(await provider.generate(request(inputs=inputs, width=size[0], height=size[1])))
@@ -69,7 +69,7 @@ async def test_every_input_is_seen_in_its_order(provider: MockProvider, count: i
 
 
 @pytest.mark.parametrize("count", range(1, 16))
-def test_the_cards_lie_inside_the_picture_and_apart(count: int) -> None:
+def test_the_cards_are_inside_the_picture_and_do_not_overlap(count: int) -> None:
     boxes = card_boxes(count, (1024, 1536))
     assert len(boxes) == count
     for number, (left, top, right, bottom) in enumerate(boxes):
@@ -87,18 +87,18 @@ async def test_the_prompt_is_written_on_the_picture(provider: MockProvider) -> N
 
 
 @pytest.mark.parametrize("prompt", ["a photo of Mia, a woman in a cafe", "a bottle of perfume", "", "word " * 300])
-async def test_a_prompt_alone_is_a_scene(provider: MockProvider, prompt: str) -> None:
+async def test_a_prompt_without_inputs_gives_a_scene(provider: MockProvider, prompt: str) -> None:
     picture = opened(await provider.generate(request(prompt)))
     assert picture.size == (256, 384)
     assert len(picture.getcolors(256 * 384) or ()) > 100
 
 
-async def test_a_portrait_is_no_product(provider: MockProvider) -> None:
+async def test_a_portrait_differs_from_a_product_picture(provider: MockProvider) -> None:
     portrait = await provider.generate(request("portrait of a woman"))
     assert portrait.data != (await provider.generate(request("bottle of a perfume"))).data
 
 
-async def test_an_input_that_is_no_picture_is_invalid(provider: MockProvider) -> None:
+async def test_an_input_that_is_not_a_picture_is_invalid(provider: MockProvider) -> None:
     with pytest.raises(Invalid):
         await provider.generate(request(inputs=(jpeg(), b"not a picture")))
 
@@ -124,7 +124,7 @@ async def test_each_failure_is_the_error_of_its_kind(kind: str, error: type[Dark
         await provider.aclose()
 
 
-async def test_failures_come_in_their_share_and_the_same_way_again() -> None:
+async def test_failures_follow_their_shares_and_are_deterministic() -> None:
     async def outcomes(seed: int, attempt: int) -> list[bool]:
         provider = MockProvider(latency_s=0, failures={"server_error": 0.2, "moderation": 0.1}, seed=seed)
         failed = []

@@ -42,7 +42,7 @@ def test_a_prediction_is_priced_by_picture_and_second() -> None:
     assert price_of("m", table).of_prediction(5) == pytest.approx(0.015)
 
 
-def test_prices_laid_over_replace_a_model_and_keep_the_others() -> None:
+def test_overridden_prices_replace_a_model_and_keep_the_others() -> None:
     table = price_table('{"gpt-image-1.5": {"image_out": 1, "estimate_usd": 0.1}}')
     assert table["gpt-image-1.5"].text_in == 0
     assert table["black-forest-labs/flux-1.1-pro"].per_image_usd == 0.04

@@ -58,7 +58,7 @@ async def made(**fields: Any) -> ProviderSet:
     return found
 
 
-async def test_a_missing_key_switches_off_only_the_products_that_need_it() -> None:
+async def test_a_missing_key_disables_only_the_products_that_need_it() -> None:
     found = await made(**PAID)
     assert found.served == {Product.TRYON, Product.IMAGES}
     assert found.reason_off(Product.TRYON) is None
@@ -68,21 +68,21 @@ async def test_a_missing_key_switches_off_only_the_products_that_need_it() -> No
     assert "set REPLICATE_API_TOKEN" in reason
 
 
-async def test_an_empty_list_switches_a_product_off() -> None:
+async def test_an_empty_list_disables_a_product() -> None:
     found = await made(**PAID, avatar_providers=())
     assert found.served == {Product.TRYON, Product.IMAGES}
     assert found.reason_off(Product.AVATAR) == "AVATAR_PROVIDERS is empty: avatar is switched off"
     assert found.refused == {}
 
 
-async def test_a_product_that_the_setting_does_not_name_is_off_whatever_its_providers() -> None:
+async def test_a_product_not_named_in_the_setting_is_disabled() -> None:
     found = await made(ai_mock_mode=True, products=(Product.TRYON,))
     assert found.served == {Product.TRYON}
     assert found.reason_off(Product.IMAGES) == "PRODUCTS does not name it: images is switched off"
     assert found.listed[Product.IMAGES] == ()
 
 
-async def test_a_second_provider_without_a_key_is_passed_over_and_the_first_serves() -> None:
+async def test_a_second_provider_without_a_key_is_skipped() -> None:
     found = await made(**PAID, avatar_providers=("replicate", "openai"))
     assert found.served == set(Product)
     assert [provider.name for provider in found.of(Product.AVATAR)] == ["openai"]
@@ -90,7 +90,7 @@ async def test_a_second_provider_without_a_key_is_passed_over_and_the_first_serv
 
 
 @pytest.mark.usefixtures("plug_ins")
-async def test_a_broken_plug_in_takes_out_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broken_plug_in_affects_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICATE_API_TOKEN", "r8-test")
     found = await made(**PAID, images_providers=("broken",))
     assert found.served == {Product.TRYON, Product.AVATAR}
@@ -98,7 +98,7 @@ async def test_a_broken_plug_in_takes_out_only_itself(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.usefixtures("plug_ins")
-async def test_a_provider_that_takes_too_few_pictures_for_a_try_on_is_named() -> None:
+async def test_a_provider_that_accepts_too_few_pictures_is_reported() -> None:
     found = await made(ai_mock_mode=True, tryon_providers=("narrow", "openai"))
     assert found.passed_over(Product.TRYON) == {
         "narrow": "narrow takes at most 1 input pictures, a tryon has 2 or more"
@@ -106,7 +106,7 @@ async def test_a_provider_that_takes_too_few_pictures_for_a_try_on_is_named() ->
     assert found.passed_over(Product.IMAGES) == {}
 
 
-async def test_a_misspelt_provider_is_named_in_mock_mode_too() -> None:
+async def test_a_misspelt_provider_is_reported_even_in_mock_mode() -> None:
     found = await made(ai_mock_mode=True, tryon_providers=("openia",))
     assert found.served == {Product.AVATAR, Product.IMAGES}
     assert "'openia' is unknown; there are mock, openai, replicate" in found.refused["openia"]

@@ -89,14 +89,14 @@ def code(name: str, config: ProviderConfig) -> str:
     return raised.value.error_code
 
 
-def test_ours_are_there() -> None:
+def test_built_in_providers_are_registered() -> None:
     assert {"mock", "openai", "replicate"} <= set(registry.names())
     assert isinstance(registry.create("mock", mock()), MockProvider)
     for name, settings in KEYS.items():
         assert registry.create(name, PAID.model_copy(update={"settings": settings})).name == name
 
 
-def test_an_installed_package_joins_through_its_entry_point(third_party: Path) -> None:
+def test_an_installed_package_is_registered_by_its_entry_point(third_party: Path) -> None:
     assert third_party.is_dir()
     assert "free" in registry.names()
     assert registry.create("free", FREE).name == "free"
@@ -104,17 +104,17 @@ def test_an_installed_package_joins_through_its_entry_point(third_party: Path) -
 
 
 @pytest.mark.usefixtures("third_party")
-def test_a_package_cannot_take_the_name_of_one_of_ours() -> None:
+def test_a_package_cannot_use_the_name_of_a_built_in_provider() -> None:
     assert registry.find("openai").settings_model is OpenAISettings
 
 
 @pytest.mark.usefixtures("third_party")
 @pytest.mark.parametrize("name", ["nobody", "absent", "nothing", "other"])
-def test_what_is_no_provider_of_that_name_is_refused(name: str) -> None:
+def test_an_entry_point_that_is_not_a_provider_of_its_name_is_refused(name: str) -> None:
     assert code(name, FREE if name == "other" else PAID) == "provider_unknown"
 
 
-def test_a_name_that_two_packages_offer_is_refused(third_party: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_registered_by_two_packages_is_refused(third_party: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(third_party / "two", "third_party_again")
     monkeypatch.syspath_prepend(str(third_party / "two"))
     assert code("free", FREE) == "provider_unknown"
@@ -122,12 +122,12 @@ def test_a_name_that_two_packages_offer_is_refused(third_party: Path, monkeypatc
 
 @pytest.mark.usefixtures("third_party")
 @pytest.mark.parametrize("name", ["openai", "replicate", "dear", "liar"])
-def test_in_mock_mode_nothing_that_spends_money_can_be_made(name: str) -> None:
+def test_in_mock_mode_paid_providers_cannot_be_created(name: str) -> None:
     assert code(name, PAID.model_copy(update={"mock_mode": True})) == "mock_mode"
 
 
 @pytest.mark.usefixtures("third_party")
-def test_in_mock_mode_the_mock_stands_in_once_for_what_spends_money() -> None:
+def test_in_mock_mode_the_mock_replaces_paid_providers() -> None:
     assert registry.in_mock_mode(("openai", "free", "replicate", "dear")) == ("mock", "free")
 
 
@@ -135,7 +135,7 @@ def test_a_config_shows_no_secrets() -> None:
     assert "SECRET" not in repr(PAID.model_copy(update={"settings": KEYS["openai"]}))
 
 
-def test_the_mock_is_made_from_its_settings() -> None:
+def test_the_mock_is_created_from_its_settings() -> None:
     provider = registry.create("mock", mock(latency_s=0.5, failures="hang=0.1, empty=0.2", seed=7))
     assert vars(provider)["_latency_s"] == 0.5
     assert vars(provider)["_shares"] == {"hang": 0.1, "empty": 0.2}
@@ -155,7 +155,7 @@ def test_each_provider_brings_its_own_settings(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.usefixtures("third_party")
-def test_a_provider_names_the_setting_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_a_provider_names_the_missing_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FREE_URL", raising=False)
     with pytest.raises(Invalid, match=r"^FREE_URL \(address of the server\): Field required$"):
         registry.read_settings("free")

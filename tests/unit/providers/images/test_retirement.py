@@ -29,7 +29,7 @@ def status(days: int | None, *, available: bool = True) -> ModelStatus:
         (-30, Level.FAULT),
     ],
 )
-def test_the_days_left_decide_how_bad_it_is(days: int | None, level: Level) -> None:
+def test_the_severity_depends_on_the_remaining_days(days: int | None, level: Level) -> None:
     found = finding(status(days), TODAY)
     assert found.level is level
     assert status(days).days_left(TODAY) == days
@@ -39,12 +39,12 @@ def test_the_days_left_decide_how_bad_it_is(days: int | None, level: Level) -> N
         assert "OPENAI_MODEL" in found.sentence
 
 
-def test_a_model_that_is_not_offered_is_a_fault_whatever_its_date() -> None:
+def test_an_unavailable_model_is_a_fault_regardless_of_its_date() -> None:
     for days in (None, 365):
         found = finding(status(days, available=False), TODAY)
         assert found.level is Level.FAULT
         assert "OPENAI_MODEL" in found.sentence
 
 
-async def test_a_provider_without_such_an_api_tells_nothing() -> None:
+async def test_a_provider_without_such_an_api_gives_no_status() -> None:
     assert await model_status(from_config(ProviderConfig(mock_mode=True, settings=MockSettings()))) is None

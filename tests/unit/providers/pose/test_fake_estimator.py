@@ -13,7 +13,7 @@ class TestFakeEstimator(PoseEstimatorContract):
         return FakeEstimator()
 
 
-def test_it_finds_whom_it_was_given() -> None:
+def test_it_returns_the_given_people() -> None:
     picture = np.zeros((8, 8, 3), dtype=np.uint8)
 
     assert FakeEstimator(()).detect(picture) == ()

@@ -71,7 +71,7 @@ def test_a_transparent_picture_is_turned_upright_too() -> None:
     assert decode(encoded(half_red().convert("RGBA"), "PNG", exif=exif)).rgb.shape == (300, 200, 3)
 
 
-def test_what_is_transparent_becomes_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     picture = decode(encoded(Image.new("RGBA", (50, 50), (255, 0, 0, 0)), "PNG"))
     assert picture.rgb[25, 25].tolist() == [255, 255, 255]
 
@@ -79,12 +79,12 @@ def test_what_is_transparent_becomes_white() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff" + bytes(100), b"GIF89a" + bytes(64)]
 )
-def test_what_is_no_picture_is_refused(data: bytes) -> None:
+def test_data_that_is_not_a_picture_is_refused(data: bytes) -> None:
     with pytest.raises(InputRefused):
         decode(data)
 
 
-def test_a_picture_cut_short_is_refused() -> None:
+def test_a_truncated_picture_is_refused() -> None:
     whole = encoded(half_red(), "PNG")
     with pytest.raises(InputRefused) as refusal:
         decode(whole[: len(whole) // 2], subject="The photo")

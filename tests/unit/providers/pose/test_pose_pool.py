@@ -82,7 +82,7 @@ async def test_nothing_is_estimated_before_the_start_or_after_the_end() -> None:
         await pool.detect(PHOTO)
 
 
-async def test_a_model_that_cant_be_loaded_leaves_the_reason() -> None:
+async def test_the_reason_of_a_failed_load_is_kept() -> None:
     def load() -> FakeEstimator:
         raise Invalid("there is no pose model; run `manage.py pose-model`")
 
@@ -107,7 +107,7 @@ async def test_pictures_share_the_estimators_and_the_rest_waits(slow: tuple[Pose
     assert len(made) == 2
 
 
-async def test_a_full_queue_is_refused_with_a_time_to_come_back(slow: tuple[PosePool, list[Slow]]) -> None:
+async def test_a_full_queue_is_refused_with_retry_after(slow: tuple[PosePool, list[Slow]]) -> None:
     pool, _ = slow
     calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -122,7 +122,7 @@ async def test_a_full_queue_is_refused_with_a_time_to_come_back(slow: tuple[Pose
     pool.require_capacity()
 
 
-async def test_the_event_loop_runs_on_meanwhile(slow: tuple[PosePool, list[Slow]]) -> None:
+async def test_the_event_loop_is_not_blocked(slow: tuple[PosePool, list[Slow]]) -> None:
     pool, _ = slow
     call = asyncio.create_task(pool.detect(PHOTO))
     for _ in range(100):
@@ -133,7 +133,7 @@ async def test_the_event_loop_runs_on_meanwhile(slow: tuple[PosePool, list[Slow]
     await call
 
 
-async def test_a_caller_who_leaves_gives_the_place_back(slow: tuple[PosePool, list[Slow]]) -> None:
+async def test_a_cancelled_caller_releases_its_place_in_the_queue(slow: tuple[PosePool, list[Slow]]) -> None:
     pool, made = slow
     calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
     await asyncio.sleep(0)
@@ -148,7 +148,7 @@ async def test_a_caller_who_leaves_gives_the_place_back(slow: tuple[PosePool, li
     assert sum(estimator.seen for estimator in made) == 3
 
 
-async def test_a_bad_picture_costs_no_estimator() -> None:
+async def test_a_bad_picture_does_not_lose_an_estimator() -> None:
     pool = PosePool(FakeEstimator, size=1, max_waiting=0)
     await pool.start()
     for _ in range(3):
@@ -158,7 +158,7 @@ async def test_a_bad_picture_costs_no_estimator() -> None:
     await pool.aclose()
 
 
-async def test_closing_gives_back_every_model() -> None:
+async def test_closing_releases_every_model() -> None:
     made: list[FakeEstimator] = []
 
     def load() -> FakeEstimator:

@@ -29,7 +29,7 @@ def parse(address: str, policy: FetchPolicy = ANY, base: str | None = None) -> h
         "http://xn--a/", "http://xn--zzzzzzzzzzz.example/", "http://xn--/", "http://xn--ls8h.example/",
     ],
 )  # fmt: skip
-def test_an_address_that_parsers_could_disagree_on_is_refused(address: str) -> None:
+def test_an_ambiguous_url_is_refused(address: str) -> None:
     with pytest.raises(InputRefused):
         parse(address)
 
@@ -39,11 +39,11 @@ def test_an_address_that_parsers_could_disagree_on_is_refused(address: str) -> N
     ["https://pictures.example/a.jpg?token=x%2Fy", "http://93.184.216.34:8080/", "http://[2606:4700::1111]/a",
      "https://b\xfccher.example/\xfc.png", "https://0x.example/", "https://3com.example/"],
 )  # fmt: skip
-def test_a_plain_address_is_accepted(address: str) -> None:
+def test_an_unambiguous_url_is_accepted(address: str) -> None:
     assert parse(address).scheme in ("http", "https")
 
 
-def test_with_a_list_only_its_hosts_are_accepted() -> None:
+def test_with_an_allow_list_only_its_hosts_are_accepted() -> None:
     assert parse("https://PICTURES.example/a", LISTED).host == "pictures.example"
     assert parse("https://x.cdn.example/a", LISTED).host == "x.cdn.example"
     for host in ("evil.example", "cdn.example", "xcdn.example", "pictures.example.evil.example", "93.184.216.34"):
@@ -51,14 +51,14 @@ def test_with_a_list_only_its_hosts_are_accepted() -> None:
             parse(f"https://{host}/a", LISTED)
 
 
-def test_a_redirect_may_be_relative_and_may_become_secure_but_never_insecure() -> None:
+def test_a_redirect_may_be_relative_or_switch_to_https_but_never_to_http() -> None:
     assert str(parse("../b.jpg", base="https://a.example/x/y")) == "https://a.example/b.jpg"
     assert parse("https://b.example/", base="http://a.example/").scheme == "https"
     with pytest.raises(InputRefused, match="insecure"):
         parse("http://a.example/b.jpg", base="https://a.example/")
 
 
-def test_a_refusal_names_the_picture_and_not_its_address() -> None:
+def test_a_refusal_names_the_picture_and_not_its_url() -> None:
     with pytest.raises(InputRefused) as caught:
         parse("https://evil.example/a?signature=s3cret", LISTED)
     assert caught.value.public_message == "Input 2 is on a server that pictures are not accepted from."
@@ -66,7 +66,7 @@ def test_a_refusal_names_the_picture_and_not_its_address() -> None:
 
 
 @given(st.text() | st.text(alphabet="htps:/@\\[]%.0x17f-\u3002\uff0e ?#").map("http://".__add__))
-def test_whatever_is_written_becomes_a_plain_address_or_a_refusal(address: str) -> None:
+def test_any_text_is_an_unambiguous_url_or_refused(address: str) -> None:
     try:
         url = parse(address)
     except InputRefused:
@@ -77,7 +77,7 @@ def test_whatever_is_written_becomes_a_plain_address_or_a_refusal(address: str) 
 
 
 @given(st.text())
-def test_whatever_a_redirect_says_becomes_a_plain_address_or_a_refusal(location: str) -> None:
+def test_any_redirect_target_is_an_unambiguous_url_or_refused(location: str) -> None:
     try:
         url = parse(location, base="https://a.example/x")
     except InputRefused:

@@ -33,14 +33,14 @@ class TestHeldScratchOfJobsInHand(ScratchContract):
         with held.caching("t1"), held.caching("t2"), held.caching("t10"):
             yield held
 
-    async def test_a_purge_takes_what_is_old_and_counts_tasks(self, scratch: Scratch) -> None:
+    async def test_a_purge_deletes_old_tasks_and_counts_them(self, scratch: Scratch) -> None:
         """Of the store behind; what is in hand is no older than its job."""
         await scratch.write("t1/a", b"1")
         assert await scratch.purge(older_than_s=-2) == 1
         assert await scratch.read("t1/a") == b"1"
 
 
-async def test_what_need_not_last_reaches_the_store_only_when_it_is_saved(store: FolderScratch) -> None:
+async def test_temporary_bytes_reach_the_store_only_when_saved(store: FolderScratch) -> None:
     held = CachedScratch(store)
     with held.caching("t1"):
         await held.write("t1/a", b"1", durable=False)
@@ -52,14 +52,14 @@ async def test_what_need_not_last_reaches_the_store_only_when_it_is_saved(store:
         assert await store.read("t1/a") == b"1"
 
 
-async def test_what_must_last_is_in_the_store_at_once(store: FolderScratch) -> None:
+async def test_durable_bytes_are_written_to_the_store_immediately(store: FolderScratch) -> None:
     held = CachedScratch(store)
     with held.caching("t1"):
         await held.write("t1/a", b"1")
         assert await store.read("t1/a") == b"1"
 
 
-async def test_nothing_is_held_of_a_job_that_is_no_longer_in_hand(store: FolderScratch) -> None:
+async def test_bytes_of_jobs_that_left_the_process_are_not_cached(store: FolderScratch) -> None:
     held = CachedScratch(store)
     with held.caching("t1"):
         with held.caching("t1"):
@@ -70,7 +70,7 @@ async def test_nothing_is_held_of_a_job_that_is_no_longer_in_hand(store: FolderS
         await held.read("t1/a")
 
 
-async def test_what_does_not_fit_goes_to_the_store_and_what_is_forgotten_makes_room(store: FolderScratch) -> None:
+async def test_bytes_beyond_the_limit_go_to_the_store_and_deletions_free_space(store: FolderScratch) -> None:
     held = CachedScratch(store, max_bytes=3)
     with held.caching("t1"):
         await held.write("t1/a", b"12", durable=False)

@@ -19,7 +19,7 @@ class TestFolderScratch(ScratchContract):
     def scratch(self, tmp_path: Path) -> FolderScratch:
         return FolderScratch(tmp_path / "scratch")
 
-    async def test_only_what_has_not_changed_for_long_is_purged(self, scratch: FolderScratch, tmp_path: Path) -> None:
+    async def test_only_tasks_unchanged_for_long_are_purged(self, scratch: FolderScratch, tmp_path: Path) -> None:
         await scratch.write("old/a", b"1")
         await scratch.write("new/a", b"1")
         os.utime(tmp_path / "scratch" / "old", (0, 0))
@@ -31,18 +31,16 @@ class TestFolderScratch(ScratchContract):
         os.utime(tmp_path / "scratch" / "t1", (0, 0))
         assert await scratch.purge(older_than_s=3600) == 0
 
-    async def test_nothing_half_written_is_left_behind(self, scratch: FolderScratch, tmp_path: Path) -> None:
+    async def test_no_partial_file_remains(self, scratch: FolderScratch, tmp_path: Path) -> None:
         await scratch.write("t1/a/b", b"1")
         with pytest.raises(Unavailable):
             await scratch.write("t1/a", b"a file cannot replace a folder")
         assert [path.name for path in (tmp_path / "scratch" / "t1").iterdir()] == ["a"]
 
-    async def test_purging_before_the_first_write_finds_nothing(self, scratch: FolderScratch) -> None:
+    async def test_purging_an_empty_store_deletes_nothing(self, scratch: FolderScratch) -> None:
         assert await scratch.purge(older_than_s=0) == 0
 
-    async def test_a_folder_without_room_for_a_picture_takes_no_write(
-        self, scratch: FolderScratch, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_full_disk_refuses_writes(self, scratch: FolderScratch, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*_: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -38,17 +38,17 @@ class TestLocalStorage(StorageContract):
         await storage.put(BUCKET, PATH, b"picture")
         return parts(await storage.signed_url(BUCKET, PATH, lifetime_s=60))
 
-    async def test_a_link_starts_with_the_public_address(self, storage: LocalStorage) -> None:
+    async def test_a_link_starts_with_the_public_url(self, storage: LocalStorage) -> None:
         await storage.put(BUCKET, PATH, b"picture")
         url = await storage.signed_url(BUCKET, PATH, lifetime_s=60)
         assert url.startswith(f"http://127.0.0.1:8000/files/{BUCKET}/{PATH}?expires=")
 
-    async def test_the_object_lies_under_its_bucket_and_path(self, storage: LocalStorage, tmp_path: Path) -> None:
+    async def test_the_object_is_stored_under_its_bucket_and_path(self, storage: LocalStorage, tmp_path: Path) -> None:
         await storage.put(BUCKET, PATH, b"picture")
         files = [Path(folder) / name for folder, _, names in os.walk(tmp_path) for name in names]
         assert files == [tmp_path / BUCKET / PATH]
 
-    async def test_a_folder_that_is_away_lacks_no_object(self, storage: LocalStorage, tmp_path: Path) -> None:
+    async def test_an_unavailable_folder_is_not_a_missing_object(self, storage: LocalStorage, tmp_path: Path) -> None:
         """Given a stored object, when its folder is not there but a file is, then that may pass: nothing is missing."""
         await storage.put(BUCKET, PATH, b"picture")
         (tmp_path / BUCKET).rename(tmp_path / "elsewhere")
@@ -91,7 +91,7 @@ class TestLocalStorage(StorageContract):
         with pytest.raises(LinkRefused):
             LocalStorage(tmp_path, b"other", "http://x").open_signed(*link, now=time.time())
 
-    async def test_a_link_to_a_deleted_object_says_so(
+    async def test_a_link_to_a_deleted_object_is_reported_as_missing(
         self, storage: LocalStorage, link: tuple[str, str, str, str], tmp_path: Path
     ) -> None:
         (tmp_path / BUCKET / PATH).unlink()
@@ -103,7 +103,7 @@ class TestLocalStorage(StorageContract):
         with pytest.raises(Invalid):
             LocalStorage(tmp_path, b"", "http://x")
 
-    async def test_nothing_half_written_is_left_behind(self, storage: LocalStorage, tmp_path: Path) -> None:
+    async def test_no_partial_file_remains(self, storage: LocalStorage, tmp_path: Path) -> None:
         await storage.put(BUCKET, "a/b.jpg", b"x")
         with pytest.raises(Unavailable):
             await storage.put(BUCKET, "a", b"a file cannot replace a folder")

@@ -51,7 +51,7 @@ def servers(home: Path) -> Iterator[Embedded]:
         yield running
 
 
-def test_both_servers_answer_on_unix_sockets_only(servers: Embedded) -> None:
+def test_both_servers_listen_on_unix_sockets_only(servers: Embedded) -> None:
     assert servers.redis_url is not None
     assert servers.database_url is not None
     with redis.Redis.from_url(servers.redis_url) as client:
@@ -62,7 +62,7 @@ def test_both_servers_answer_on_unix_sockets_only(servers: Embedded) -> None:
         assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
 
 
-def test_the_sockets_lie_in_folders_that_only_their_owner_can_enter(servers: Embedded) -> None:
+def test_only_the_owner_can_enter_the_folders_of_the_sockets(servers: Embedded) -> None:
     assert servers.redis_url is not None
     assert servers.database_url is not None
     with psycopg.connect(servers.database_url) as connection:
@@ -70,7 +70,7 @@ def test_the_sockets_lie_in_folders_that_only_their_owner_can_enter(servers: Emb
     assert [path.stat().st_mode & 0o777 for path in entered] == [0o700, 0o700]
 
 
-def test_others_find_the_servers_while_the_owner_lives(servers: Embedded, home: Path) -> None:
+def test_other_processes_find_the_servers_while_the_owner_runs(servers: Embedded, home: Path) -> None:
     found = attach(home)
     assert found is not None
     assert (found.redis_url, found.database_url, found.pid) == (servers.redis_url, servers.database_url, os.getpid())
@@ -78,18 +78,18 @@ def test_others_find_the_servers_while_the_owner_lives(servers: Embedded, home: 
 
 
 @pytest.mark.usefixtures("servers")
-def test_a_second_owner_of_a_folder_is_refused_with_a_sentence(home: Path) -> None:
+def test_a_second_owner_of_a_folder_is_refused(home: Path) -> None:
     with pytest.raises(AlreadyOwnedError, match=r"is running in .* already: stop it, or set DATA_DIR"), Embedded(home):
         pass
 
 
-def test_a_folder_that_cannot_be_made_is_named(folder: Path) -> None:
+def test_an_error_names_a_folder_that_cannot_be_created(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(StartError, match=r"file can't be written to \(Not a directory\): set DATA_DIR"):
         Embedded(folder / "file").__enter__()
 
 
-def test_a_valkey_that_crashes_comes_back_with_what_it_held_unless_it_is_emptied(servers: Embedded) -> None:
+def test_a_restarted_valkey_keeps_its_data_unless_it_is_emptied(servers: Embedded) -> None:
     assert servers.valkey is not None
     with redis.Redis.from_url(servers.valkey.url) as client:
         client.set("kept", "yes")
@@ -99,7 +99,7 @@ def test_a_valkey_that_crashes_comes_back_with_what_it_held_unless_it_is_emptied
         assert client.get("kept") is None
 
 
-def test_a_postgres_that_crashes_comes_back_with_what_was_committed(servers: Embedded) -> None:
+def test_a_restarted_postgres_keeps_committed_data(servers: Embedded) -> None:
     assert servers.postgres is not None
     with psycopg.connect(servers.postgres.url) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
@@ -108,7 +108,7 @@ def test_a_postgres_that_crashes_comes_back_with_what_was_committed(servers: Emb
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
 
 
-def test_a_paused_postgres_answers_nobody_and_goes_on_when_resumed(servers: Embedded) -> None:
+def test_a_paused_postgres_does_not_answer_until_it_is_resumed(servers: Embedded) -> None:
     assert servers.postgres is not None
     servers.postgres.pause()
     with pytest.raises(psycopg.OperationalError, match="timeout"):
@@ -117,7 +117,7 @@ def test_a_paused_postgres_answers_nobody_and_goes_on_when_resumed(servers: Embe
     psycopg.connect(servers.postgres.url, connect_timeout=5).close()
 
 
-def test_what_is_kept_is_there_at_the_next_start(folder: Path) -> None:
+def test_persistent_data_is_available_after_the_next_start(folder: Path) -> None:
     with Embedded(folder) as first:
         assert first.redis_url is not None
         assert first.database_url is not None
@@ -135,7 +135,7 @@ def test_what_is_kept_is_there_at_the_next_start(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_the_servers_end_with_their_owner_however_it_ends(folder: Path, end: signal.Signals) -> None:
+def test_the_servers_end_with_their_owner_even_when_it_is_killed(folder: Path, end: signal.Signals) -> None:
     owner = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(folder)],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -158,7 +158,7 @@ def test_a_folder_with_a_long_name_gets_short_sockets(folder: Path) -> None:
             assert client.ping()
 
 
-def test_a_folder_that_only_its_owner_can_enter_serves_too_and_stays_closed(folder: Path) -> None:
+def test_a_private_folder_works_and_stays_private(folder: Path) -> None:
     folder.chmod(0o700)
     with Embedded(folder, ephemeral=True) as servers:
         assert servers.database_url is not None
@@ -166,7 +166,7 @@ def test_a_folder_that_only_its_owner_can_enter_serves_too_and_stays_closed(fold
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_only_what_is_missing_is_started(folder: Path) -> None:
+def test_only_missing_servers_are_started(folder: Path) -> None:
     with Embedded(folder, ephemeral=True, postgres=False) as servers:
         assert servers.postgres is None
         found = attach(folder)

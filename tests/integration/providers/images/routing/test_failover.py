@@ -74,7 +74,7 @@ async def routed(openai: Any) -> AsyncIterator[tuple[Router, FarEnd, FarEnd]]:
         (404, {"error": {"code": "model_not_found", "message": "no"}}),
     ],
 )
-async def test_what_openai_refuses_replicate_makes(status: int, body: dict[str, Any]) -> None:
+async def test_a_call_that_openai_refuses_goes_to_replicate(status: int, body: dict[str, Any]) -> None:
     calls: list[Call] = []
     work: list[tuple[str, str]] = []
 
@@ -104,14 +104,14 @@ async def test_a_retired_model_opens_the_circuit_at_once_and_the_log_names_the_s
     assert "OPENAI_MODEL" in entry["action"]
 
 
-async def test_what_openai_may_have_made_replicate_does_not_make_again() -> None:
+async def test_a_call_that_openai_may_have_executed_is_not_repeated_at_replicate() -> None:
     async with routed(hang) as (router, one, two):
         with pytest.raises(Ambiguous):
             await router.generate(REQUEST.model_copy(update={"deadline_s": 0.6}))
         assert (len(one.asked), len(two.asked)) == (1, 0)
 
 
-async def test_what_openai_finds_indecent_replicate_is_not_asked_for() -> None:
+async def test_a_call_refused_by_moderation_is_not_repeated_at_replicate() -> None:
     async with routed(always(400, {"error": {"code": "moderation_blocked", "message": "no"}})) as (router, _one, two):
         with pytest.raises(Rejected):
             await router.generate(REQUEST)

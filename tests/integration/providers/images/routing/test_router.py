@@ -78,7 +78,7 @@ async def outcomes(router: Router, request: ImageRequest = REQUEST) -> list[tupl
     return told.outcomes
 
 
-async def test_the_first_provider_is_asked_first(admission: AdmissionControl) -> None:
+async def test_the_first_provider_is_called_first(admission: AdmissionControl) -> None:
     one, two = ScriptedProvider("one"), ScriptedProvider("two")
     assert await outcomes(Router([one, two], admission)) == [("one", "ok")]
 
@@ -92,7 +92,7 @@ async def test_the_first_provider_is_asked_first(admission: AdmissionControl) ->
         ({"sizes": frozenset({"512x512"})}, {}),
     ],
 )
-async def test_a_provider_that_cannot_is_never_asked(
+async def test_a_provider_without_the_capability_is_never_called(
     admission: AdmissionControl, capabilities: dict[str, Any], request_more: dict[str, Any]
 ) -> None:
     unable, able = ScriptedProvider("unable", **capabilities), ScriptedProvider("able")
@@ -126,7 +126,7 @@ async def test_a_refusal_to_serve_goes_to_the_next(admission: AdmissionControl, 
 
 
 @pytest.mark.parametrize(("end", "code"), ENDS, ids=[code for _, code in ENDS])
-async def test_anything_else_goes_to_nobody(admission: AdmissionControl, end: DarkroomError, code: str) -> None:
+async def test_any_other_error_is_not_failed_over(admission: AdmissionControl, end: DarkroomError, code: str) -> None:
     two = ScriptedProvider("two")
     router = Router([ScriptedProvider("one", end), two], admission)
     assert await outcomes(router) == [("one", code), ("raised", code)]
@@ -144,7 +144,7 @@ async def test_a_provider_that_crashes_fails_the_task_without_another_call(admis
     assert two.requests == []
 
 
-async def test_when_all_refuse_the_error_that_may_pass_is_raised(admission: AdmissionControl) -> None:
+async def test_if_all_refuse_a_retryable_error_is_raised(admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", faults.provider_refused("one", "401"))
     two = ScriptedProvider("two", RateLimited("429", retry_after=3))
     with pytest.raises(RateLimited) as raised:
@@ -152,7 +152,7 @@ async def test_when_all_refuse_the_error_that_may_pass_is_raised(admission: Admi
     assert raised.value.retry_after == 3
 
 
-async def test_each_call_is_told_with_its_cost_and_time(admission: AdmissionControl) -> None:
+async def test_each_call_is_reported_with_its_cost_and_duration(admission: AdmissionControl) -> None:
     told = Told()
     router = Router([ScriptedProvider("one", RateLimited("429")), ScriptedProvider("two", 0.05)], admission)
     await router.generate(REQUEST, on_call=told.on_call)
@@ -162,7 +162,7 @@ async def test_each_call_is_told_with_its_cost_and_time(admission: AdmissionCont
     assert second.seconds >= 0.05
 
 
-async def test_a_cancelled_call_is_told_too(admission: AdmissionControl) -> None:
+async def test_a_cancelled_call_is_reported(admission: AdmissionControl) -> None:
     told, one = Told(), ScriptedProvider("one", 60)
     call = asyncio.ensure_future(Router([one], admission).generate(REQUEST, on_call=told.on_call))
     await one.begun.wait()
@@ -172,14 +172,14 @@ async def test_a_cancelled_call_is_told_too(admission: AdmissionControl) -> None
     assert told.outcomes == [("one", "cancelled")]
 
 
-async def test_work_that_can_be_resumed_is_told_with_its_provider(admission: AdmissionControl) -> None:
+async def test_resumable_work_is_reported_with_its_provider(admission: AdmissionControl) -> None:
     told = Told()
     one = ScriptedProvider("one", resumable=True)
     await Router([one], admission).generate(REQUEST, on_work=told.on_work)
     assert told.work == [("one", "one-work")]
 
 
-async def test_known_work_is_resumed_at_its_own_provider_whatever_the_gate_says(admission: AdmissionControl) -> None:
+async def test_started_work_is_resumed_at_its_provider_regardless_of_admission(admission: AdmissionControl) -> None:
     one, two = ScriptedProvider("one"), ScriptedProvider("two", resumable=True)
     router = Router([one, two], admission, limits={"two": Limits(daily_usd=0)}, owner_daily_usd=0)
     told = Told()
@@ -189,7 +189,7 @@ async def test_known_work_is_resumed_at_its_own_provider_whatever_the_gate_says(
         await router.generate(REQUEST, resume=("gone", "work-7"))
 
 
-async def test_no_more_calls_begin_in_a_minute_than_allowed(client: Redis) -> None:
+async def test_no_more_calls_start_per_minute_than_allowed(client: Redis) -> None:
     # Two routers with a admission each stand for two workers.
     gates = [AdmissionControl(client), AdmissionControl(client)]
     one = ScriptedProvider("one", 0)
@@ -203,7 +203,7 @@ async def test_no_more_calls_begin_in_a_minute_than_allowed(client: Redis) -> No
     assert all(error.retry_after and 50 < error.retry_after <= 60 for error in refused)
 
 
-async def test_a_paced_call_is_given_its_own_start_and_waits_for_it(client: Redis) -> None:
+async def test_a_rate_limited_call_gets_a_start_time_and_waits_for_it(client: Redis) -> None:
     admission = AdmissionControl(client)
     limits = Limits(rpm=2)
 
@@ -224,7 +224,7 @@ async def test_a_paced_call_is_given_its_own_start_and_waits_for_it(client: Redi
     await admission.aclose()
 
 
-async def test_a_paced_call_starts_when_its_time_has_come(client: Redis, admission: AdmissionControl) -> None:
+async def test_a_rate_limited_call_starts_at_its_start_time(client: Redis, admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 0)
     router = Router([one], admission, limits={"one": Limits(rpm=1)})
     await router.generate(REQUEST)
@@ -237,7 +237,7 @@ async def test_a_paced_call_starts_when_its_time_has_come(client: Redis, admissi
     assert 0.3 < time.monotonic() - started < 1.5
 
 
-async def test_a_paced_call_does_not_start_at_a_provider_that_was_silenced_meanwhile(client: Redis) -> None:
+async def test_a_rate_limited_call_does_not_start_while_the_provider_is_blocked(client: Redis) -> None:
     class SilencedMeanwhile(AdmissionControl):
         """Has the provider silenced at the end of the wait for a start."""
 
@@ -267,7 +267,7 @@ async def test_a_busy_provider_passes_its_overflow_to_the_next(admission: Admiss
     assert (len(one.requests), len(two.requests)) == (3, 5)
 
 
-async def test_no_more_calls_run_at_once_than_allowed_over_all_workers(client: Redis) -> None:
+async def test_no_more_calls_run_concurrently_across_workers_than_allowed(client: Redis) -> None:
     gates = [AdmissionControl(client), AdmissionControl(client)]
     one = ScriptedProvider("one", 0.05)
     routers = [Router([one], admission, limits={"one": Limits(concurrency=3)}) for admission in gates]
@@ -278,7 +278,7 @@ async def test_no_more_calls_run_at_once_than_allowed_over_all_workers(client: R
         await admission.aclose()
 
 
-async def test_a_place_that_is_given_back_is_taken_at_once(admission: AdmissionControl) -> None:
+async def test_a_released_slot_is_reused_immediately(admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 0.1)
     router = Router([one], admission, limits={"one": Limits(concurrency=5)})
     started = time.monotonic()
@@ -287,7 +287,7 @@ async def test_a_place_that_is_given_back_is_taken_at_once(admission: AdmissionC
     assert one.most == 5
 
 
-async def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(admission: AdmissionControl) -> None:
+async def test_a_call_that_stops_waiting_passes_its_turn_to_the_next(admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 0.3)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
     calls = [asyncio.ensure_future(router.generate(REQUEST)) for _ in range(3)]
@@ -300,7 +300,7 @@ async def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(admissio
     assert (len(one.requests), admission.waiting) == (2, 0)
 
 
-async def test_a_turn_given_to_a_call_that_is_cancelled_goes_to_the_next(admission: AdmissionControl) -> None:
+async def test_the_turn_of_a_cancelled_call_goes_to_the_next(admission: AdmissionControl) -> None:
     turns = [asyncio.ensure_future(admission.wait_turn(5)) for _ in range(2)]
     await asyncio.sleep(0)
     admission._waiters.popleft().set()
@@ -309,7 +309,7 @@ async def test_a_turn_given_to_a_call_that_is_cancelled_goes_to_the_next(admissi
         await turns[1]
 
 
-async def test_the_places_of_a_killed_worker_come_back(client: Redis) -> None:
+async def test_the_slots_of_a_killed_worker_are_released(client: Redis) -> None:
     killed, alive = AdmissionControl(client, lease_s=0.3), AdmissionControl(client, lease_s=0.3)
     limits = Limits(concurrency=1)
     entry = await killed.acquire("a", "one", "o", limits=limits, owner_daily_usd=None, estimate_usd=0, max_wait_s=0)
@@ -322,7 +322,7 @@ async def test_the_places_of_a_killed_worker_come_back(client: Redis) -> None:
     await alive.aclose()
 
 
-async def test_the_place_of_a_long_call_is_kept(client: Redis) -> None:
+async def test_the_slot_of_a_long_call_is_kept(client: Redis) -> None:
     admission = AdmissionControl(client, lease_s=0.3)
     one = ScriptedProvider("one", 1.0)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
@@ -331,7 +331,7 @@ async def test_the_place_of_a_long_call_is_kept(client: Redis) -> None:
     await admission.aclose()
 
 
-async def test_a_429_silences_the_provider_for_all_workers(client: Redis) -> None:
+async def test_a_429_blocks_the_provider_for_all_workers(client: Redis) -> None:
     one, two = ScriptedProvider("one", RateLimited("429", retry_after=60), 0.0), ScriptedProvider("two")
     assert await outcomes(Router([one, two], AdmissionControl(client))) == [("one", "rate_limited"), ("two", "ok")]
     assert await outcomes(Router([one, two], AdmissionControl(client))) == [("two", "ok")]
@@ -373,7 +373,7 @@ async def test_a_success_between_failures_keeps_the_circuit_closed(admission: Ad
     assert [(await outcomes(router))[0][1] for _ in range(10)] == (["server_error"] * 4 + ["ok"]) * 2
 
 
-async def test_a_half_open_circuit_lets_one_call_try(client: Redis) -> None:
+async def test_a_half_open_circuit_admits_one_call(client: Redis) -> None:
     admission = AdmissionControl(client, open_s=600)
     one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.2)
     two = ScriptedProvider("two")
@@ -399,7 +399,7 @@ async def test_a_failed_probe_opens_the_circuit_again(client: Redis) -> None:
     await admission.aclose()
 
 
-async def test_a_lone_provider_is_waited_for_until_its_circuit_is_half_open(client: Redis) -> None:
+async def test_calls_wait_for_the_only_provider_until_its_circuit_is_half_open(client: Redis) -> None:
     admission = AdmissionControl(client, open_s=0.3)
     one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.0)
     router = Router([one], admission)
@@ -414,7 +414,7 @@ async def spent(client: Redis) -> dict[str, float]:
     return {key.decode().split(":", 3)[3]: int(await client.get(key) or 0) / 1_000_000 for key in keys}
 
 
-async def test_what_was_spent_is_counted_per_provider_and_owner(client: Redis, admission: AdmissionControl) -> None:
+async def test_costs_are_counted_per_provider_and_owner(client: Redis, admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 0.0, 0.0, RateLimited("429"), Rejected("no"), faults.no_answer("one", 1))
     router = Router([one], admission)
     for _ in range(5):
@@ -424,7 +424,7 @@ async def test_what_was_spent_is_counted_per_provider_and_owner(client: Redis, a
     assert all([0 < await client.ttl(key) <= 172_800 for key in await client.keys("darkroom:spent:*")])
 
 
-async def test_a_failure_that_cost_something_is_counted(client: Redis, admission: AdmissionControl) -> None:
+async def test_the_cost_of_a_failed_call_is_counted(client: Redis, admission: AdmissionControl) -> None:
     failed = Transient("the prediction failed", code="prediction_failed", cost_usd=0.03)
     told = Told()
     with pytest.raises(Transient):
@@ -433,7 +433,7 @@ async def test_a_failure_that_cost_something_is_counted(client: Redis, admission
     assert (await spent(client))["owner:o1"] == pytest.approx(0.03)
 
 
-async def test_a_budget_is_never_overrun_by_calls_at_once(client: Redis, admission: AdmissionControl) -> None:
+async def test_concurrent_calls_never_exceed_a_budget(client: Redis, admission: AdmissionControl) -> None:
     one, two = ScriptedProvider("one", 0.05), ScriptedProvider("two", 0.05)
     router = Router([one, two], admission, limits={"one": Limits(daily_usd=0.26)})
     await asyncio.gather(*(router.generate(REQUEST) for _ in range(20)))
@@ -442,7 +442,7 @@ async def test_a_budget_is_never_overrun_by_calls_at_once(client: Redis, admissi
 
 
 @pytest.mark.parametrize(("policy", "error"), [("fail", Invalid), ("wait", RateLimited)])
-async def test_over_the_owners_budget_tasks_fail_or_wait_as_set(
+async def test_over_the_owners_budget_tasks_fail_or_wait_as_configured(
     admission: AdmissionControl, policy: Any, error: type[DarkroomError]
 ) -> None:
     one = ScriptedProvider("one")
@@ -457,7 +457,7 @@ async def test_over_the_owners_budget_tasks_fail_or_wait_as_set(
     assert len(one.requests) == 3
 
 
-async def test_without_redis_nothing_is_bought(tmp_path: Path) -> None:
+async def test_without_redis_no_paid_call_is_made(tmp_path: Path) -> None:
     client = Redis(unix_socket_path=str(tmp_path / "none"), retry=Retry(NoBackoff(), 0))
     one = ScriptedProvider("one")
     with pytest.raises(Unavailable):
@@ -487,7 +487,7 @@ async def test_a_redis_lost_during_a_call_does_not_lose_its_picture(tmp_path: Pa
         server.terminate()
 
 
-async def test_a_call_gets_what_is_left_of_the_deadline(admission: AdmissionControl) -> None:
+async def test_a_call_gets_the_remaining_time_until_the_deadline(admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 0.4)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
     await asyncio.gather(router.generate(REQUEST), router.generate(REQUEST))
@@ -496,7 +496,7 @@ async def test_a_call_gets_what_is_left_of_the_deadline(admission: AdmissionCont
     assert second.deadline_s < 9.7
 
 
-async def test_a_call_that_could_not_finish_is_not_begun(admission: AdmissionControl) -> None:
+async def test_a_call_that_could_not_finish_in_time_is_not_started(admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 1.0)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
     short = REQUEST.model_copy(update={"deadline_s": 0.8})
@@ -509,7 +509,7 @@ def test_a_scripted_provider_is_an_image_provider() -> None:
     assert isinstance(ScriptedProvider("one"), ImageProvider)
 
 
-def test_limits_are_read_from_words() -> None:
+def test_limits_are_parsed_from_text() -> None:
     limits = parse_limits(rpm=["openai=300"], concurrency=["openai=50", "replicate=10"], daily_usd=["openai=12.5"])
     assert limits == {
         "openai": Limits(rpm=300, concurrency=50, daily_usd=12.5),

@@ -10,7 +10,7 @@ NEW = ("gpt-image-2", "gpt-image-2-2026-04-21", "gpt-image-2.5-flare", "gpt-imag
 
 
 @pytest.mark.parametrize("model", OLD)
-def test_models_before_2_make_three_sizes_in_three_qualities(model: str) -> None:
+def test_models_before_2_support_three_sizes_in_three_qualities(model: str) -> None:
     rules = rules_of(model)
     assert rules.sizes == {"1024x1024", "1024x1536", "1536x1024"}
     assert rules.qualities == ("low", "medium", "high", "auto")
@@ -18,7 +18,7 @@ def test_models_before_2_make_three_sizes_in_three_qualities(model: str) -> None
 
 
 @pytest.mark.parametrize("model", NEW)
-def test_models_from_2_on_make_free_sizes_and_take_no_input_fidelity(model: str) -> None:
+def test_models_from_2_on_support_free_sizes_but_no_input_fidelity(model: str) -> None:
     rules = rules_of(model)
     assert (rules.sizes, rules.input_fidelity) == (frozenset(), False)
     assert rules.size_rule
@@ -43,7 +43,7 @@ def test_input_fidelity_is_a_parameter_of_1_and_1_5_only(model: str, *, fidelity
         ("gpt-image-3-flare", True, True),
     ],
 )
-def test_more_qualities_come_with_2_5_and_complexity_with_2_6(model: str, *, more: bool, complexity: bool) -> None:
+def test_model_2_5_adds_qualities_and_2_6_adds_complexity(model: str, *, more: bool, complexity: bool) -> None:
     rules = rules_of(model)
     assert {"xhigh", "max"}.issubset(rules.qualities) is more
     assert rules.complexity is complexity
@@ -80,7 +80,7 @@ def test_a_free_size_is_compared_with_the_rule(size: tuple[int, int], *, allowed
         ("gpt-image-2", {"size": (1000, 1000)}, "OPENAI_SIZE"),
     ],
 )
-def test_a_setting_that_the_model_refuses_is_named(model: str, options: dict[str, object], named: str) -> None:
+def test_the_error_of_an_unsupported_setting_names_it(model: str, options: dict[str, object], named: str) -> None:
     given: dict[str, object] = {"quality": None, "complexity": None, "size": None} | options
     with pytest.raises(Invalid, match=named) as raised:
         check_options(model, **given)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def test_a_setting_that_the_model_refuses_is_named(model: str, options: dict[str
     assert model in str(raised.value) or "choose one of" in str(raised.value)
 
 
-def test_what_a_model_of_another_name_accepts_is_left_to_it() -> None:
+def test_options_of_unknown_models_are_not_checked() -> None:
     check_options("my-proxy-alias", quality="ultra", complexity="high", size=(100, 100))
 
 
