@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
 from providers.environment import ROOT, EnvironmentSettings, Words, split_words
+from providers.images.privacy import PrivacyClass
 from providers.images.registry import MOCK, settings_models
 from schemas.common import Product
 
@@ -85,6 +86,17 @@ class Settings(ProductProviders):
     )
     provider_prices: str | None = Field(
         None, description="JSON object that overrides entries of the built-in price table"
+    )
+    provider_privacy: Words = Field(
+        (), description="privacy class that your contract with a provider grants, `provider=class`"
+    )
+    provider_min_privacy: PrivacyClass = Field(
+        PrivacyClass.ANY,
+        description="least private class of providers in use: any, no_training, deleted_within_30_days,"
+        " deleted_within_a_day or self_hosted",
+    )
+    moderation_fallback: bool = Field(
+        default=False, description="let the next provider try once after one has refused the content"
     )
 
     worker_concurrency: Positive = Field(

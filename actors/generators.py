@@ -46,6 +46,7 @@ class Generators:
                 limits=limits,
                 owner_daily_usd=settings.owner_daily_usd,
                 over_budget=settings.budget_policy,
+                moderation_fallback=settings.moderation_fallback,
             )
             for product in self._set.listed
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -111,6 +112,8 @@ def _type_name(annotation: Any) -> str:
         return _type_name(next(kind for kind in arguments if kind is not type(None)))
     if origin is tuple:
         return "list, comma-separated"
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return ", ".join(f"`{member.value}`" for member in annotation)
     return _TYPES[annotation]
 
 

@@ -13,17 +13,18 @@ from pydantic import Field
 from schemas.common import Frozen, Id, Product, RequestId, StageName, Url
 
 #: Version of the job's wire format. A worker leaves jobs of a newer version to newer workers.
-JOB_VERSION = 1
+JOB_VERSION = 2
 
 
 class Call(Frozen):
-    """One call to an image provider, with its outcome and cost."""
+    """One call to an image provider, with its outcome and cost, and the parts of the request that it left out."""
 
     provider: str
     model: str | None = None
     outcome: str
     seconds: float
     cost_usd: float = 0.0
+    left_out: tuple[str, ...] = ()
 
 
 class Picture(Frozen):
@@ -68,6 +69,7 @@ class Job(Frozen):
         inputs: Addresses of the input pictures, in the producer's order.
         input_scratch: Names of the inputs in the scratch store, in the same order, set by `fetch`.
         prompt: The full prompt for the provider, built when the job starts.
+        producer_prompt: The part of it that the producer wrote; empty if there is none.
         params: Product-specific values, such as the style or the avatar id.
         pictures: The pictures of the job, in order.
         input_tokens, output_tokens: As counted by the provider.
@@ -90,6 +92,7 @@ class Job(Frozen):
     inputs: tuple[Url, ...] = ()
     input_scratch: tuple[str, ...] = ()
     prompt: str = ""
+    producer_prompt: str = ""
     params: dict[str, str | int | None] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     calls: tuple[Call, ...] = ()

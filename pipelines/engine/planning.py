@@ -61,6 +61,7 @@ def _job(row: JobRow, plan: Plan) -> Job:
         token=row.token,
         inputs=plan.inputs,
         prompt=plan.prompt,
+        producer_prompt=plan.producer_prompt,
         params=plan.params or {},
         pictures=tuple(Picture() for _ in range(plan.count)),
         failure=Failure.model_validate(row.failure) if row.failure else None,

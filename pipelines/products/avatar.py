@@ -32,7 +32,11 @@ def _accept(task: AvatarTask) -> NewTask:
 
 
 def _plan(task: AvatarTask) -> Plan:
-    return Plan(prompt=avatar_prompt(task.avatar, task.scene_description), params={"avatar_id": task.avatar.id})
+    return Plan(
+        prompt=avatar_prompt(task.avatar, task.scene_description),
+        params={"avatar_id": task.avatar.id},
+        producer_prompt=task.scene_description,
+    )
 
 
 def _outbox_messages(job: Job) -> list[OutboxMessage]:

@@ -19,6 +19,7 @@ class Plan:
 
     Attributes:
         prompt: The full prompt for the provider.
+        producer_prompt: The part of it that the producer wrote; empty if there is none.
         inputs: Addresses of the input pictures, in the producer's order.
         count: Number of pictures.
         params: Product-specific values for later stages: style, avatar id.
@@ -28,6 +29,7 @@ class Plan:
     inputs: tuple[str, ...] = ()
     count: int = 1
     params: dict[str, str | int | None] | None = None
+    producer_prompt: str = ""
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def _plan(task: ImagesTask) -> Plan:
         inputs=(reference,) if reference else (),
         count=task.count,
         params={"style": task.style_id.value},
+        producer_prompt=task.prompt,
     )
 
 

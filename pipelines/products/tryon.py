@@ -31,7 +31,7 @@ def _accept(task: TryOnTask) -> NewTask:
 
 
 def _plan(task: TryOnTask) -> Plan:
-    return Plan(prompt=task.prompt or DEFAULT_PROMPT, inputs=task.image_urls)
+    return Plan(prompt=task.prompt or DEFAULT_PROMPT, inputs=task.image_urls, producer_prompt=task.prompt)
 
 
 def _path(job: Job, _index: int) -> str:

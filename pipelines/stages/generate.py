@@ -143,6 +143,7 @@ class Generate:
             index=index,
             attempt=job.attempt,
             prompt=job.prompt,
+            producer_prompt=job.producer_prompt,
             inputs=inputs,
             width=spec.width,
             height=spec.height,

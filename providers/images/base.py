@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
+from providers.images.privacy import Privacy
 from schemas.common import Frozen
 
 #: Awaited with the provider's id of the work before the wait for it; must store the id before it returns.
@@ -50,28 +52,52 @@ class SizeRule(Frozen):
         )
 
 
+class SurplusInputs(StrEnum):
+    """What happens to the input pictures beyond `max_inputs`."""
+
+    #: The provider does not get the request.
+    REFUSE = "refuse"
+    #: The last one that is sent shows them all on white, in their order.
+    COMPOSE = "compose"
+
+
 class Capabilities(Frozen):
     """Capabilities of a provider; the router sends it nothing else.
 
     Attributes:
         edit: Whether it takes input pictures.
         generate: Whether it works from a prompt alone.
+        min_inputs: Minimum number of input pictures per call; a provider that generates is also called without any.
         max_inputs: Maximum number of input pictures per call.
+        surplus_inputs: What happens to further ones.
+        max_input_px: Maximum side length of an input, pixels; larger ones are resized. None if unlimited.
+        max_input_pixels: Maximum width times height of an input; the same.
+        max_input_bytes: Maximum size of an input, bytes; the same.
         sizes: Sizes it makes, as `WxH` in pixels; empty if not limited to a list.
         size_rule: Constraints on a size where `sizes` is empty; None for any size.
         resumable: Whether its work has an id that can be waited for again after a crash, without paying twice.
         paid: Whether it spends money; such a provider is not made in mock mode.
         estimate_usd: Estimated cost of one call, US dollars; reserved in the daily budgets before the call.
+        concurrency: Maximum concurrent calls that the provider allows an account, unless PROVIDER_CONCURRENCY says
+            otherwise; None if unlimited.
+        privacy: What the provider does with the pictures.
     """
 
     edit: bool
     generate: bool
+    min_inputs: int = 0
     max_inputs: int = 0
+    surplus_inputs: SurplusInputs = SurplusInputs.REFUSE
+    max_input_px: int | None = None
+    max_input_pixels: int | None = None
+    max_input_bytes: int | None = None
     sizes: frozenset[str] = frozenset()
     size_rule: SizeRule | None = None
     resumable: bool = False
     paid: bool = True
     estimate_usd: float = 0.0
+    concurrency: int | None = None
+    privacy: Privacy = Privacy()
 
     def makes_size(self, width: int, height: int) -> bool:
         """Return whether it makes pictures of this size, pixels."""
@@ -88,8 +114,10 @@ class ImageRequest(Frozen):
         owner_id: Owner whose budget pays.
         index: Index of the picture in the task, from 0.
         attempt: Number of earlier attempts at this picture.
-        prompt: The full prompt.
-        inputs: JPEG bytes, sRGB, in the producer's order.
+        prompt: The full prompt, for a model that follows instructions.
+        producer_prompt: The part of it that the producer wrote, for a model that is asked in words of its own; empty
+            if the producer wrote none.
+        inputs: JPEG bytes, sRGB, in the producer's order, as the capabilities allow them.
         width, height: Size, pixels.
         quality: `low`, `medium` or `high`.
         deadline_s: Time limit of the whole call, seconds.
@@ -100,6 +128,7 @@ class ImageRequest(Frozen):
     index: int = 0
     attempt: int = 0
     prompt: str
+    producer_prompt: str = ""
     inputs: tuple[bytes, ...] = Field(default=(), repr=False)
     width: int = 1024
     height: int = 1536
@@ -115,6 +144,7 @@ class GeneratedImage(Frozen):
         url: Address at the provider, valid for about an hour.
         input_tokens, output_tokens: Tokens counted by the provider; 0 if it counts none.
         cost_usd: Cost of the call, US dollars.
+        left_out: Parts of the request that the model does not take, such as `prompt`.
     """
 
     provider: str
@@ -124,6 +154,7 @@ class GeneratedImage(Frozen):
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    left_out: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Prices of models. The table is `prices.json` beside this file; PROVIDER_PRICES overrides entries.
+"""Prices of models. Each provider's folder has them in `prices.json`; PROVIDER_PRICES overrides entries.
 
 Each entry names its source and the day on which it was read. OpenAI charges less for cached input tokens, but the usage
 of its image calls does not report them, so all tokens count at the full price.
@@ -35,7 +35,9 @@ class Price(Frozen):
 
     Attributes:
         text_in, text_out, image_in, image_out: US dollars per million tokens.
-        per_image_usd: US dollars per picture.
+        per_image_usd: US dollars per picture, with the first megapixel of its inputs.
+        per_input_mp_usd: US dollars per further megapixel of the inputs.
+        per_output_mp_usd: US dollars per megapixel of the picture.
         per_second_usd: US dollars per second of prediction.
         estimate_usd: Estimated cost of a picture, US dollars: reserved in budgets, used where usage is not reported.
         source: Page with the prices.
@@ -47,6 +49,8 @@ class Price(Frozen):
     image_in: float = Field(0, ge=0)
     image_out: float = Field(0, ge=0)
     per_image_usd: float = Field(0, ge=0)
+    per_input_mp_usd: float = Field(0, ge=0)
+    per_output_mp_usd: float = Field(0, ge=0)
     per_second_usd: float = Field(0, ge=0)
     estimate_usd: float = Field(gt=0)
     source: str = ""
@@ -65,6 +69,11 @@ class Price(Frozen):
         """Return the cost of a picture predicted in `seconds`, US dollars."""
         return self.per_image_usd + seconds * self.per_second_usd
 
+    def of_megapixels(self, inputs: int, output: int) -> float:
+        """Return the cost of a picture of `output` megapixels that was made from inputs of `inputs` megapixels."""
+        further = max(0, inputs - 1)
+        return self.per_image_usd + further * self.per_input_mp_usd + output * self.per_output_mp_usd
+
 
 _TABLE = TypeAdapter(dict[str, Price])
 
@@ -78,7 +87,9 @@ def price_table(overrides: str | None = None) -> dict[str, Price]:
     Raises:
         Invalid: `overrides` has another form.
     """
-    built_in = _TABLE.validate_json(Path(__file__).with_suffix(".json").read_bytes())
+    built_in: dict[str, Price] = {}
+    for file in sorted(Path(__file__).parent.glob("*/prices.json")):
+        built_in |= _TABLE.validate_json(file.read_bytes())
     try:
         return built_in | _TABLE.validate_json(overrides or "{}")
     except ValidationError as error:

@@ -12,6 +12,7 @@ from typing import Protocol
 from providers.images.base import ImageProvider
 from providers.images.config import ProviderConfig
 from providers.images.prices import price_table
+from providers.images.privacy import PrivacyClass
 from providers.images.registry import create, in_mock_mode, read_settings
 from schemas.common import Product
 from schemas.errors import Invalid
@@ -30,6 +31,14 @@ class RoutingSettings(Protocol):
     @property
     def provider_prices(self) -> str | None:
         """JSON object that replaces entries of the price table."""
+
+    @property
+    def provider_privacy(self) -> tuple[str, ...]:
+        """Privacy classes granted by contract, `provider=class`."""
+
+    @property
+    def provider_min_privacy(self) -> PrivacyClass:
+        """The privacy class that every provider must have at least."""
 
     @property
     def products(self) -> tuple[Product, ...] | None:
@@ -121,10 +130,32 @@ def make_provider(name: str, settings: RoutingSettings) -> ImageProvider:
     """Make the provider called `name` from its own settings in the environment.
 
     Raises:
-        Invalid: It is unknown or not set up; the message says why.
+        Invalid: It is unknown, not set up, or below PROVIDER_MIN_PRIVACY; the message says why.
     """
     prices = price_table(settings.provider_prices)
-    return create(name, ProviderConfig(mock_mode=settings.ai_mock_mode, settings=read_settings(name), prices=prices))
+    config = ProviderConfig(mock_mode=settings.ai_mock_mode, settings=read_settings(name), prices=prices)
+    provider = create(name, config)
+    offered = _granted(settings.provider_privacy).get(name) or provider.capabilities.privacy.privacy_class
+    if not offered.satisfies(settings.provider_min_privacy):
+        raise Invalid(
+            f"the privacy class of {name} is {offered}, PROVIDER_MIN_PRIVACY is {settings.provider_min_privacy}",
+            code="provider_privacy",
+        )
+    return provider
+
+
+def _granted(words: tuple[str, ...]) -> dict[str, PrivacyClass]:
+    """Return the privacy classes that PROVIDER_PRIVACY grants, by provider.
+
+    Raises:
+        Invalid: A word has another form.
+    """
+    try:
+        pairs = [word.split("=", 1) for word in words]
+        return {name.strip(): PrivacyClass(granted.strip()) for name, granted in pairs}
+    except ValueError:
+        message = f"PROVIDER_PRIVACY is {','.join(words)!r}; write provider=class, such as fal=deleted_within_a_day"
+        raise Invalid(message, code="provider_privacy") from None
 
 
 def setting_of(product: Product) -> str:

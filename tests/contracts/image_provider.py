@@ -27,7 +27,7 @@ def jpeg(colour: tuple[int, int, int] = (200, 30, 60), size: tuple[int, int] = (
 
 
 def a_request(capabilities: Capabilities, *, deadline_s: float = 20.0) -> ImageRequest:
-    inputs = () if capabilities.generate else (jpeg(),)
+    inputs = () if capabilities.generate else (jpeg(),) * max(1, capabilities.min_inputs)
     return ImageRequest(
         task_id="task-1", owner_id="owner-1", prompt="a red scarf", inputs=inputs, deadline_s=deadline_s
     )

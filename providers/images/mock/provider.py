@@ -20,6 +20,7 @@ from providers.images.mock.directives import (
 from providers.images.mock.lookbook import draw_lookbook
 from providers.images.mock.scene import draw_plain, draw_scene
 from providers.images.mock.settings import MockSettings
+from providers.images.privacy import Privacy
 from schemas.errors import Ambiguous, Invalid, RateLimited, Rejected, Transient
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ class MockProvider:
     """Composes a picture from the inputs and the prompt, the same one for the same task."""
 
     name = "mock"
-    capabilities = Capabilities(edit=True, generate=True, max_inputs=MAX_INPUTS, paid=False)
+    capabilities = Capabilities(
+        edit=True, generate=True, max_inputs=MAX_INPUTS, paid=False, privacy=Privacy(self_hosted=True)
+    )
 
     def __init__(self, latency_s: float = 0.2, failures: Mapping[str, float] | None = None, seed: int = 0) -> None:
         """Answer after `latency_s` seconds; `failures` is the share of calls per `MockFailure`, chosen by `seed`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -11,12 +12,14 @@ from pydantic import ValidationError
 
 from providers.images import errors as faults
 from providers.images.base import Capabilities, GeneratedImage, ImageRequest, OnStarted
-from providers.images.decode_picture import MAX_ANSWER_BYTES, decode_picture
-from providers.images.limited_transport import AnswerTooLarge, LimitedTransport
+from providers.images.decode_picture import decode_picture
+from providers.images.http_client import client_for
+from providers.images.limited_transport import AnswerTooLarge
 from providers.images.openai.answer import Answer, Model
 from providers.images.openai.models import MAX_INPUTS, check_options, parse_size, rules_of, undated
 from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_of
+from providers.images.privacy import Privacy
 from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
 from schemas.errors import DarkroomError, Invalid, Rejected
 
@@ -35,8 +38,13 @@ _UNPAID = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billin
 #: Settings that are sent as they are, unless unset; the quality that is set replaces the request's.
 _OPTIONS = ("quality", "input_fidelity", "moderation", "complexity")
 _CONNECT_S = 5.0
-#: A worker process may have a thousand concurrent generations.
-_MAX_CONNECTIONS = 1024
+_PRIVACY = Privacy(
+    trains_on_inputs=False,
+    retention_h=720,
+    regions=("us",),
+    source="https://developers.openai.com/api/docs/guides/your-data",
+    as_of=date(2026, 11, 25),
+)
 
 
 class OpenAIProvider:
@@ -71,12 +79,13 @@ class OpenAIProvider:
             sizes=frozenset() if self._size else rules.sizes,
             size_rule=None if self._size else rules.size_rule,
             estimate_usd=self._price.estimate_usd,
+            privacy=_PRIVACY,
         )
         self._client = openai.AsyncOpenAI(
             api_key=settings.api_key.get_secret_value(),
             base_url=settings.base_url or BASE_URL,
             max_retries=0,
-            http_client=_http_client(),
+            http_client=client_for(),
         )
 
     async def generate(
@@ -190,12 +199,6 @@ class OpenAIProvider:
         if code == _NO_SUCH_MODEL and error.status_code in _MODEL_MISSING_STATUSES:
             return faults.model_retired(provider, self.model, MODEL_SETTING, error.status_code)
         return faults.from_status(provider, error.status_code, error.response.headers, reason=_one_word(code))
-
-
-def _http_client() -> httpx2.AsyncClient:
-    limits = httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=64)
-    transport = LimitedTransport(httpx2.AsyncHTTPTransport(limits=limits), MAX_ANSWER_BYTES)
-    return httpx2.AsyncClient(transport=transport, follow_redirects=False, trust_env=False)
 
 
 def _one_word(code: str | None) -> str | None:

@@ -11,27 +11,21 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 from pydantic import Field, ValidationError
 
 from providers.images import errors as faults
-from providers.images.decode_picture import MAX_ANSWER_BYTES
-from providers.images.limited_transport import AnswerTooLarge, LimitedTransport
+from providers.images.http_client import ProviderHttp
 from schemas.common import Id, Payload
 
 if TYPE_CHECKING:
-    from schemas.errors import DarkroomError
+    import httpx2
 
 PROVIDER = "replicate"
 BASE_URL = "https://api.replicate.com"
 MODEL_SETTING = "REPLICATE_MODEL"
-_CONNECT_S = 5.0
-#: A thousand predictions may be polled concurrently.
-_MAX_CONNECTIONS = 1024
 _MISSING_STATUSES = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 #: Start of the title of the 422 for a deleted version, in lower case.
 _INVALID_VERSION = "invalid version"
-_NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
 class PredictionStatus(StrEnum):
@@ -66,6 +60,11 @@ class Prediction(Payload):
     metrics: PredictionMetrics | None = None
 
     @property
+    def running(self) -> bool:
+        """Whether the prediction has not ended."""
+        return self.status.running
+
+    @property
     def seconds(self) -> float:
         """Duration, seconds; 0 if not reported."""
         return self.metrics.predict_time if self.metrics else 0.0
@@ -82,14 +81,7 @@ class ReplicateApi:
 
     def __init__(self, token: str, base_url: str) -> None:
         """Create the client without sending anything."""
-        limits = httpx2.Limits(max_connections=_MAX_CONNECTIONS, max_keepalive_connections=64)
-        self._client = httpx2.AsyncClient(
-            base_url=base_url,
-            headers={"authorization": f"Bearer {token}"},
-            transport=LimitedTransport(httpx2.AsyncHTTPTransport(limits=limits), MAX_ANSWER_BYTES),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._http = ProviderHttp(PROVIDER, base_url, {"authorization": f"Bearer {token}"})
 
     async def create(self, model: str, body: dict[str, Any], headers: dict[str, str], read_s: float) -> Prediction:
         """Start a prediction of `owner/name` or `owner/name:version`; wait at most `read_s` seconds for the answer."""
@@ -97,20 +89,20 @@ class ReplicateApi:
         path, more = f"/v1/models/{owner_name}/predictions", {}
         if version:
             path, more = "/v1/predictions", {"version": version}
-        response = await self._request("POST", path, read_s, json=body | more, headers=headers)
+        response = await self._http.request("POST", path, read_s, json=body | more, headers=headers)
         if response.status_code in _MISSING_STATUSES or _is_invalid_version(response):
             raise faults.model_retired(PROVIDER, model, MODEL_SETTING, response.status_code)
         return _parse_prediction(response)
 
     async def get(self, prediction_id: str, read_s: float) -> Prediction:
         """Return the current state of the prediction."""
-        return _parse_prediction(await self._request("GET", f"/v1/predictions/{prediction_id}", read_s))
+        return _parse_prediction(await self._http.request("GET", f"/v1/predictions/{prediction_id}", read_s))
 
     async def offers(self, model: str, read_s: float) -> bool:
         """Return whether `owner/name`, or this version of it, is offered."""
         owner_name, _, version = model.partition(":")
         path = f"/v1/models/{owner_name}/versions/{version}" if version else f"/v1/models/{owner_name}"
-        response = await self._request("GET", path, read_s)
+        response = await self._http.request("GET", path, read_s)
         if response.status_code in _MISSING_STATUSES:
             return False
         if not response.is_success:
@@ -119,18 +111,11 @@ class ReplicateApi:
 
     async def cancel(self, prediction_id: str, read_s: float) -> Prediction:
         """Cancel the prediction."""
-        return _parse_prediction(await self._request("POST", f"/v1/predictions/{prediction_id}/cancel", read_s))
+        return _parse_prediction(await self._http.request("POST", f"/v1/predictions/{prediction_id}/cancel", read_s))
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
-
-    async def _request(self, method: str, path: str, read_s: float, **parts: Any) -> httpx2.Response:
-        timeout = httpx2.Timeout(read_s, connect=_CONNECT_S, pool=_CONNECT_S)
-        try:
-            return await self._client.request(method, path, timeout=timeout, **parts)
-        except httpx2.TransportError as error:
-            raise _map_error(error, read_s) from error
+        await self._http.aclose()
 
 
 def _parse_prediction(response: httpx2.Response) -> Prediction:
@@ -150,13 +135,3 @@ def _is_invalid_version(response: httpx2.Response) -> bool:
         return ReplicateProblem.model_validate_json(response.content).title.lower().startswith(_INVALID_VERSION)
     except ValidationError:
         return False
-
-
-def _map_error(error: httpx2.TransportError, read_s: float) -> DarkroomError:
-    if isinstance(error, _NEVER_SENT):
-        return faults.unreachable(PROVIDER)
-    if isinstance(error, AnswerTooLarge):
-        return faults.no_picture(PROVIDER, "replicate's answer is too large", code="answer_too_large")
-    if isinstance(error, httpx2.TimeoutException):
-        return faults.no_answer(PROVIDER, read_s)
-    return faults.cut_off(PROVIDER)

@@ -1,17 +1,18 @@
-"""Replicate: creates a prediction, has its id stored and waits for it; resumes a known prediction after a crash."""
+"""Replicate: predictions, which can be resumed after a crash."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
-import time
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from providers.images import errors as faults
-from providers.images.base import KEEP_WORK, Capabilities, GeneratedImage, ImageRequest, OnStarted
+from providers.images.base import Capabilities, GeneratedImage, ImageRequest
 from providers.images.decode_picture import decode_picture
 from providers.images.prices import price_of
+from providers.images.privacy import Privacy
+from providers.images.queued_provider import QueuedProvider
 from providers.images.replicate.api import BASE_URL, MODEL_SETTING, PROVIDER, Prediction, PredictionStatus, ReplicateApi
 from providers.images.replicate.settings import ReplicateSettings
 from providers.images.retirement import ASK_TIMEOUT_S, ModelStatus
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
 _ASPECTS = ("1:1", "16:9", "3:2", "2:3", "4:5", "5:4", "9:16", "3:4", "4:3")
 #: Words in the errors of models that refused the content: "NSFW content detected", "flagged as sensitive (E005)".
 _REFUSALS = ("nsfw", "sensitive", "safety", "moderation", "content policy")
-_MIN_POLL_S = 0.5
-_MAX_POLL_S = 5.0
-_POLL_GROWTH = 1.5
-#: Poll interval of a prediction that ends with a webhook, seconds: a webhook may be lost.
-_POLL_WITH_WEBHOOKS_S = 60.0
-#: Time to cancel a prediction, seconds: an interrupted actor has about a second to end.
-_CANCEL_S = 0.8
+#: Whether Replicate trains on inputs is not stated there, so that it counts as unknown.
+_PRIVACY = Privacy(
+    retention_h=1,
+    regions=("us",),
+    source="https://replicate.com/docs/topics/predictions/data-retention",
+    as_of=date(2026, 11, 25),
+)
 #: Minimum deadline of a prediction, seconds (https://replicate.com/docs/topics/predictions/create-a-prediction).
 _MIN_CANCEL_AFTER_S = 5
 
 
-class ReplicateProvider:
+class ReplicateProvider(QueuedProvider[Prediction]):
     """Generates from a prompt, with FLUX 1.1 Pro or another model with the same inputs."""
 
     name = PROVIDER
@@ -54,49 +55,12 @@ class ReplicateProvider:
             raise faults.provider_refused(self.name, "replicate needs an API token: set REPLICATE_API_TOKEN")
         self.model = settings.model
         self._price = price_of(self.model.partition(":")[0], config.prices)
+        super().__init__(expects_webhooks=settings.webhook_url is not None)
         self._webhook_url = settings.webhook_url
         self.capabilities = Capabilities(
-            edit=False, generate=True, resumable=True, estimate_usd=self._price.estimate_usd
+            edit=False, generate=True, resumable=True, estimate_usd=self._price.estimate_usd, privacy=_PRIVACY
         )
         self._api = ReplicateApi(settings.api_token.get_secret_value(), settings.base_url or BASE_URL)
-        self._waiting: dict[str, asyncio.Event] = {}
-        self._webhooks_arrive = False
-
-    async def generate(
-        self, request: ImageRequest, *, on_started: OnStarted | None = None, resume: str | None = None
-    ) -> GeneratedImage:
-        """See `ImageProvider.generate`."""
-        until = time.monotonic() + request.deadline_s
-        try:
-            async with asyncio.timeout(request.deadline_s):
-                if resume:
-                    prediction = await self._wait(
-                        Prediction(id=resume, status=PredictionStatus.PROCESSING), until, pause=0
-                    )
-                else:
-                    prediction = await self._start(request, on_started)
-                    prediction = await self._wait(
-                        prediction, until, pause=_MIN_POLL_S, expects_webhook=self.expects_webhooks
-                    )
-        except TimeoutError:
-            raise faults.no_answer(self.name, request.deadline_s) from None
-        return self._picture(prediction)
-
-    @property
-    def expects_webhooks(self) -> bool:
-        """See `TakesWebhooks.expects_webhooks`."""
-        return self._webhook_url is not None
-
-    def set_webhooks_arrive(self, *, arrive: bool) -> None:
-        """See `TakesWebhooks.set_webhooks_arrive`. Polls every prediction now, as a webhook may have been missed."""
-        self._webhooks_arrive = arrive
-        for woken in self._waiting.values():
-            woken.set()
-
-    def wake(self, work_id: str) -> None:
-        """See `TakesWebhooks.wake`."""
-        if work_id in self._waiting:
-            self._waiting[work_id].set()
 
     async def model_status(self) -> ModelStatus:
         """See `TellsModelStatus.model_status`."""
@@ -111,76 +75,22 @@ class ReplicateProvider:
         """See `ImageProvider.aclose`."""
         await self._api.aclose()
 
-    async def _start(self, request: ImageRequest, on_started: OnStarted | None) -> Prediction:
-        prediction = await self._create(request)
-        try:
-            if on_started:
-                await on_started(prediction.id)
-        except BaseException:
-            # Without a stored id the prediction can't be resumed.
-            await self._cancel(prediction.id)
-            raise
-        return prediction
-
     async def _create(self, request: ImageRequest) -> Prediction:
         body: dict[str, Any] = {"input": _inputs(request)}
         if self._webhook_url:
             body |= {"webhook": self._webhook_url, "webhook_events_filter": ["completed"]}
         # After the deadline the result is not used and should not be billed.
         headers = {"cancel-after": f"{max(_MIN_CANCEL_AFTER_S, math.ceil(request.deadline_s))}s"}
-        creation = asyncio.ensure_future(self._api.create(self.model, body, headers, request.deadline_s))
-        try:
-            return await asyncio.shield(creation)
-        except asyncio.CancelledError:
-            # Wait for the id, without which the prediction can't be cancelled.
-            await self._cancel_when_created(creation)
-            raise
+        return await self._api.create(self.model, body, headers, request.deadline_s)
 
-    async def _wait(
-        self, prediction: Prediction, until: float, *, pause: float, expects_webhook: bool = False
-    ) -> Prediction:
-        woken = self._waiting.setdefault(prediction.id, asyncio.Event())
-        try:
-            while prediction.status.running:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):
-                        await woken.wait()
-                pause = min(_MAX_POLL_S, max(_MIN_POLL_S, pause * _POLL_GROWTH))
-                # After a webhook, poll often again: the next answer may be older than the webhook.
-                if expects_webhook and self._webhooks_arrive and not woken.is_set():
-                    pause = _POLL_WITH_WEBHOOKS_S
-                # Cleared before the poll, so that a webhook during the poll causes another one.
-                woken.clear()
-                prediction, pause = await self._poll(prediction, until, pause)
-        except asyncio.CancelledError as cancelled:
-            if KEEP_WORK not in cancelled.args and time.monotonic() < until:
-                await self._cancel(prediction.id)
-            raise
-        finally:
-            self._waiting.pop(prediction.id, None)
-        return prediction
+    async def _read(self, work_id: str, read_s: float) -> Prediction:
+        return await self._api.get(work_id, read_s)
 
-    async def _poll(self, prediction: Prediction, until: float, pause: float) -> tuple[Prediction, float]:
-        """Return the current prediction and the next pause, seconds; polling is free, so a failed poll is repeated."""
-        try:
-            return await self._api.get(prediction.id, max(0.1, until - time.monotonic())), pause
-        except Transient as error:
-            return prediction, max(min(pause, _MAX_POLL_S), error.retry_after or 0)
+    async def _cancel(self, work_id: str, read_s: float) -> None:
+        await self._api.cancel(work_id, read_s)
 
-    async def _cancel_when_created(self, creation: asyncio.Future[Prediction]) -> None:
-        done, _ = await asyncio.wait([creation], timeout=_CANCEL_S / 2)
-        if not done:
-            creation.cancel()
-        elif not creation.exception():
-            await self._cancel(creation.result().id)
-
-    async def _cancel(self, prediction_id: str) -> None:
-        # If this fails, the prediction ends at its own deadline.
-        with contextlib.suppress(DarkroomError, TimeoutError):
-            async with asyncio.timeout(_CANCEL_S / 2):
-                await self._api.cancel(prediction_id, _CANCEL_S)
-
-    def _picture(self, prediction: Prediction) -> GeneratedImage:
+    def _picture(self, work: Prediction, request: ImageRequest) -> GeneratedImage:  # noqa: ARG002 - not needed here
+        prediction = work
         if prediction.status is not PredictionStatus.SUCCEEDED:
             raise _map_failure(prediction, self._price.per_second_usd * prediction.seconds)
         cost = self._price.of_prediction(prediction.seconds)

@@ -45,6 +45,7 @@ class CallRecord:
             outcome=self._outcome(),
             seconds=round(time.monotonic() - self._started, 3),
             cost_usd=self.spent_usd(0.0),
+            left_out=self.image.left_out if self.image else (),
         )
         _log.info("provider_call", **call.model_dump())
         if isinstance(error, DarkroomError) and error.error_code == faults.MODEL_RETIRED:

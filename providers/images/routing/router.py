@@ -5,7 +5,8 @@
 | paused, rate-limited, full, circuit open, or over budget | the next provider; if all are, the first to be free again |
 | 429, or a refusal to serve (`errors.refuses_to_serve`) | the next provider |
 | no clear answer | raise: the call may have been billed |
-| content or request refused | raise |
+| content refused | raise; with MODERATION_FALLBACK the next provider tries once |
+| request refused | raise |
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from typing import TYPE_CHECKING, Literal
 
 import structlog
 
-from providers.images import errors as faults
+from providers.images.base import SurplusInputs
+from providers.images.fit_inputs import fit_inputs
 from providers.images.routing.admission import (
     Admission,
     AdmissionControl,
@@ -29,6 +31,7 @@ from providers.images.routing.admission import (
 )
 from providers.images.routing.call_record import CallRecord, OnCall
 from providers.images.routing.limits import Limits
+from providers.images.routing.refusals import Refusals
 from schemas.errors import DarkroomError, Invalid, RateLimited, Transient
 
 if TYPE_CHECKING:
@@ -54,7 +57,7 @@ log = structlog.get_logger(__name__)
 class Router:
     """The image providers of one product."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the limits and policies of a router
         self,
         providers: Sequence[ImageProvider],
         admission: AdmissionControl,
@@ -62,6 +65,7 @@ class Router:
         limits: Mapping[str, Limits] | None = None,
         owner_daily_usd: float | None = None,
         over_budget: Literal["wait", "fail"] = "fail",
+        moderation_fallback: bool = False,
     ) -> None:
         """Route to `providers`; the caller closes them and `admission`.
 
@@ -71,12 +75,14 @@ class Router:
             limits: Limits by provider; none for a missing one.
             owner_daily_usd: Budget per owner and UTC day, US dollars.
             over_budget: Whether a task over budget fails or is retried the next UTC day.
+            moderation_fallback: Whether the next provider tries once after one has refused the content.
         """
         self._providers = {provider.name: provider for provider in providers}
         self._admission = admission
-        self._limits = limits or {}
+        self._limits = {provider.name: _limits(provider, (limits or {}).get(provider.name)) for provider in providers}
         self._owner_daily_usd = owner_daily_usd
         self._over_budget = over_budget
+        self._moderation_fallback = moderation_fallback
         #: Provider and reason of logged events: each is logged once.
         self._passed_over: set[tuple[str, str]] = set()
 
@@ -122,11 +128,14 @@ class Router:
         }
         if not candidates:
             raise Invalid("no provider can make such a picture", code="no_provider")
-        refusals: list[DarkroomError] = []
+        refusals = Refusals(moderation_fallback=self._moderation_fallback)
         while candidates:
             call = uuid.uuid4().hex
             left = started + request.deadline_s - reserved - time.monotonic()
-            name, admission = await self._wait_for_admission(call, candidates, request, left)
+            try:
+                name, admission = await self._wait_for_admission(call, candidates, request, left)
+            except DarkroomError as error:
+                raise refusals.not_admitted(error) from None
             if on_begin:
                 async with self._release_on_error(call, name, request, admission):
                     await on_begin()
@@ -134,11 +143,9 @@ class Router:
             try:
                 return await self._call(call, candidates[name], remaining, admission, on_work, on_call)
             except DarkroomError as error:
-                if not faults.refuses_to_serve(error):
-                    raise
-                refusals.append(error)
+                refusals.add(error)
                 del candidates[name]
-        raise next((error for error in refusals if error.retryable), refusals[-1])
+        raise refusals.final()
 
     def _is_capable(self, provider: ImageProvider, request: ImageRequest) -> bool:
         reason = _shortfall(provider, request)
@@ -152,7 +159,8 @@ class Router:
         if provider is None:
             raise Invalid("the provider of this work is no longer in use", code="no_provider", provider=work[0])
         async with CallRecord(provider.name, on_call) as record:
-            record.image = await _wrap_unexpected_errors(provider, provider.generate(request, resume=work[1]))
+            fitted = await _fitted(provider, request)
+            record.image = await _wrap_unexpected_errors(provider, provider.generate(fitted, resume=work[1]))
             return record.image
 
     async def _wait_for_admission(
@@ -187,7 +195,7 @@ class Router:
             call,
             provider.name,
             request.owner_id,
-            limits=self._limits.get(provider.name, _NO_LIMITS),
+            limits=self._limits[provider.name],
             owner_daily_usd=self._owner_daily_usd,
             estimate_usd=provider.capabilities.estimate_usd,
             max_wait_s=max_wait_s,
@@ -244,9 +252,8 @@ class Router:
         record = CallRecord(provider.name, on_call)
         try:
             async with record:
-                record.image = await _wrap_unexpected_errors(
-                    provider, provider.generate(request, on_started=on_started)
-                )
+                fitted = await _fitted(provider, request)
+                record.image = await _wrap_unexpected_errors(provider, provider.generate(fitted, on_started=on_started))
                 return record.image
         finally:
             estimate = provider.capabilities.estimate_usd
@@ -254,6 +261,18 @@ class Router:
                 call, provider.name, request.owner_id, day=admission.day, health=record.health, pause_s=record.pause_s,
                 correction_usd=record.spent_usd(estimate) - estimate,
             )  # fmt: skip
+
+
+def _limits(provider: ImageProvider, limits: Limits | None) -> Limits:
+    """Return the limits that are set, with the provider's own concurrency where none is set."""
+    limits = limits or _NO_LIMITS
+    if limits.concurrency is None:
+        return limits.model_copy(update={"concurrency": provider.capabilities.concurrency})
+    return limits
+
+
+async def _fitted(provider: ImageProvider, request: ImageRequest) -> ImageRequest:
+    return request.model_copy(update={"inputs": await fit_inputs(request.inputs, provider.capabilities)})
 
 
 async def _wrap_unexpected_errors(provider: ImageProvider, generation: Awaitable[GeneratedImage]) -> GeneratedImage:
@@ -273,8 +292,11 @@ def _shortfall(provider: ImageProvider, request: ImageRequest) -> str | None:
     size = f"{request.width}x{request.height}"
     if request.inputs and not capabilities.edit:
         return "it takes no input pictures"
-    if len(request.inputs) > capabilities.max_inputs:
+    surplus = len(request.inputs) > capabilities.max_inputs
+    if surplus and capabilities.surplus_inputs is SurplusInputs.REFUSE:
         return f"it takes at most {capabilities.max_inputs} input pictures"
+    if request.inputs and len(request.inputs) < capabilities.min_inputs:
+        return f"it needs at least {capabilities.min_inputs} input pictures"
     if not request.inputs and not capabilities.generate:
         return "it makes no picture from a prompt alone"
     return f"it does not make the size {size}" if capabilities.sizes and size not in capabilities.sizes else None
