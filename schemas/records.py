@@ -153,3 +153,8 @@ class DeadLetter(BaseModel):
     letter_key: str | None = None
     message: str | None = None
     created_at: AwareDatetime | None = None
+
+    @property
+    def ends_session(self) -> bool:
+        """Whether storing it ends a session."""
+        return None not in {self.session_id, self.owner_id, self.message}

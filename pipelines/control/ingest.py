@@ -192,14 +192,19 @@ class TaskListConsumer:
 
     async def _store(self, letters: list[DeadLetter]) -> int:
         """Store letters, those whose session can't be ended without ending it; return the credits refunded."""
+        await self._records.add_dead_letters([item for item in letters if not item.ends_session])
+        refunded = 0
+        for item in letters:
+            if item.ends_session:
+                # Each is a transaction of its own: a batch can take longer than the timeout of consumers.
+                await self.heartbeat()
+                refunded += await self._end_session(item)
+        return refunded
+
+    async def _end_session(self, item: DeadLetter) -> int:
         try:
-            return await self._records.add_dead_letters(letters)
+            return await self._records.add_dead_letters([item])
         except DatabaseRefused as error:
-            if len(letters) > 1:
-                return sum([await self._store([item]) for item in letters])
-            (item,) = letters
-            if item.message is None:
-                raise
             log.warning(
                 "letter_session_not_ended", task_id=item.task_id, session_id=item.session_id,
                 request_id=item.request_id, error=str(error),

@@ -13,7 +13,7 @@ from providers.records import Records
 from providers.scratch.base import Scratch
 from providers.served import ServedProducts
 from schemas import keys
-from schemas.errors import DarkroomError, Unavailable
+from schemas.errors import Unavailable
 from schemas.records import Orphan
 from schemas.tasks import TASK_LISTS
 
@@ -94,17 +94,17 @@ class Sweep:
                 log.exception("session_not_swept", session_id=orphan.session_id, product=orphan.product.value)
 
     async def _cancel_lost_orders(self, report: SweepReport) -> None:
-        try:
-            lost = await self._records.orders.cancel_lost_orders(
-                older_than_s=self._stuck_after_s, message=STUCK_MESSAGE
-            )
-        except Unavailable:
-            raise
-        except DarkroomError:
-            log.exception("lost_orders_not_cancelled")
-            return
-        report.checked += lost
-        report.failed += lost
+        for order in await self._records.orders.lost_orders(older_than_s=self._stuck_after_s):
+            report.checked += 1
+            try:
+                cancelled = await self._records.orders.cancel_order(order.task_id, STUCK_MESSAGE)
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("lost_order_not_cancelled", task_id=order.task_id, session_id=order.session_id)
+            else:
+                report.failed += cancelled.ended
+                report.refunded += cancelled.refunded
 
     async def _end_orphan(self, orphan: Orphan, report: SweepReport) -> None:
         settled = await self._records.fail_session(

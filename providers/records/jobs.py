@@ -229,9 +229,20 @@ class Records:
         )
 
     async def add_dead_letters(self, letters: Sequence[DeadLetter]) -> int:
-        """Store unusable payloads and end the sessions they name; return the credits refunded."""
-        rows = [letter.model_dump(mode="json", exclude={"id", "created_at"}) for letter in letters]
-        return int(await self._rpc.call("darkroom_add_dead_letters", p_letters=rows, p_max_refund=self._max_refund))
+        """Store unusable payloads and end the sessions they name, one transaction each; return the credits refunded."""
+        kept = [_letter(letter) for letter in letters if not letter.ends_session]
+        if kept:
+            await self._rpc.call("darkroom_add_dead_letters", p_letters=kept)
+        refunded = 0
+        for letter in letters:
+            if letter.ends_session:
+                refunded += await self._rpc.call(
+                    "darkroom_refuse_task",
+                    p_letter=_letter(letter),
+                    p_message=letter.message,
+                    p_max_refund=self._max_refund,
+                )
+        return refunded
 
     async def dead_letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
         """Return the newest dead letters, or the one with that id."""
@@ -264,6 +275,11 @@ class Records:
     async def job_counts(self) -> dict[str, float]:
         """Return the number of jobs by state, and `oldest_waiting_s`."""
         return dict(await self._rpc.call("darkroom_job_counts"))
+
+
+def _letter(letter: DeadLetter) -> dict[str, Any]:
+    """Return the row of a new dead letter."""
+    return letter.model_dump(mode="json", exclude={"id", "created_at", "message"})
 
 
 def _rows(found: list[dict[str, Any]]) -> list[JobRow]:

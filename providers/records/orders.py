@@ -73,6 +73,25 @@ class OrderResult(BaseModel):
     payer: Literal["user", "store", "shopper"] | None = None
 
 
+class LostOrder(BaseModel):
+    """An order whose task never arrived."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    task_id: str
+    product: Product
+    session_id: str
+
+
+class OrderCancellation(BaseModel):
+    """Whether an order has ended, and the credits that this call refunded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ended: bool
+    refunded: int
+
+
 class StoredPicture(BaseModel):
     """Location of a finished picture.
 
@@ -146,13 +165,15 @@ class Orders:
         )
         return OrderResult.model_validate(found)
 
-    async def cancel_order(self, task_id: str, message: str) -> bool:
-        """End the session with `message` and refund it; return False if its task has a job."""
-        return bool(await self._rpc.call("darkroom_cancel_order", p_task_id=task_id, p_message=message) == "ended")
+    async def cancel_order(self, task_id: str, message: str) -> OrderCancellation:
+        """End the session with `message` and refund it, unless its task has a job."""
+        found = await self._rpc.call("darkroom_cancel_order", p_task_id=task_id, p_message=message)
+        return OrderCancellation.model_validate(found)
 
-    async def cancel_lost_orders(self, *, older_than_s: float, message: str) -> int:
-        """End and refund orders older than `older_than_s` seconds without a job; return how many."""
-        return int(await self._rpc.call("darkroom_cancel_lost_orders", p_older_s=older_than_s, p_message=message))
+    async def lost_orders(self, *, older_than_s: float, limit: int = 500) -> list[LostOrder]:
+        """Return orders older than `older_than_s` seconds without a job, oldest first."""
+        found = await self._rpc.call("darkroom_lost_orders", p_older_s=older_than_s, p_limit=limit)
+        return [LostOrder.model_validate(row) for row in found]
 
     async def tasks(self, task_ids: list[str]) -> dict[str, TaskSummary]:
         """Return summaries by task id, without unknown tasks."""

@@ -13,19 +13,10 @@ from psycopg.types.json import Jsonb, set_json_dumps, set_json_loads
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from providers.records.connections import Connections
 from providers.records.missing import function_missing
+from providers.records.transient import is_transient
 
 set_json_dumps(orjson.dumps)
 set_json_loads(orjson.loads)
-
-#: Retryable. A database is read-only after a failover or while its disk is full. All other errors are refusals: the
-#: statement, the credentials or the schema is wrong, or a function raised an SQLSTATE of its own.
-_OUTAGES = (
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-    psycopg.errors.ReadOnlySqlTransaction,
-    TimeoutError,
-    OSError,
-)
 
 
 class PostgresRpc:
@@ -53,10 +44,10 @@ class PostgresRpc:
             # The called function may exist and itself call a missing one.
             is_called_function = function in (error.diag.message_primary or "")
             raise (function_missing(function) if is_called_function else _refused(function, error)) from error
-        except _OUTAGES as error:
-            raise DatabaseUnavailable(f"{function}: {type(error).__name__}", function=function) from error
         except psycopg.Error as error:
-            raise _refused(function, error) from error
+            raise (_unavailable if _is_outage(error) else _refused)(function, error) from error
+        except (TimeoutError, OSError) as error:
+            raise _unavailable(function, error) from error
         return row[0] if row else None
 
     async def aclose(self) -> None:
@@ -69,6 +60,17 @@ def _statement(function: str, names: tuple[str, ...]) -> bytes:
     """Return the statement that calls a function with named arguments; cached, so that psycopg parses it once."""
     arguments = (sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in names)
     return sql.SQL("select {}({})").format(sql.Identifier(function), sql.SQL(", ").join(arguments)).as_bytes()
+
+
+def _is_outage(error: psycopg.Error) -> bool:
+    """Return whether the database can't be reached, or reports a temporary error."""
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return is_transient(error.sqlstate)
+
+
+def _unavailable(function: str, error: Exception) -> DatabaseUnavailable:
+    return DatabaseUnavailable(f"{function}: {type(error).__name__}", function=function)
 
 
 def _refused(function: str, error: psycopg.Error) -> DatabaseRefused:

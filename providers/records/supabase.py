@@ -10,12 +10,14 @@ from postgrest.exceptions import APIError
 
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from providers.records.missing import function_missing
+from providers.records.transient import is_transient
 from providers.supabase import http_client, supabase_client
 
 #: The key was refused: wrong project, expired, invalid claims, or missing.
 _KEY_REFUSED = frozenset({"PGRST301", "PGRST302", "PGRST303", "401"})
 _FUNCTION_MISSING = frozenset({"PGRST202", "42883"})
 _NOT_PERMITTED = "42501"
+SQLSTATE_LENGTH = 5
 
 
 class SupabaseRpc:
@@ -43,7 +45,7 @@ class SupabaseRpc:
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client.rpc(function, arguments).execute()
         except APIError as error:
-            raise _refusal(function, error) from error
+            raise _error(function, error) from error
         except (httpx.HTTPError, TimeoutError, UnicodeDecodeError) as error:
             raise DatabaseUnavailable(f"{function}: {_reason(error)}", function=function) from error
         return response.data
@@ -53,8 +55,11 @@ class SupabaseRpc:
         await self._http.aclose()
 
 
-def _refusal(function: str, error: APIError) -> DatabaseRefused:
+def _error(function: str, error: APIError) -> DatabaseRefused | DatabaseUnavailable:
     code = error.code or ""
+    # Answers without an SQLSTATE have the HTTP status as their code.
+    if len(code) == SQLSTATE_LENGTH and is_transient(code):
+        return DatabaseUnavailable(f"{function}: {code}", function=function)
     if code in _FUNCTION_MISSING and function in (error.message or ""):
         return function_missing(function)
     if code in _KEY_REFUSED or (not code and "key" in (error.message or "").lower()):

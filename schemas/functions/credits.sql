@@ -1,6 +1,7 @@
 -- Charges and refunds: at most one of each per session and run.
--- Locks: one row of the ledger, then the balance of one payer. The caller has locked the job and the session before;
--- a caller that moves the credits of several payers orders them by payer.
+-- Locks: one row of the ledger, then the balance of one payer. The caller has locked the job and the session before. A
+-- transaction moves the credits of one session: after a balance is locked, no other session or payer can be, or two
+-- transactions could wait for each other.
 
 -- Returns `{owner_id, status, price, email, request_id}` of a session; null if it does not exist. `price` is a
 -- column that users may be able to write: `darkroom_refundable` limits it. Called by `darkroom_refund`,

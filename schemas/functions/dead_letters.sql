@@ -1,38 +1,34 @@
 -- Dead letters: payloads that could not be processed.
--- Locks: the dead letter, then its session, then the balance of its payer; several letters in the order of their
--- payers.
+-- Locks: the dead letter, then its session, then the balance of its payer. A transaction ends one session at most.
 
--- Store dead letters, and fail the sessions that they name together with their owner. A letter whose `letter_key` is
--- stored already is skipped. Returns the credits refunded. Called by `Records.add_dead_letters`.
-create or replace function darkroom_add_dead_letters(p_letters jsonb, p_max_refund integer default 1) returns integer
+-- Store dead letters; their sessions are not changed. A letter whose `letter_key` is stored already is skipped. Returns
+-- the number stored. Called by `darkroom_refuse_task` and `Records.add_dead_letters`.
+create or replace function darkroom_add_dead_letters(p_letters jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
-  v_letter record;
-  v_refunded integer := 0;
+  v_stored integer;
 begin
-  for v_letter in
-    select l.* from jsonb_to_recordset(p_letters) as l(
-      list text, code text, reason text, payload text, encoding text, complete boolean, product text, channel text,
-      task_id text, session_id text, owner_id text, request_id text, message text, letter_key text)
-      left join darkroom_ledger c on c.product = l.product and c.session_id = l.session_id and c.run = 1
-                                 and c.kind = 'charge'
-     -- In the order of the payers: each refund locks the balance of one.
-     order by coalesce(c.owner_id, l.owner_id), l.session_id
-  loop
-    insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete, product, channel, task_id,
-                                       session_id, owner_id, request_id, letter_key)
-    values (v_letter.list, v_letter.code, v_letter.reason, v_letter.payload, v_letter.encoding, v_letter.complete,
-            v_letter.product, v_letter.channel, v_letter.task_id, v_letter.session_id, v_letter.owner_id,
-            v_letter.request_id, v_letter.letter_key)
-    on conflict (letter_key) do nothing;
-    -- Without a message the session is not changed.
-    if found and v_letter.session_id is not null and v_letter.owner_id is not null and v_letter.message is not null then
-      v_refunded := v_refunded + (darkroom_fail_session(
-        v_letter.product, v_letter.channel, v_letter.session_id, v_letter.message, v_letter.request_id,
-        v_letter.owner_id, p_max_refund) ->> 'refunded')::integer;
-    end if;
-  end loop;
-  return v_refunded;
+  insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete, product, channel, task_id,
+                                     session_id, owner_id, request_id, letter_key)
+  select l.list, l.code, l.reason, l.payload, l.encoding, l.complete, l.product, l.channel, l.task_id, l.session_id,
+         l.owner_id, l.request_id, l.letter_key
+    from jsonb_populate_recordset(null::darkroom_dead_letters, p_letters) l
+  on conflict (letter_key) do nothing;
+  get diagnostics v_stored = row_count;
+  return v_stored;
+end $$;
+
+-- Store a dead letter, and fail the session that it names together with its owner, unless the letter is stored
+-- already. Returns the credits refunded. Called by `Records.add_dead_letters`.
+create or replace function darkroom_refuse_task(p_letter jsonb, p_message text, p_max_refund integer) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+  if darkroom_add_dead_letters(jsonb_build_array(p_letter)) = 0 then
+    return 0;
+  end if;
+  return (darkroom_fail_session(
+    p_letter ->> 'product', p_letter ->> 'channel', p_letter ->> 'session_id', p_message, p_letter ->> 'request_id',
+    p_letter ->> 'owner_id', p_max_refund) ->> 'refunded')::integer;
 end $$;
 
 -- Returns dead letters, newest first, at most `p_limit`; only the one with `p_id` if it is not null. Called by

@@ -1,6 +1,6 @@
 -- Orders over HTTP: order, charge and session in one transaction.
--- Locks: the order, then its session, then the balance of its payer; several orders in the order of their payers. A
--- new order charges before it inserts its session, which no other transaction can have locked yet.
+-- Locks: the order, then its session, then the balance of its payer. A transaction places or cancels one order. A new
+-- order charges before it inserts its session, which no other transaction can have locked yet.
 
 -- Place an order: store it, charge it and create its session, or none of these. Returns `{outcome}`: created;
 -- replayed or conflict (the idempotency key was used, for the same or for a different order) with the first `answer`
@@ -73,20 +73,21 @@ exception
 end $$;
 
 -- Cancel an order whose task could not be pushed: fail its session, refund the charge and release the idempotency
--- key. Returns ended; or accepted, without a change, if the task has a job. Called by `darkroom_cancel_lost_orders`
--- and `Orders.cancel_order`.
-create or replace function darkroom_cancel_order(p_task_id text, p_message text) returns text
+-- key. Returns `{ended, refunded}`: whether the order has ended, and the credits that this call refunded. An order whose
+-- task has a job is not changed. Called by `Orders.cancel_order`.
+create or replace function darkroom_cancel_order(p_task_id text, p_message text) returns jsonb
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_request darkroom_requests;
   v_moved boolean;
+  v_refunded integer := 0;
 begin
   select * into v_request from darkroom_requests where task_id = p_task_id for update;
   if v_request.ended then
-    return 'ended';
+    return jsonb_build_object('ended', true, 'refunded', 0);
   end if;
   if v_request.task_id is null or exists (select from darkroom_jobs where task_id = p_task_id) then
-    return 'accepted';
+    return jsonb_build_object('ended', false, 'refunded', 0);
   end if;
   if exists (select from darkroom_session_tables
               where product = v_request.product and channel = v_request.channel) then
@@ -95,7 +96,7 @@ begin
       jsonb_build_object('error_message', p_message, 'completed_at', now()));
     -- A dispatch held the lock of the session and has committed: the task runs.
     if not v_moved and exists (select from darkroom_jobs where task_id = p_task_id) then
-      return 'accepted';
+      return jsonb_build_object('ended', false, 'refunded', 0);
     end if;
   else
     -- With a failed job in place, a push that arrives late is a duplicate and does not run.
@@ -107,37 +108,24 @@ begin
     on conflict do nothing;
     v_moved := found;
     if not v_moved then
-      return 'accepted';
+      return jsonb_build_object('ended', false, 'refunded', 0);
     end if;
   end if;
   update darkroom_requests set ended = true, idempotency_key = null where task_id = p_task_id;
   if v_moved then
-    perform darkroom_refund(v_request.product, v_request.channel, v_request.session_id, v_request.owner_id,
-                            v_request.user_id, v_request.request_id, 1, p_message);
+    v_refunded := darkroom_refund(v_request.product, v_request.channel, v_request.session_id, v_request.owner_id,
+                                  v_request.user_id, v_request.request_id, 1, p_message);
   end if;
-  return 'ended';
+  return jsonb_build_object('ended', true, 'refunded', v_refunded);
 end $$;
 
--- Cancel orders older than `p_older_s` seconds whose task has no job: their process ended before it pushed the task.
--- Returns the number cancelled. Called by `Orders.cancel_lost_orders`.
-create or replace function darkroom_cancel_lost_orders(p_older_s float8, p_message text) returns integer
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-declare
-  v_task_id text;
-  v_ended integer := 0;
-begin
-  for v_task_id in
-    with lost as (
-      select r.* from darkroom_requests r
-       where created_at < now() - make_interval(secs => p_older_s) and not ended
-         and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
-       order by created_at limit 500 for update skip locked)
-    -- In the order of the payers: each cancelled order locks the balance of one.
-    select task_id from lost order by coalesce(case when channel = 'b2b' then owner_id else user_id end, owner_id), task_id
-  loop
-    if darkroom_cancel_order(v_task_id, p_message) = 'ended' then
-      v_ended := v_ended + 1;
-    end if;
-  end loop;
-  return v_ended;
-end $$;
+-- Returns `{task_id, product, session_id}` of orders older than `p_older_s` seconds whose task has no job, oldest first,
+-- at most `p_limit`: their process ended before it pushed the task. Called by `Orders.lost_orders`.
+create or replace function darkroom_lost_orders(p_older_s float8, p_limit integer) returns jsonb
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  select coalesce(jsonb_agg(to_jsonb(lost)), '[]') from (
+    select r.task_id, r.product, r.session_id from darkroom_requests r
+     where r.created_at < now() - make_interval(secs => p_older_s) and not r.ended
+       and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
+     order by r.created_at limit p_limit) lost
+$$;

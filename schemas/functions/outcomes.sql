@@ -75,7 +75,7 @@ end $$;
 
 -- Fail a session that has no job: its payload could not be processed, or its task never arrived. With `p_owner_id`,
 -- only a session of that owner. Where the ledger has no charge, at most `p_max_refund` credits are refunded. Returns
--- `{moved, refunded}`. Called by `darkroom_add_dead_letters` and `Records.fail_session`.
+-- `{moved, refunded}`. Called by `darkroom_refuse_task` and `Records.fail_session`.
 create or replace function darkroom_fail_session(
   p_product text, p_channel text, p_session_id text, p_message text, p_request_id text,
   p_owner_id text default null, p_max_refund integer default 1

@@ -155,9 +155,10 @@ class OrderService:
         except QueueUnavailable as error:
             session_id = answer.get("session_id", answer.get("job_id"))
             log.warning("task_not_pushed", task_id=task.task_id, session_id=session_id, error=str(error))
-            if await self._sessions.cancel_order(task.task_id, QUEUE_UNAVAILABLE):
-                if price := answer.get("credits_used"):
-                    await self._metrics.incr("darkroom_credits_total", {"kind": "refund"}, price)
+            cancelled = await self._sessions.cancel_order(task.task_id, QUEUE_UNAVAILABLE)
+            if cancelled.ended:
+                if cancelled.refunded:
+                    await self._metrics.incr("darkroom_credits_total", {"kind": "refund"}, cancelled.refunded)
                 raise Problem(
                     HTTPStatus.SERVICE_UNAVAILABLE,
                     "queue_unavailable",

@@ -161,12 +161,15 @@ def test_an_order_whose_process_died_before_the_push_is_undone_later(database: p
     made = database.execute("select darkroom_place_order(%s, '{}', 4)", [json.dumps(order)]).fetchone()
     assert made == ({"outcome": "created"},)
     assert balance(database, user_id) == 1
-    assert database.execute("select darkroom_cancel_lost_orders(900, 'Lost')").fetchone() == (0,)
+    lost = "select jsonb_path_query_array(darkroom_lost_orders(900, 500), '$[*].task_id')"
+    assert database.execute(lost).fetchone() == ([],)
     database.execute(
         "update darkroom_requests set created_at = now() - interval '1 hour' where task_id = %s", [task_id]
     )
-    database.execute("select darkroom_cancel_lost_orders(900, 'Lost')")
-    database.execute("select darkroom_cancel_lost_orders(900, 'Lost')")
+    assert database.execute(lost).fetchone() == ([task_id],)
+    cancelled = [database.execute("select darkroom_cancel_order(%s, 'Lost')", [task_id]).fetchone() for _ in range(2)]
+    assert cancelled == [({"ended": True, "refunded": 4},), ({"ended": True, "refunded": 0},)]
+    assert database.execute(lost).fetchone() == ([],)
     assert balance(database, user_id) == 5
     rows = database.execute("select status from image_generation_jobs where id = %s", [task_id]).fetchall()
     assert rows == [("failed",)]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import json
+import uuid
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -12,15 +15,18 @@ from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from providers.scratch.folder import FolderScratch
+from schemas.common import Product
+from tests.database_locks import locked, wait_for_lock_waits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     import redis.asyncio
 
     from pipelines.engine.dramatiq_redis.broker import Broker
     from providers.records import Records
+    from providers.records.orders import OrderCancellation
     from schemas.errors import DarkroomError
     from schemas.records import NewTask
 
@@ -33,37 +39,93 @@ def sweep(records: Records, broker: Broker, client: redis.asyncio.Redis, tmp_pat
     )  # fmt: skip
 
 
-def failing(error: DarkroomError) -> Callable[..., object]:
-    async def cancel_lost_orders(**_: object) -> int:
-        raise error
+@pytest.fixture
+def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("truncate darkroom_requests")
+        yield connection
 
-    return cancel_lost_orders
+
+def lost_order(database: psycopg.Connection[Any], user_id: str) -> dict[str, Any]:
+    """Place an order whose task never arrives; the user has paid for it."""
+    order = {
+        "task_id": str(uuid.uuid4()), "session_id": str(uuid.uuid4()), "product": "tryon", "channel": "b2c",
+        "owner_id": user_id, "user_id": user_id, "request_id": "req_1", "client": "test", "fingerprint": "f",
+        "payload": {}, "answer": {},
+    }  # fmt: skip
+    database.execute(
+        "insert into user_credits (user_id, balance) values (%s, 1) on conflict (user_id) do update set balance = 1",
+        [user_id],
+    )
+    placed = database.execute("select darkroom_place_order(%s, '{}', 1)", [json.dumps(order)]).fetchone()
+    assert placed == ({"outcome": "created"},)
+    return order
 
 
-async def test_refused_lost_orders_do_not_stop_the_other_parts(
+def balance(database: psycopg.Connection[Any], user_id: str) -> int:
+    row = database.execute("select balance from user_credits where user_id::text = %s", [user_id]).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def failing(
+    cancel: Callable[[str, str], Awaitable[OrderCancellation]], task_id: str, error: DarkroomError
+) -> Callable[[str, str], Awaitable[OrderCancellation]]:
+    """Return `cancel_order`, except that it raises `error` for one task."""
+
+    async def cancel_order(cancelled: str, message: str) -> OrderCancellation:
+        if cancelled == task_id:
+            raise error
+        return await cancel(cancelled, message)
+
+    return cancel_order
+
+
+async def test_a_refused_lost_order_does_not_stop_the_other_parts(
     sweep: Sweep,
     records: Records,
-    database_url: str,
+    database: psycopg.Connection[Any],
     new_task: Callable[..., NewTask],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    new_task()
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(
-            "insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete) "
-            "values ('l', 'invalid', 'r', 'p', 'utf-8', true)"
-        )
-    monkeypatch.setattr(records.orders, "cancel_lost_orders", failing(DatabaseRefused("a row is refused")))
+    """Given a refused order, another order and an orphan, then all are refunded: the refused one as an orphan too."""
+    refused, other = (lost_order(database, user_id) for user_id in ("anna", "ben"))
+    new_task("claire")
+    database.execute(
+        "insert into darkroom_dead_letters (list, code, reason, payload, encoding, complete) "
+        "values ('l', 'invalid', 'r', 'p', 'utf-8', true)"
+    )
+    refusing = failing(records.orders.cancel_order, refused["task_id"], DatabaseRefused("a row is refused"))
+    monkeypatch.setattr(records.orders, "cancel_order", refusing)
 
     report = await sweep.run_once()
 
-    assert (report.failed, report.refunded) == (1, 1)
+    assert (report.checked, report.failed, report.refunded) == (4, 3, 3)
+    assert [balance(database, order["user_id"]) for order in (refused, other)] == [1, 1]
     assert await records.dead_letters() == []
 
 
 async def test_an_unavailable_database_ends_the_sweep(
-    sweep: Sweep, records: Records, monkeypatch: pytest.MonkeyPatch
+    sweep: Sweep, records: Records, database: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records.orders, "cancel_lost_orders", failing(DatabaseUnavailable("away")))
+    order = lost_order(database, "anna")
+    away = failing(records.orders.cancel_order, order["task_id"], DatabaseUnavailable("away"))
+    monkeypatch.setattr(records.orders, "cancel_order", away)
     with pytest.raises(DatabaseUnavailable):
         await sweep.run_once()
+
+
+async def test_lost_orders_of_one_payer_do_not_deadlock_with_another_sweep(
+    sweep: Sweep, records: Records, database: psycopg.Connection[Any], database_url: str
+) -> None:
+    """Given two lost orders, when another sweep ends the session of the second meanwhile, both are refunded once."""
+    orders = [lost_order(database, "anna") for _ in range(2)]
+    with locked(database_url, "select from user_credits where user_id::text = %s for update", "anna"):
+        sweeping = asyncio.create_task(sweep.run_once())
+        await asyncio.to_thread(wait_for_lock_waits, database, 1)
+        other = records.fail_session(Product.TRYON, "b2c", orders[1]["session_id"], "Stuck", "sweep")
+        ending = asyncio.create_task(other)
+        await asyncio.to_thread(wait_for_lock_waits, database, 2)
+    report = await sweeping
+    assert (report.refunded, (await ending).refunded) == (1, 1)
+    assert balance(database, "anna") == 2

@@ -396,7 +396,8 @@ class FieldContract(RecordsContract):
         ]
         assert [ordered.outcome for ordered in found] == [Outcome.CREATED, Outcome.CREATED, Outcome.NO_CREDITS]
         assert world.shopper_balance() == 1
-        assert await records.orders.cancel_order(orders[0].task_id, "Redis queue unavailable")
+        cancelled = await records.orders.cancel_order(orders[0].task_id, "Redis queue unavailable")
+        assert (cancelled.ended, cancelled.refunded) == (True, 1)
         assert (world.shopper_balance(), world.one("select balance from store_credits")) == (2, 0)
 
     async def test_a_store_that_was_charged_nothing_is_refunded_nothing(

@@ -35,8 +35,13 @@ async def test_an_unreachable_database_is_retryable(tmp_path: Path) -> None:
     [
         ("45000", DatabaseRefused),
         ("P0002", DatabaseRefused),
+        ("54000", DatabaseRefused),
         ("25006", DatabaseUnavailable),
+        ("25P03", DatabaseUnavailable),
         ("40P01", DatabaseUnavailable),
+        ("40001", DatabaseUnavailable),
+        ("55P03", DatabaseUnavailable),
+        ("53300", DatabaseUnavailable),
         ("53100", DatabaseUnavailable),
     ],
 )
