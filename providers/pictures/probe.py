@@ -1,56 +1,58 @@
-"""Format and size of a picture, read from its header without decoding.
+"""Format and size of a picture, and the parts of its file that a decoder needs, read without decoding.
 
-No memory is allocated for the pixels, whereas opening a WebP file with Pillow allocates its whole canvas.
+Every picture from outside passes `probe` before a decoder sees any of it. The walkers of the formats are plain Python:
+they allocate nothing for pixels, and inflate nothing but a colour profile, up to a limit.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from providers.pictures.contents import Contents, Size, Unreadable, Unsupported
 from providers.pictures.errors import input_refused
+from providers.pictures.jpeg import jpeg_size, read_jpeg
+from providers.pictures.png import SIGNATURE, png_size, read_png
+from providers.pictures.webp import read_webp, webp_size
 
 Format = Literal["JPEG", "PNG", "WEBP"]
-Size = tuple[int, int]
 
 #: libjpeg's own limit (JPEG_MAX_DIMENSION): stored results are JPEG.
 _MAX_SIDE = 65_500
-#: Progressive files have about 10. Each scan costs a pass over the whole picture, however few bytes it has, so a file
-#: of a few kilobytes could occupy a core for minutes (libjpeg-turbo, "Two issues with the JPEG standard").
-_MAX_SCANS = 64
-#: Maximum number of parsed marker segments; large metadata in 64-KB segments takes a few hundred.
-_MAX_SEGMENTS = 4096
+#: Largest buffer of a decoder, bytes: with all the rest, decoding a picture takes less than 100 MB.
+MAX_BUFFER_BYTES = 80_000_000
 
 #: Number of bytes that identify the format.
 SIGNATURE_BYTES = 12
 
-_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-#: Huffman-coded, not progressive: every scan takes bytes for every block, so the file's size bounds the work.
-_SEQUENTIAL = frozenset({0xC0, 0xC1})
-_WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_SCAN = b"\xff\xda"
-_END = b"\xff\xd9"
-#: The end of a scan's data: any marker but a stuffed byte, a restart or a fill byte.
-_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """Contents of the header: the format, and width and height in pixels before any EXIF orientation."""
+    """A picture as its file states it: the format, and width and height in pixels before any EXIF orientation.
+
+    Attributes:
+        format: The format.
+        width: Pixels.
+        height: Pixels.
+        contents: The parts of the file that a decoder needs, and the EXIF orientation.
+    """
 
     format: Format
     width: int
     height: int
+    contents: Contents = field(default=Contents(()), compare=False, repr=False)
 
-
-class _Unreadable(Exception):  # noqa: N818  never leaves this module
-    """The header is damaged."""
+    def essential(self, data: bytes) -> bytes:
+        """Return the file that was probed, `data`, with nothing but the parts that a decoder needs."""
+        if self.contents.parts == (slice(0, len(data)),):
+            return data
+        view = memoryview(data)
+        return b"".join(part if isinstance(part, bytes) else view[part] for part in self.contents.parts)
 
 
 def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> ImageInfo:
-    """Read the header and return the format and size.
+    """Walk through the file and return the format, the size and the parts that a decoder needs.
 
     Args:
         data: An encoded picture, or anything else.
@@ -58,21 +60,23 @@ def probe(data: bytes, *, max_pixels: int, subject: str = "The picture") -> Imag
         subject: Name of the picture in messages to the user.
 
     Raises:
-        InputRefused: The data is not a JPEG, PNG or still WebP picture, its header is damaged, or it is too large.
+        InputRefused: The data is not a JPEG, PNG or still WebP picture, its structure is damaged, or decoding it
+            takes too much memory.
     """
     name = recognise(data, subject=subject)
+    read_size, read_contents = _READERS[name]
     try:
-        width, height = _READERS[name](data)
-    except (_Unreadable, IndexError) as error:
+        width, height = read_size(data)
+        _check_size(width, height, max_pixels, subject)
+        contents = read_contents(data)
+    except (Unreadable, IndexError) as error:
         raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
-    if width * height > max_pixels:
-        why = f"has more than {max_pixels / 1_000_000:g} megapixels"
+    except Unsupported as error:
+        raise input_refused(subject, str(error), code="picture_type") from error
+    if contents.buffer_bytes > MAX_BUFFER_BYTES:
+        why = "takes too much memory to decode; please use a smaller picture or a plain JPEG"
         raise input_refused(subject, why, code="picture_too_many_pixels")
-    if max(width, height) > _MAX_SIDE:
-        raise input_refused(subject, f"has a side of more than {_MAX_SIDE} pixels", code="picture_too_many_pixels")
-    if name == "WEBP" and data[12:16] == b"VP8X" and data[20] & 0x02:
-        raise input_refused(subject, "is an animation, not a photo", code="picture_type")
-    return ImageInfo(name, width, height)
+    return ImageInfo(name, width, height, contents)
 
 
 def recognise(data: bytes, *, subject: str = "The picture") -> Format:
@@ -83,84 +87,23 @@ def recognise(data: bytes, *, subject: str = "The picture") -> Format:
     """
     if data.startswith(b"\xff\xd8\xff"):
         return "JPEG"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+    if data.startswith(SIGNATURE):
         return "PNG"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
     raise input_refused(subject, "is not a JPEG, PNG or WebP picture", code="picture_type")
 
 
-def _png_size(data: bytes) -> Size:
-    if data[8:16] != b"\x00\x00\x00\x0dIHDR":
-        raise _Unreadable
-    return _checked_size(_big_endian(data, 16, 4), _big_endian(data, 20, 4))
+def _check_size(width: int, height: int, max_pixels: int, subject: str) -> None:
+    if width * height > max_pixels:
+        why = f"has more than {max_pixels / 1_000_000:g} megapixels"
+        raise input_refused(subject, why, code="picture_too_many_pixels")
+    if max(width, height) > _MAX_SIDE:
+        raise input_refused(subject, f"has a side of more than {_MAX_SIDE} pixels", code="picture_too_many_pixels")
 
 
-def _webp_size(data: bytes) -> Size:
-    if data[12:16] == b"VP8X":
-        return _checked_size(_little_endian(data, 24, 3) + 1, _little_endian(data, 27, 3) + 1)
-    if data[12:16] == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        return _checked_size(_little_endian(data, 26, 2) & 0x3FFF, _little_endian(data, 28, 2) & 0x3FFF)
-    if data[12:16] == b"VP8L" and data[20:21] == b"\x2f":
-        bits = _little_endian(data, 21, 4)
-        return _checked_size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    raise _Unreadable
-
-
-def _jpeg_size(data: bytes) -> Size:
-    at = 2
-    for _ in range(_MAX_SEGMENTS):
-        at = data.find(b"\xff", at)
-        marker = data[at + 1]
-        if at < 0 or marker in (0xD9, 0xDA):  # the end, or pixels, before any size
-            break
-        if marker in _SOF:
-            if marker not in _SEQUENTIAL and not _has_few_scans(data):
-                break
-            return _checked_size(_big_endian(data, at + 7, 2), _big_endian(data, at + 5, 2))
-        at += _segment_length(data, at) if marker not in (0x00, 0xFF) else 1
-    raise _Unreadable
-
-
-def _segment_length(data: bytes, at: int) -> int:
-    """Return the length of the marker segment at `at` in bytes, including its marker."""
-    return 2 if data[at + 1] in _WITHOUT_LENGTH else 2 + max(_big_endian(data, at + 2, 2), 2)
-
-
-def _has_few_scans(data: bytes) -> bool:
-    """Return whether the scans up to the end of the picture, without metadata and trailer, are within the limit."""
-    if data.count(_SCAN) <= _MAX_SCANS:
-        return True
-    at, scans = 2, 0
-    for _ in range(_MAX_SEGMENTS):
-        found = _NEXT_MARKER.search(data, at)
-        if not found or found.group() == _END:
-            return True
-        scans += found.group() == _SCAN
-        if scans > _MAX_SCANS:
-            return False
-        at = found.start() + _segment_length(data, found.start())
-    return False
-
-
-def _checked_size(width: int, height: int) -> Size:
-    if not width or not height:
-        raise _Unreadable
-    return width, height
-
-
-def _big_endian(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(_field(data, at, size), "big")
-
-
-def _little_endian(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(_field(data, at, size), "little")
-
-
-def _field(data: bytes, at: int, size: int) -> bytes:
-    if len(field := data[at : at + size]) < size:
-        raise _Unreadable
-    return field
-
-
-_READERS: dict[Format, Callable[[bytes], Size]] = {"JPEG": _jpeg_size, "PNG": _png_size, "WEBP": _webp_size}
+_READERS: dict[Format, tuple[Callable[[bytes], Size], Callable[[bytes], Contents]]] = {
+    "JPEG": (jpeg_size, read_jpeg),
+    "PNG": (png_size, read_png),
+    "WEBP": (webp_size, read_webp),
+}

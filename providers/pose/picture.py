@@ -10,10 +10,11 @@ import io
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from providers.pictures.errors import input_refused
 from providers.pictures.probe import probe
+from providers.pictures.upright import SIDEWAYS, turn_upright
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 MAX_SIDE_PX = 1280
 MAX_PIXELS = 40_000_000
 FORMATS = ("JPEG", "PNG", "WEBP")
-#: EXIF orientations that swap width and height.
-_LYING = frozenset({5, 6, 7, 8})
-_ORIENTATION = 0x0112
 #: What decoders raise on damaged bytes.
 _UNDECODABLE = (
     UnidentifiedImageError,
@@ -55,22 +53,22 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, subject: str = "The pic
     Raises:
         InputRefused: It is another kind, damaged, or its header states more than `max_pixels`.
     """
-    probe(data, max_pixels=max_pixels, subject=subject)
+    info = probe(data, max_pixels=max_pixels, subject=subject)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return _decode(image)
+        with Image.open(io.BytesIO(info.essential(data)), formats=FORMATS) as image:
+            if image.size != (info.width, info.height):
+                raise ValueError("the decoder sees another size than the header states")
+            return _decode(image, info.contents.orientation)
     except _UNDECODABLE as error:
         raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
 
 
-def _decode(image: Image.Image) -> Picture:
+def _decode(image: Image.Image, orientation: int) -> Picture:
     width, height = image.size
-    lying = image.getexif().get(_ORIENTATION) in _LYING
     image.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))
-    small = _on_white(image)
-    small.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    upright = ImageOps.exif_transpose(small)
-    original = (height, width) if lying else (width, height)
+    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    upright = turn_upright(_on_white(image), orientation)
+    original = (height, width) if orientation in SIDEWAYS else (width, height)
     return Picture(np.ascontiguousarray(np.asarray(upright, dtype=np.uint8)), *original)
 
 
@@ -80,6 +78,4 @@ def _on_white(image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA")
     ground = Image.new("RGBA", rgba.size, "white")
     ground.alpha_composite(rgba)
-    flat = ground.convert("RGB")
-    flat.info["exif"] = image.getexif().tobytes()
-    return flat
+    return ground.convert("RGB")

@@ -1,7 +1,10 @@
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,7 +13,10 @@ from PIL import Image
 
 from providers.pictures.probe import ImageInfo, probe
 from schemas.errors import InputRefused
+from tests import hostile
+from tests.unit.pipelines.images.samples import linear_profile
 
+ROOT = Path(__file__).parents[4]
 LIMIT = 40_000_000
 
 
@@ -31,7 +37,7 @@ def webp_stating(width: int, height: int) -> bytes:
 
 
 def jpeg_stating(width: int, height: int, scans: int = 1) -> bytes:
-    frame = b"\xff\xc2" + struct.pack(">HBHHB", 17, 8, height, width, 3) + bytes(9)
+    frame = b"\xff\xc2" + struct.pack(">HBHHB", 17, 8, height, width, 3) + b"\1\x11\0\2\x11\1\3\x11\1"
     return b"\xff\xd8" + frame + (b"\xff\xda\x00\x03\x00" + b"\x00\xff\x00") * scans + b"\xff\xd9"
 
 
@@ -78,9 +84,9 @@ def test_an_animation_is_refused() -> None:
 
 
 def test_a_progressive_picture_of_thousands_of_passes_is_refused() -> None:
-    assert probe(jpeg_stating(6000, 6000, scans=60), max_pixels=LIMIT).width == 6000
-    with pytest.raises(InputRefused):
-        probe(jpeg_stating(6000, 6000, scans=5000), max_pixels=LIMIT)
+    assert probe(jpeg_stating(3000, 3000, scans=60), max_pixels=LIMIT).width == 3000
+    with pytest.raises(InputRefused, match="damaged"):
+        probe(jpeg_stating(3000, 3000, scans=5000), max_pixels=LIMIT)
 
 
 def test_scan_markers_after_the_end_of_a_picture_are_ignored() -> None:
@@ -109,3 +115,98 @@ def test_a_damaged_header_is_read_or_refused(valid: bytes, data: st.DataObject) 
     except InputRefused:
         return
     assert 0 < info.width * info.height <= LIMIT
+
+
+HOSTILE = {
+    "text bombs": hostile.png_with_text_bombs(),
+    "profile bomb": hostile.png_with_profile_bomb(),
+    "two headers": hostile.png_with_two_headers(),
+    "one colour": hostile.webp_of_one_colour(),
+    "empty scans": hostile.jpeg_with_empty_scans(),
+    "interlaced": hostile.png_interlaced(7300, 5475),
+    "wide": hostile.png(65_500, 610),
+    "many chunks": hostile.png(9, 9, *[hostile.png_chunk(b"tEXt")] * 100_000),
+}
+MEASURE = """
+import sys, time, tracemalloc
+from pathlib import Path
+from providers.pictures.probe import probe
+from schemas.errors import InputRefused
+
+data = Path(sys.argv[1]).read_bytes()
+started = time.process_time()
+try:
+    kept = len(probe(data, max_pixels=40_000_000).essential(data))
+except InputRefused:
+    kept = 0
+seconds = time.process_time() - started
+tracemalloc.start()
+try:
+    probe(data, max_pixels=40_000_000).essential(data)
+except InputRefused:
+    pass
+print(kept, seconds * 1000, tracemalloc.get_traced_memory()[1] / 1e6)
+"""
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_or_stripped_at_once_and_in_little_memory(kind: str, tmp_path: Path) -> None:
+    file = tmp_path / "picture"
+    file.write_bytes(HOSTILE[kind])
+    run = subprocess.run([sys.executable, "-c", MEASURE, file], cwd=ROOT, capture_output=True, text=True, check=True)
+    kept, milliseconds, megabytes = map(float, run.stdout.split())
+    assert kept < 1000
+    assert milliseconds < 50
+    assert megabytes < 20
+
+
+def test_only_the_chunks_that_change_pixels_are_passed_on() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded("PNG", "P", exif=exif, transparency=0, dpi=(72, 72), icc_profile=linear_profile())
+    info = probe(data, max_pixels=LIMIT)
+    chunks = [name for name in (b"IHDR", b"iCCP", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"eXIf", b"pHYs") if name in data]
+    assert len(chunks) == 8
+    assert [name for name in chunks if name in info.essential(data)] == chunks[:6]
+    assert info.contents.orientation == 6
+
+
+@pytest.mark.parametrize("name", ["JPEG", "WEBP"])
+def test_metadata_is_not_passed_on_but_the_colour_profile_is(name: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 8, "Camera"
+    data = encoded(name, exif=exif, icc_profile=linear_profile(), xmp=b"<x:xmpmeta/>")
+    info = probe(data, max_pixels=LIMIT)
+    kept = info.essential(data)
+    assert info.contents.orientation == 8
+    assert b"Camera" in data
+    assert b"Camera" not in kept
+    assert b"xmpmeta" not in kept
+    assert Image.open(BytesIO(kept)).info["icc_profile"] == linear_profile()
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff"])
+def test_damaged_exif_is_ignored(exif: bytes) -> None:
+    assert probe(encoded("JPEG", exif=exif), max_pixels=LIMIT).contents.orientation == 1
+
+
+def test_a_picture_that_is_not_as_large_as_its_canvas_is_refused() -> None:
+    data = bytearray(encoded("WEBP", exif=b"Exif\0\0II*\0\x08\0\0\0\0\0"))
+    data[24] += 1
+    with pytest.raises(InputRefused, match="damaged"):
+        probe(bytes(data), max_pixels=LIMIT)
+
+
+def test_a_sequential_picture_may_have_a_scan_for_each_component() -> None:
+    def scans(count: int) -> bytes:
+        return jpeg_stating(300, 300, scans=count).replace(b"\xff\xc2", b"\xff\xc0")
+
+    assert probe(scans(4), max_pixels=LIMIT).format == "JPEG"
+    with pytest.raises(InputRefused, match="damaged"):
+        probe(scans(5), max_pixels=LIMIT)
+
+
+@pytest.mark.parametrize("marker", [b"\xff\xc3", b"\xff\xc9", b"\xff\xca"])
+def test_a_rare_kind_of_jpeg_is_refused(marker: bytes) -> None:
+    with pytest.raises(InputRefused, match="is a kind of JPEG that only few programs write"):
+        probe(jpeg_stating(300, 300).replace(b"\xff\xc2", marker), max_pixels=LIMIT)
