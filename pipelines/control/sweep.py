@@ -8,11 +8,11 @@ import structlog
 
 from pipelines.control.ingest import requeue_abandoned
 from pipelines.control.recovery import STUCK_MESSAGE, JobRecovery, SweepReport
+from pipelines.control.unread_tasks import UnreadTasks
 from pipelines.engine.dramatiq_redis.broker import QueueUnreachable
 from providers.records import Records
 from providers.scratch.base import Scratch
 from providers.served import ServedProducts
-from schemas import keys
 from schemas.errors import Unavailable
 from schemas.records import Orphan
 from schemas.tasks import TASK_LISTS
@@ -77,14 +77,17 @@ class Sweep:
     async def _end_orphans(self, report: SweepReport) -> None:
         try:
             await requeue_abandoned(self._client)
-            unread = await self._tasks_in_lists()
+            served = ServedProducts(self._client)
+            # Tasks of a product that no worker serves are not ingested: their sessions end like all stuck ones.
+            products = [product for product in TASK_LISTS if await served.is_served(product)]
+            # Before the table is read: a task that ingest has taken from a list meanwhile has a job there.
+            unread = await UnreadTasks.read(self._client, products)
         except redis.exceptions.RedisError as error:
-            raise QueueUnreachable(f"counting the task lists: {type(error).__name__}") from error
-        if unread:
-            # Their sessions look like orphans until ingest has written the tasks to the table.
-            return
-        await self._cancel_lost_orders(report)
+            raise QueueUnreachable(f"reading the task lists: {type(error).__name__}") from error
+        await self._cancel_lost_orders(report, unread)
         for orphan in await self._records.orphans(older_than_s=self._stuck_after_s):
+            if unread.contains(orphan.product, orphan.session_id):
+                continue
             report.checked += 1
             try:
                 await self._end_orphan(orphan, report)
@@ -93,8 +96,10 @@ class Sweep:
             except Exception:
                 log.exception("session_not_swept", session_id=orphan.session_id, product=orphan.product.value)
 
-    async def _cancel_lost_orders(self, report: SweepReport) -> None:
+    async def _cancel_lost_orders(self, report: SweepReport, unread: UnreadTasks) -> None:
         for order in await self._records.orders.lost_orders(older_than_s=self._stuck_after_s):
+            if unread.contains(order.product, order.task_id, order.session_id):
+                continue
             report.checked += 1
             try:
                 cancelled = await self._records.orders.cancel_order(order.task_id, STUCK_MESSAGE)
@@ -114,16 +119,3 @@ class Sweep:
             log.warning("session_swept", session_id=orphan.session_id, product=orphan.product.value)
             report.failed += 1
             report.refunded += settled.refunded
-
-    async def _tasks_in_lists(self) -> int:
-        consumers = await self._client.zrange(keys.CONSUMERS, 0, -1)
-        served = ServedProducts(self._client)
-        # Tasks of a product that no worker serves are not ingested: their sessions end like all stuck ones.
-        sources = [source for product, source in TASK_LISTS.items() if await served.is_served(product)]
-        names = [name.decode() if isinstance(name, bytes) else str(name) for name in consumers]
-        async with self._client.pipeline(transaction=False) as pipe:
-            for source in sources:
-                pipe.llen(source)
-                for name in names:
-                    pipe.llen(keys.processing(name, source))
-            return sum(await pipe.execute())

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
+from pipelines.control import unread_tasks
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from providers.scratch.folder import FolderScratch
+from schemas import keys
 from schemas.common import Product
+from schemas.tasks import TASK_LISTS
 from tests.database_locks import locked, wait_for_lock_waits
+from tests.integration.pipelines.conftest import pushed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -129,3 +133,40 @@ async def test_lost_orders_of_one_payer_do_not_deadlock_with_another_sweep(
     report = await sweeping
     assert (report.refunded, (await ending).refunded) == (1, 1)
     assert balance(database, "anna") == 2
+
+
+async def test_a_busy_list_stops_no_sweep(
+    sweep: Sweep, client: redis.asyncio.Redis, database: psycopg.Connection[Any], new_task: Callable[..., NewTask]
+) -> None:
+    """Given unread tasks of two products, the sweep ends the sessions that no task in the lists names."""
+    unread, taken, stuck = new_task("anna"), new_task("ben"), new_task("claire")
+    placed = lost_order(database, "dora"), lost_order(database, "emil")
+    await client.lpush(TASK_LISTS[Product.IMAGES], b"not json")
+    ordered = {name: placed[0][name] for name in ("task_id", "session_id")}
+    await client.lpush(TASK_LISTS[Product.TRYON], pushed(unread), json.dumps(ordered), b"[]")
+    await client.zadd(keys.CONSUMERS, {"one": 1e15})
+    upper = taken.payload | {"session_id": taken.session_id.upper()}
+    await client.lpush(keys.processing("one", TASK_LISTS[Product.TRYON]), json.dumps(upper))
+
+    report = await sweep.run_once()
+
+    assert (report.checked, report.failed, report.refunded) == (2, 2, 2)
+    ended = database.execute("select user_id::text from generation_sessions where status = 'failed'").fetchall()
+    assert {row[0] for row in ended} == {stuck.owner_id, placed[1]["user_id"]}
+
+
+async def test_a_list_too_long_to_read_stops_the_sweep_of_its_product_only(
+    sweep: Sweep,
+    client: redis.asyncio.Redis,
+    database: psycopg.Connection[Any],
+    new_task: Callable[..., NewTask],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(unread_tasks, "MAX_READ", 2)
+    new_task("anna")
+    database.execute("select darkroom_new_session('images', 'workspace', 'w', %s, '{}')", [str(uuid.uuid4())])
+    await client.lpush(TASK_LISTS[Product.TRYON], b"1", b"2", b"3")
+
+    assert (await sweep.run_once()).failed == 1
+    await client.lpop(TASK_LISTS[Product.TRYON])
+    assert (await sweep.run_once()).failed == 1
