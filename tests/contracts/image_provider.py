@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image
 
 from providers.images.base import ImageProvider, ImageRequest
 from schemas.errors import Ambiguous
+from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:
     from providers.images.base import Capabilities, GeneratedImage
@@ -72,17 +72,14 @@ class ImageProviderContract:
         await provider.generate(a_request(provider.capabilities), on_started=on_started)
         assert bool(told) == provider.capabilities.resumable
 
-    async def test_a_timeout_is_ambiguous_and_ends_the_call_within_a_second(self, slow_provider: ImageProvider) -> None:
-        started = time.monotonic()
-        with pytest.raises(Ambiguous):
-            await slow_provider.generate(a_request(slow_provider.capabilities, deadline_s=0.5))
-        assert time.monotonic() - started < 1.5
+    async def test_a_timeout_is_ambiguous_and_ends_the_call_at_its_deadline(self, slow_provider: ImageProvider) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            with pytest.raises(Ambiguous):
+                await slow_provider.generate(a_request(slow_provider.capabilities, deadline_s=0.5))
 
     async def test_a_cancelled_call_ends_immediately(self, slow_provider: ImageProvider) -> None:
         call = asyncio.ensure_future(slow_provider.generate(a_request(slow_provider.capabilities)))
         await asyncio.wait([call], timeout=0.2)
         call.cancel()
-        started = time.monotonic()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-        assert time.monotonic() - started < 1.5
+        await asyncio.wait([call], timeout=LIMIT_S)
+        assert call.cancelled()

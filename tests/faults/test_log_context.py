@@ -42,7 +42,7 @@ def lines_of(deployment: Deployment, tasks: Iterable[Task]) -> list[tuple[Task, 
     """Return the log lines, of all workers, that name one of the tasks anywhere."""
     found = []
     for worker in deployment.workers:
-        for text in worker.log.read_text().splitlines():
+        for text in worker.log.read_text().rpartition("\n")[0].splitlines():  # without a line that is being written
             named = [task for task in tasks if task.task_id in text]
             found += [(task, json.loads(text)) for task in named]
     return found
@@ -66,9 +66,8 @@ def test_every_line_of_a_job_names_its_session_and_its_request(deployment: Deplo
     deployment.redis.lpush(TASKS, json.dumps(deployment.payload(refused) | {"image_urls": 7}))
     wait_for(lambda: deployment.states([refused]) == {"failed": 1}, what="the refusal")
 
-    lines = lines_of(deployment, [*tasks, *recovered, refused])
-
-    assert {line["event"] for _, line in lines} >= EXPECTED
-    for task, line in lines:
+    named = [*tasks, *recovered, refused]
+    wait_for(lambda: {line["event"] for _, line in lines_of(deployment, named)} >= EXPECTED, what="all log lines")
+    for task, line in lines_of(deployment, named):
         ids = (line.get("task_id"), line.get("session_id"), line.get("request_id"))
         assert ids == (task.task_id, task.session_id, f"req_{task.task_id}"), line

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,11 @@ import httpx
 import psycopg
 import pytest
 
+from tests.waiting import wait_until
+
 ROOT = Path(__file__).parents[3]
-START_S = 20.0
+#: Limits for a start, an answer and a stop, seconds: the service's own are far below.
+START_S, ANSWER_S, STOP_S = 60.0, 30.0, 60.0
 
 
 @dataclass
@@ -43,19 +45,17 @@ class Service:
 
     def client(self, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        client = httpx.Client(base_url=self.url, headers=headers, timeout=10, trust_env=False)
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=ANSWER_S, trust_env=False)
         self.clients.append(client)
         return client
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
-    def terminate(self) -> float:
-        """SIGTERM; the seconds until it has ended."""
-        started = time.monotonic()
+    def terminate(self) -> int:
+        """Stop it with SIGTERM and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(15)
-        return time.monotonic() - started
+        return self.process.wait(STOP_S)
 
 
 Start = Callable[..., Service]
@@ -88,21 +88,20 @@ def serving(folder: Path, *, config: str = "http/gunicorn.conf.py", **settings: 
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(STOP_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
 
 def _wait_ready(service: Service) -> None:
-    deadline = time.monotonic() + START_S
-    while True:
+    def ready() -> bool:
         assert service.process.poll() is None, service.log.read_text()
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{service.url}/health/live", trust_env=False).status_code == 200:
-                return
-        assert time.monotonic() < deadline, service.log.read_text()
-        time.sleep(0.05)
+            return httpx.get(f"{service.url}/health/live", trust_env=False).status_code == 200
+        return False
+
+    wait_until(ready, f"the start of the service ({service.log})", START_S)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +18,7 @@ from commands.local.embedded import Embedded
 from commands.local.embedded.postgres import Postgres
 from providers.records.migrate import migrate
 from tests.integration.http.conftest import ROOT, Service, balance, give_credits, serving
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("flush_redis")
 GENERATIONS = "wearon:tasks:generation"
@@ -84,10 +84,7 @@ def pushed(redis_client: redis.Redis) -> list[dict[str, Any]]:
 
 def wait_for_the_charge(database: psycopg.Connection[Any], user_id: str, expected: int) -> None:
     """Return when the server has executed what lay unread in a connection while it was frozen."""
-    deadline = time.monotonic() + 10
-    while balance(database, user_id) != expected:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: balance(database, user_id) == expected, "the charge")
 
 
 def test_orders_and_reads_are_answered_503_while_the_database_is_frozen_and_work_again_after_it(
@@ -151,11 +148,8 @@ def sweep(service: Service, database_url: str, redis_url: str) -> None:
 
 def wait_until_stuck(database: psycopg.Connection[Any], user_id: str) -> None:
     """Return when the order of this user is older than STUCK_AFTER_S."""
-    deadline = time.monotonic() + 10
     query = "select count(*) from darkroom_requests where user_id = %s and created_at < now() - interval '1 second'"
-    while database.execute(query, [user_id]).fetchone() != (1,):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: database.execute(query, [user_id]).fetchone() == (1,), "the age of the order")
 
 
 def test_an_order_without_a_key_that_was_charged_after_its_503_is_refunded_once(

@@ -18,6 +18,7 @@ from providers.metrics.recorder import GAUGES, Metrics
 from schemas import keys
 from tests.integration.http.conftest import Service, give_credits
 from tests.integration.http.streams import Stream
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("flush_redis")
 
@@ -115,10 +116,8 @@ def test_queue_depths_jobs_requests_and_streams_are_exported(
         " values ('t1', 's1', 'tryon', 'u', 'b2c', 'r', '{}', now() - interval '90 s')"
     )
     with Stream(f"{service.url}/tasks/{told['task_id']}/events"):
-        deadline = time.monotonic() + 5
-        while (found := samples(client)).get(of("darkroom_sse_clients")) != 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: samples(client).get(of("darkroom_sse_clients")) == 1, "the count of the stream")
+        found = samples(client)
     assert found[of("darkroom_list_depth", product="tryon")] == 1
     assert found[of("darkroom_queue_depth", stage="generate")] == 0
     assert found[of("darkroom_jobs", state="waiting")] == 1

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import uuid
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 import redis
 
 from tests.integration.http.conftest import Service, balance, give_credits
+from tests.waiting import LIMIT_S, wait_until
 
 GENERATIONS = "wearon:tasks:generation"
 pytestmark = pytest.mark.usefixtures("flush_redis")
@@ -45,11 +45,8 @@ def offered(redis_url: str, told: dict[str, Any], shopper: str) -> dict[str, Any
 
 
 def wait_for_lock(database: psycopg.Connection[Any], function: str) -> None:
-    deadline = time.monotonic() + 10
     query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like %s"
-    while database.execute(query, [f"select {function}(%"]).fetchone() != (1,):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: database.execute(query, [f"select {function}(%"]).fetchone() == (1,), "the wait for a lock")
 
 
 def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
@@ -70,7 +67,7 @@ def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
         undoing.start()
         wait_for_lock(database, "darkroom_cancel_order")
         worker.commit()
-        undoing.join(10)
+        undoing.join(LIMIT_S)
     assert answers == [{"ended": False, "refunded": 0}]
     assert balance(database, shopper) == 4
     again = client.post("/generations", json=b2c(shopper), headers={"Idempotency-Key": shopper})

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from providers.redis_clients import async_client
 from providers.served import ServedProducts
 from schemas.common import Product
 from tests.integration.http.conftest import balance, give_credits
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     import httpx
@@ -50,11 +50,7 @@ def test_orders_of_an_unserved_product_are_refused_before_they_are_charged(
     assert 'darkroom_product_workers{product="avatar"} 1.0' in metrics
 
     announce(redis_url, Product.TRYON)
-    deadline = time.monotonic() + 20
-    while (answer := client.post("/generations", json=body)).status_code == 503:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    assert answer.status_code == 202
+    wait_until(lambda: client.post("/generations", json=body).status_code == 202, "the acceptance of an order")
     assert balance(database, shopper) == 4
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
+from api.tasks import hub
 from tests.integration.http.conftest import ROOT, Service, serving
 from tests.integration.http.streams import Stream
+from tests.waiting import LIMIT_S, wait_until
 
 IMPATIENT = "tests/integration/http/impatient.conf.py"
 
@@ -37,22 +40,25 @@ def task_id(database: psycopg.Connection[Any]) -> str:
     return task_id
 
 
-def closed_after(connection: socket.socket) -> float:
-    """Seconds until the other side closes."""
-    started = time.monotonic()
-    connection.settimeout(8)
-    try:
+def wait_for_close(connection: socket.socket) -> None:
+    """Return when the server closes the connection; fail if it doesn't."""
+    connection.settimeout(LIMIT_S)
+    with contextlib.suppress(ConnectionResetError):
         while connection.recv(65536):
             pass
-    except ConnectionResetError:
-        pass
-    return time.monotonic() - started
 
 
-def keep_sending(connection: socket.socket, data: bytes) -> None:
-    for _ in range(100):
-        connection.sendall(data)
-        time.sleep(0.1)
+def send_until_cut(connection: socket.socket, data: bytes) -> None:
+    """Send `data` again and again until the server cuts the connection; fail if it doesn't."""
+
+    def cut() -> bool:
+        try:
+            connection.sendall(data)
+        except ConnectionError:
+            return True
+        return False
+
+    wait_until(cut, "the end of the connection")
 
 
 @pytest.mark.parametrize(
@@ -68,23 +74,20 @@ def keep_sending(connection: socket.socket, data: bytes) -> None:
 def test_a_client_with_an_incomplete_request_is_disconnected(service: Service, beginning: bytes) -> None:
     with service.connect() as connection:
         connection.sendall(beginning)
-        assert closed_after(connection) < 3
+        wait_for_close(connection)
 
 
 def test_a_body_sent_byte_by_byte_is_disconnected(service: Service) -> None:
     with service.connect() as connection:
         connection.sendall(b"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
-        started = time.monotonic()
-        with pytest.raises(OSError):
-            keep_sending(connection, b"x")
-        assert time.monotonic() - started < 5
+        send_until_cut(connection, b"x")
 
 
 def test_an_idle_connection_is_closed_after_its_request(service: Service) -> None:
     with service.connect() as connection:
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
         assert b"200 OK" in connection.recv(65536)
-        assert closed_after(connection) < 3
+        wait_for_close(connection)
 
 
 def test_a_truncated_body_is_refused(service: Service, database: psycopg.Connection[Any]) -> None:
@@ -95,7 +98,6 @@ def test_a_truncated_body_is_refused(service: Service, database: psycopg.Connect
         with service.connect() as connection:
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(5)
             assert b" 202 " not in connection.recv(65536)
     service.client().get("/health/live")
     assert database.execute("select count(*) from darkroom_requests where owner_id = 'cut'").fetchone() == (0,)
@@ -105,29 +107,41 @@ def test_a_client_that_does_not_read_is_disconnected(service: Service) -> None:
     with service.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         request = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
-        started = time.monotonic()
-        with pytest.raises(OSError):
-            keep_sending(connection, request * 20)
-        assert time.monotonic() - started < 12
+        send_until_cut(connection, request * 20)
+
+
+def test_a_silent_stream_is_pinged(service: Service, task_id: str) -> None:
+    assert hub.PING_S < 15
+    with Stream(f"{service.url}/tasks/{task_id}/events") as stream:
+        raw = b""
+        while b": ping" not in raw:
+            received = stream._socket.recv(4096)
+            assert received
+            raw += received
+
+
+def connections_of(server: psutil.Process) -> list[object]:
+    """Return the open connections of the server's processes."""
+    processes = [server, *server.children(recursive=True)]
+    return [found for process in processes for found in process.net_connections() if found.status != psutil.CONN_LISTEN]
 
 
 def test_connections_beyond_the_limit_are_refused(service: Service, task_id: str) -> None:
-    time.sleep(1.2)  # connections of the tests before have ended by then
+    server = psutil.Process(service.process.pid)
+    wait_until(lambda: not connections_of(server), "the end of the connections of earlier tests")
     streams = [Stream(f"{service.url}/tasks/{task_id}/events") for _ in range(20)]
     assert {stream.status for stream in streams} == {200}
     with service.connect() as connection:
-        connection.settimeout(5)
         assert b"503 Service Unavailable" in connection.recv(65536)
     for stream in streams:
         stream.close()
-    deadline = time.monotonic() + 5
-    while True:
+
+    def admitted() -> bool:
         with service.connect() as connection:
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            if b"200 OK" in connection.recv(65536):
-                break
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+            return b"200 OK" in connection.recv(65536)
+
+    wait_until(admitted, "an answer after the streams have ended")
 
 
 def test_no_control_socket_is_created_in_the_home_directory(service: Service) -> None:
@@ -140,7 +154,7 @@ def test_every_line_of_the_log_is_json(service: Service) -> None:
     assert all("timestamp" in json.loads(line) for line in lines)
 
 
-def test_sigterm_ends_streams_with_a_hint_and_the_process_within_five_seconds(
+def test_sigterm_ends_streams_with_a_hint_and_the_process(
     tmp_path: Path, redis_url: str, database_url: str, task_id: str
 ) -> None:
     with serving(tmp_path, REDIS_URL=redis_url, DATABASE_URL=database_url) as service:
@@ -148,13 +162,12 @@ def test_sigterm_ends_streams_with_a_hint_and_the_process_within_five_seconds(
         for stream in streams:
             assert next(stream.events()).data["status"] == "pending"
         idle = service.connect()
-        assert service.terminate() < 5
+        assert service.terminate() == 0
         for stream in streams:
             assert list(stream.events()) == []
             assert stream.retry
             stream.close()
         idle.close()
-        assert service.process.returncode == 0
         assert "Forcing close" not in service.log.read_text()
 
 

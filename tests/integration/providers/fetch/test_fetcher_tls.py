@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from schemas.errors import InputRefused, Transient
 from tests.integration.providers.fetch.picture_server import answer, fetching, picture, serving
+from tests.waiting import LIMIT_S
 
 
 @pytest.fixture
@@ -53,14 +54,14 @@ def _answer_and_ignore_the_goodbye(listener: socket.socket, tls: ssl.SSLContext)
     """Return when the connection is cut.
 
     Raises:
-        TimeoutError: It was not, within 3 s.
+        TimeoutError: It was not, within `LIMIT_S`.
     """
     accepted, _ = listener.accept()
     encrypted = tls.wrap_socket(accepted, server_side=True)
     encrypted.recv(65_536)
     encrypted.sendall(answer(picture()))
     with socket.socket(fileno=encrypted.detach()) as raw:
-        raw.settimeout(3.0)
+        raw.settimeout(LIMIT_S)
         while raw.recv(65_536):
             pass
 

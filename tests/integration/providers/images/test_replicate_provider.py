@@ -14,6 +14,7 @@ from providers.images.replicate.settings import ReplicateSettings
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
 from tests.contracts.image_provider import ImageProviderContract
 from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
+from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -150,15 +151,17 @@ async def test_a_webhook_is_requested_and_an_already_finished_prediction_is_not_
         await provider.aclose()
 
 
-async def test_a_wakeup_polls_immediately() -> None:
+async def test_a_wakeup_polls_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("providers.images.replicate.provider._MIN_POLL_S", 3600)
+    monkeypatch.setattr("providers.images.replicate.provider._MAX_POLL_S", 3600)
     async with far_end(lifecycle(SUCCEEDED)) as end:
         provider = make(end.url)
 
         async def on_started(job_id: str) -> None:
             asyncio.get_running_loop().call_later(0.05, provider.wake, job_id)
 
-        async with asyncio.timeout(0.4):
-            await provider.generate(REQUEST, on_started=on_started)
+        async with asyncio.timeout(LIMIT_S):
+            await provider.generate(REQUEST.model_copy(update={"deadline_s": 3600}), on_started=on_started)
         provider.wake("nobody waits for this")
         await provider.aclose()
 
@@ -245,15 +248,14 @@ async def test_cancelling_during_the_creation_cancels_the_created_prediction() -
         await provider.aclose()
 
 
-async def test_cancelling_a_creation_that_hangs_ends_within_a_second() -> None:
+async def test_a_creation_that_hangs_can_be_cancelled() -> None:
     async with far_end(hang) as end:
         provider = make(end.url)
         call = asyncio.ensure_future(provider.generate(REQUEST))
         await asyncio.wait([call], timeout=0.2)
         call.cancel()
-        async with asyncio.timeout(1):
-            with pytest.raises(asyncio.CancelledError):
-                await call
+        await asyncio.wait([call], timeout=LIMIT_S)
+        assert call.cancelled()
         await provider.aclose()
 
 
@@ -377,7 +379,7 @@ async def test_a_429_keeps_its_retry_after() -> None:
 async def test_a_creation_that_hangs_is_aborted_at_the_deadline() -> None:
     async with far_end(hang) as end:
         provider = make(end.url)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(LIMIT_S):
             with pytest.raises(Ambiguous):
                 await provider.generate(REQUEST.model_copy(update={"deadline_s": 0.4}))
         await provider.aclose()

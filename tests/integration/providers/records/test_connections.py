@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -11,6 +10,7 @@ import pytest
 
 from providers.records import PostgresRpc
 from providers.records.base import DatabaseUnavailable
+from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,15 +50,12 @@ async def test_a_call_to_a_frozen_server_ends_at_its_deadline(
     if connected:
         await rpc.call("darkroom_ping")
     postgres.pause()
-    started = time.monotonic()
     try:
         with pytest.raises(DatabaseUnavailable):
-            await asyncio.wait_for(rpc.call("darkroom_ping"), 20 * TIMEOUT_S)
-        elapsed_s = time.monotonic() - started
+            await asyncio.wait_for(rpc.call("darkroom_ping"), LIMIT_S)
     finally:
         postgres.resume()
 
-    assert elapsed_s < 10 * TIMEOUT_S
     await rpc.call("darkroom_ping")
 
 

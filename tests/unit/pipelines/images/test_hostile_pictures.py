@@ -75,7 +75,7 @@ def test_decoding_stops_at_another_size_than_the_header_states(monkeypatch: pyte
 
 
 BOMB = """
-import struct, sys, time, zlib
+import struct, sys, zlib
 from pipelines.images import normalize
 from pipelines.images.vips import libvips
 from schemas.errors import InputRefused
@@ -94,23 +94,20 @@ chunks = chunk(b"IHDR", header) + chunk(b"PLTE", bytes(3)) + chunk(b"IDAT", rows
 picture = b"\\x89PNG\\r\\n\\x1a\\n" + chunks
 webp = b"RIFF\\x16\\0\\0\\0WEBPVP8X\\x0a\\0\\0\\0" + bytes(4) + b"\\xfe\\x3f\\0" * 2
 jpeg = b"\\xff\\xd8\\xff\\xc0" + struct.pack(">HBHHB", 17, 8, 65000, 65000, 3) + bytes(9) + b"\\xff\\xda"
-before, started = peak(), time.perf_counter()
+before = peak()
 for bomb in (picture, webp, jpeg):
     try:
         normalize(bomb, max_px=1024, max_pixels=40_000_000)
         sys.exit("not refused")
     except InputRefused:
         pass
-elapsed = time.perf_counter() - started
-print(elapsed, (peak() - before) / 1024)
+print((peak() - before) / 1024)
 """
 
 
-def test_decompression_bombs_are_refused_quickly_and_in_little_memory() -> None:
+def test_decompression_bombs_are_refused_in_little_memory() -> None:
     run = subprocess.run([sys.executable, "-c", BOMB], cwd=ROOT, capture_output=True, text=True, check=True)
-    seconds, megabytes = map(float, run.stdout.split())
-    assert seconds < 0.15, "three bombs, 50 ms each"
-    assert megabytes < 20
+    assert float(run.stdout) < 20, "megabytes, where the pixels alone have 177"
 
 
 LARGE = """

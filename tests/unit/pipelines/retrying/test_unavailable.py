@@ -79,14 +79,15 @@ async def test_a_write_is_given_up_on_request_or_after_its_timeout() -> None:
 
 
 async def test_the_soft_limit_does_not_count_the_time_a_write_is_repeated() -> None:
-    service = Service(failures=20)
+    service = Service(failures=50)  # for a second
     outcome = await in_stage(
-        lambda: retry_while_unavailable(service.call), RunningJob("t", 1, StageName.UPLOAD), soft_s=0.05
+        lambda: retry_while_unavailable(service.call), RunningJob("t", 1, StageName.UPLOAD), soft_s=0.6
     )
     assert isinstance(outcome, Advance)
 
 
 async def test_the_hard_limit_does_not_count_the_time_a_write_is_repeated() -> None:
+    started = time.monotonic()
     running_job = RunningJob("t", 1, StageName.UPLOAD)
     seen: list[float] = []
 
@@ -94,10 +95,10 @@ async def test_the_hard_limit_does_not_count_the_time_a_write_is_repeated() -> N
         with time_limits_paused():
             seen.append(time.monotonic() - running_job.stage_started)
 
-    await in_stage(write, running_job, soft_s=5)
+    await in_stage(write, running_job, soft_s=60)
 
     assert seen[0] < 0
-    assert 0 <= time.monotonic() - running_job.stage_started < 5
+    assert started <= running_job.stage_started <= time.monotonic()
 
 
 async def test_the_limits_count_again_after_the_write() -> None:

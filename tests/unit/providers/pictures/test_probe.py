@@ -1,10 +1,10 @@
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,6 +41,16 @@ def jpeg_stating(width: int, height: int, scans: int = 1) -> bytes:
     return b"\xff\xd8" + frame + (b"\xff\xda\x00\x03\x00" + b"\x00\xff\x00") * scans + b"\xff\xd9"
 
 
+class ReadCounter(bytes):
+    """Bytes that count how often they are looked into."""
+
+    reads = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        self.reads += 1
+        return super().__getitem__(key)
+
+
 VALID = [
     encoded("JPEG"), encoded("JPEG", progressive=True), encoded("PNG"), encoded("WEBP"),
     encoded("WEBP", "RGBA"), encoded("WEBP", lossless=True),
@@ -55,10 +65,10 @@ def test_the_size_equals_that_of_pillow(data: bytes) -> None:
 
 @pytest.mark.parametrize("data", [png_stating(8000, 8000), webp_stating(16383, 16383), jpeg_stating(60000, 60000)])
 def test_a_bomb_is_refused_by_its_header(data: bytes) -> None:
-    before = time.perf_counter()
+    counted = ReadCounter(data)
     with pytest.raises(InputRefused, match="Input 1 has more than 40 megapixels"):
-        probe(data, max_pixels=LIMIT, subject="Input 1")
-    assert time.perf_counter() - before < 0.05
+        probe(counted, max_pixels=LIMIT, subject="Input 1")
+    assert counted.reads < 50
 
 
 def test_a_side_longer_than_jpeg_allows_is_refused() -> None:
@@ -99,10 +109,10 @@ def test_scan_markers_after_the_end_of_a_picture_are_ignored() -> None:
              b"\xff\xd8" + b"\xff\xe1\x00\x02" * 4_000_000],
 )  # fmt: skip
 def test_an_endless_header_is_refused(data: bytes) -> None:
-    before = time.perf_counter()
+    counted = ReadCounter(data)
     with pytest.raises(InputRefused):
-        probe(data, max_pixels=LIMIT)
-    assert time.perf_counter() - before < 0.05
+        probe(counted, max_pixels=LIMIT)
+    assert counted.reads < 20_000
 
 
 @given(st.sampled_from(VALID), st.data())
