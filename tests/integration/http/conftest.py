@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ import pytest
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
+#: Variables that the service inherits: all others must not matter to it. One is how coverage measures processes.
+INHERITED = {"PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_CONFIG"}
 #: Limits for a start, an answer and a stop, seconds: the service's own are far below.
 START_S, ANSWER_S, STOP_S = 60.0, 30.0, 60.0
 
@@ -71,7 +74,7 @@ def serving(folder: Path, *, config: str = "http/gunicorn.conf.py", **settings: 
     port = free_port()
     log = folder / f"http-{port}.log"
     environment = {
-        **{name: value for name, value in os.environ.items() if name in {"PATH", "LANG", "LC_ALL", "TMPDIR"}},
+        **{name: value for name, value in os.environ.items() if name in INHERITED},
         "PORT": str(port), "DATA_DIR": str(folder), "HOME": str(folder), "PYTHONWARNINGS": "error",
         "LOG_FORMAT": "json", **settings,
     }  # fmt: skip
@@ -131,6 +134,14 @@ def database(database_url: str) -> Iterator[psycopg.Connection[Any]]:
     """The database itself."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def shopper(database: psycopg.Connection[Any]) -> str:
+    """The id of a user with 5 credits."""
+    user_id = str(uuid.uuid4())
+    give_credits(database, user_id, 5)
+    return user_id
 
 
 def give_credits(database: psycopg.Connection[Any], owner: str, amount: int, *, store: bool = False) -> None:

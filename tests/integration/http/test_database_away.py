@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import json
 import os
 import subprocess
 import sys
@@ -18,10 +17,10 @@ from commands.local.embedded import Embedded
 from commands.local.embedded.postgres import Postgres
 from providers.records.migrate import migrate
 from tests.integration.http.conftest import ROOT, Service, balance, give_credits, serving
+from tests.integration.http.orders import GENERATIONS, generation_order, pushed_tasks
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("flush_redis")
-GENERATIONS = "wearon:tasks:generation"
 #: More than the deadline of a database call: a client that waited for longer fails its test.
 CLIENT_TIMEOUT_S = 8.0
 
@@ -64,8 +63,7 @@ def shopper(postgres: Postgres) -> str:
 
 
 def order(client: httpx.Client, user_id: str, **headers: str) -> httpx.Response:
-    body = {"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg"}
-    return client.post("/generations", json=body, headers=headers)
+    return client.post("/generations", json=generation_order(user_id), headers=headers)
 
 
 def many(client: httpx.Client, user_id: str, count: int) -> list[httpx.Response]:
@@ -76,10 +74,6 @@ def many(client: httpx.Client, user_id: str, count: int) -> list[httpx.Response]
 def unavailable(answer: httpx.Response) -> bool:
     assert int(answer.headers["Retry-After"]) > 0
     return (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
-
-
-def pushed(redis_client: redis.Redis) -> list[dict[str, Any]]:
-    return [json.loads(text) for text in redis_client.lrange(GENERATIONS, 0, -1)]
 
 
 def wait_for_the_charge(database: psycopg.Connection[Any], user_id: str, expected: int) -> None:
@@ -116,7 +110,7 @@ def test_no_order_is_refused_once_a_restarted_database_answers(
 
 
 def test_a_repeated_call_queues_an_order_whose_charge_committed_without_an_answer(
-    client: httpx.Client, postgres: Postgres, shopper: str, redis_client: redis.Redis
+    client: httpx.Client, postgres: Postgres, shopper: str, redis_client: redis.Redis, redis_url: str
 ) -> None:
     assert order(client, shopper).status_code == 202  # a connection is open, on which the next call is sent
     redis_client.delete(GENERATIONS)
@@ -130,7 +124,7 @@ def test_a_repeated_call_queues_an_order_whose_charge_committed_without_an_answe
         told = [order(client, shopper, **{"Idempotency-Key": shopper}) for _ in range(3)]
         assert [answer.status_code for answer in told] == [202] * 3
         assert balance(database, shopper) == 28
-    (task,) = pushed(redis_client)
+    (task,) = pushed_tasks(redis_url)
     assert [answer.json()["task_id"] for answer in told] == [task["task_id"]] * 3
     assert [answer.json()["session_id"] for answer in told] == [task["session_id"]] * 3
     assert {answer.json()["request_id"] for answer in told} == {task["request_id"]}
@@ -180,4 +174,4 @@ def test_an_order_without_a_key_that_was_charged_after_its_503_is_refunded_once(
         assert database.execute(ledger, [shopper]).fetchall() == [("charge", 1), ("refund", 1)]
         sessions = database.execute("select status from generation_sessions where user_id = %s", [shopper]).fetchall()
         assert sessions == [("failed",)]
-    assert pushed(redis_client) == []
+    assert pushed_tasks(redis_url) == []

@@ -8,36 +8,17 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-import redis
 
 from tests.integration.http.conftest import Service, balance, give_credits
+from tests.integration.http.orders import generation_order, pushed_tasks
 from tests.waiting import LIMIT_S, wait_until
 
-GENERATIONS = "wearon:tasks:generation"
 pytestmark = pytest.mark.usefixtures("flush_redis")
-
-
-@pytest.fixture(scope="module")
-def settings() -> dict[str, str]:
-    return {"IMAGES_PRICE_CREDITS": "3"}
-
-
-@pytest.fixture
-def shopper(database: psycopg.Connection[Any]) -> str:
-    user_id = str(uuid.uuid4())
-    give_credits(database, user_id, 5)
-    return user_id
-
-
-def b2c(user_id: str, **more: Any) -> dict[str, Any]:
-    return {"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg", **more}
 
 
 def offered(redis_url: str, told: dict[str, Any], shopper: str) -> dict[str, Any]:
     """The job row of an order's pushed task."""
-    with redis.Redis.from_url(redis_url) as lists:
-        tasks = [json.loads(text) for text in lists.lrange(GENERATIONS, 0, -1)]
-    (payload,) = [task for task in tasks if task["task_id"] == told["task_id"]]
+    (payload,) = [task for task in pushed_tasks(redis_url) if task["task_id"] == told["task_id"]]
     return {
         "task_id": told["task_id"], "product": "tryon", "session_id": told["session_id"], "owner_id": shopper,
         "user_id": shopper, "channel": "b2c", "request_id": "r", "payload": payload,
@@ -52,7 +33,7 @@ def wait_for_lock(database: psycopg.Connection[Any], function: str) -> None:
 def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
     client: httpx.Client, database: psycopg.Connection[Any], database_url: str, redis_url: str, shopper: str
 ) -> None:
-    told = client.post("/generations", json=b2c(shopper), headers={"Idempotency-Key": shopper}).json()
+    told = client.post("/generations", json=generation_order(shopper), headers={"Idempotency-Key": shopper}).json()
     answers: list[Any] = []
 
     def undo() -> None:
@@ -70,7 +51,7 @@ def test_an_order_whose_task_is_started_while_it_is_undone_is_not_undone(
         undoing.join(LIMIT_S)
     assert answers == [{"ended": False, "refunded": 0}]
     assert balance(database, shopper) == 4
-    again = client.post("/generations", json=b2c(shopper), headers={"Idempotency-Key": shopper})
+    again = client.post("/generations", json=generation_order(shopper), headers={"Idempotency-Key": shopper})
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.json()["task_id"] == told["task_id"]
     assert client.get(f"/tasks/{told['task_id']}").json()["status"] == "pending"
@@ -80,13 +61,13 @@ def test_no_signed_link_is_stored_and_a_repeated_answer_gets_fresh_ones(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    first = client.post("/generations", json=b2c(shopper), headers=headers).json()
+    first = client.post("/generations", json=generation_order(shopper), headers=headers).json()
     stored = database.execute("select answer::text from darkroom_requests where task_id = %s", [first["task_id"]])
     assert "http" not in str(stored.fetchone())
     # An order of an earlier version has an answer with a link that is dead by now.
     old = json.dumps(first | {"events_url": "http://old.example/tasks/events?expires=1&signature=0"})
     database.execute("update darkroom_requests set answer = %s where task_id = %s", [old, first["task_id"]])
-    again = client.post("/generations", json=b2c(shopper), headers=headers)
+    again = client.post("/generations", json=generation_order(shopper), headers=headers)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert again.headers["Location"] == again.json()["status_url"]
     assert again.json() | {"events_url": ""} == first | {"events_url": ""}
@@ -100,7 +81,7 @@ def test_no_signed_link_is_stored_and_a_repeated_answer_gets_fresh_ones(
 def test_links_are_not_built_from_an_untrusted_host_header(
     service: Service, client: httpx.Client, shopper: str, host: str
 ) -> None:
-    answer = client.post("/generations", json=b2c(shopper), headers={"Host": host})
+    answer = client.post("/generations", json=generation_order(shopper), headers={"Host": host})
     assert answer.status_code == 202
     told = answer.json()
     assert told["status_url"] == f"{service.url}/tasks/{told['task_id']}"
@@ -110,13 +91,13 @@ def test_links_are_not_built_from_an_untrusted_host_header(
 
 
 def test_links_use_the_forwarded_port_of_this_machine(client: httpx.Client, shopper: str) -> None:
-    told = client.post("/generations", json=b2c(shopper), headers={"Host": "localhost:3000"}).json()
+    told = client.post("/generations", json=generation_order(shopper), headers={"Host": "localhost:3000"}).json()
     assert told["status_url"] == f"http://localhost:3000/tasks/{told['task_id']}"
 
 
 def test_a_dns_rebinding_page_may_not_order(client: httpx.Client, shopper: str) -> None:
     headers = {"Host": "evil.example", "Origin": "http://evil.example"}
-    answer = client.post("/generations", json=b2c(shopper), headers=headers)
+    answer = client.post("/generations", json=generation_order(shopper), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (403, "origin_refused")
 
 
@@ -124,7 +105,7 @@ def test_without_credits_the_answer_says_how_to_get_some(
     client: httpx.Client, database: psycopg.Connection[Any], shopper: str
 ) -> None:
     give_credits(database, shopper, 0)
-    answer = client.post("/generations", json=b2c(shopper))
+    answer = client.post("/generations", json=generation_order(shopper))
     assert answer.status_code == 402
     assert f"`python manage.py credits add {shopper}" in answer.json()["detail"]
 
@@ -133,7 +114,7 @@ def test_without_credits_the_answer_says_how_to_get_some(
 def test_a_text_that_contains_a_literal_backslash_escape_is_accepted(
     client: httpx.Client, database: psycopg.Connection[Any], redis_url: str, shopper: str, prompt: str
 ) -> None:
-    answer = client.post("/generations", json=b2c(shopper, prompt=prompt))
+    answer = client.post("/generations", json=generation_order(shopper, prompt=prompt))
     assert answer.status_code == 202
     row = database.execute(
         "select prompt_system from generation_sessions where id = %s", [answer.json()["session_id"]]
@@ -146,5 +127,5 @@ def test_a_text_that_contains_a_literal_backslash_escape_is_accepted(
 
 
 def test_a_text_with_a_null_character_is_refused(client: httpx.Client, shopper: str) -> None:
-    answer = client.post("/generations", json=b2c(shopper, prompt="a\0b"))
+    answer = client.post("/generations", json=generation_order(shopper, prompt="a\0b"))
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "#/prompt")
