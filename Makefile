@@ -16,8 +16,11 @@ SCALE = $(if $(GENERATE),--scale worker-generate=$(GENERATE))
 TARGET ?= full
 IMAGE = localhost/darkroom$(if $(filter worker,$(TARGET)),-worker):latest
 
-# One process per core; the tests of a file run in one process because they share a database.
-PARALLEL := --numprocesses auto --dist loadfile
+# The tests of a file share its servers. Files run in the order of their names: those of acceptance and faults, which take
+# longest, begin; xdist's own order would begin with files of many short tests.
+PARALLEL := --dist loadfile --no-loadscope-reorder
+# Tests of servers wait more than they compute, so there are two processes per core.
+PROCESSES := $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 
 .PHONY: help
 help: ## list the commands
@@ -32,12 +35,12 @@ demo: $(VENV)/demo.stamp model
 .PHONY: test
 test: ## check style, types and import direction, and run all tests with coverage
 test: style browser model
-	$(BIN)/python -m pytest tests $(PARALLEL) --cov --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest tests $(PARALLEL) --numprocesses $(PROCESSES) --cov --cov-report=term:skip-covered $(ARGS)
 
 .PHONY: check
 check: ## check style, types and import direction, and run the unit tests
 check: style
-	$(BIN)/python -m pytest tests/unit $(PARALLEL) $(ARGS)
+	$(BIN)/python -m pytest tests/unit $(PARALLEL) --numprocesses auto $(ARGS)
 
 .PHONY: style
 style: $(VENV)/dev.stamp

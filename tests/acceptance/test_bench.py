@@ -1,8 +1,9 @@
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.processes import unmeasured
 
 ROOT = Path(__file__).parents[2]
 OBJECT = {
@@ -22,7 +23,7 @@ def _manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", "bench", *arguments, "--json"],
         cwd=ROOT,
-        env=os.environ | {"DATA_DIR": str(folder)},
+        env=unmeasured() | {"DATA_DIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=540,
