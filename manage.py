@@ -136,12 +136,13 @@ def cancel(
     session: Annotated[str, typer.Argument(help="Id of the session.")],
     *,
     product: Annotated[str | None, typer.Option(help="Product, if sessions of several products have this id.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Channel, if sessions of several channels have this id.")] = None,
     as_json: Json = False,
 ) -> None:
     """Cancel a queued or running session and refund it."""
     from commands.cancel import cancel as run
 
-    _await(lambda settings: run(settings, session, product), as_json=as_json)
+    _await(lambda settings: run(settings, session, product, channel), as_json=as_json)
 
 
 @command(app, "migrate", "migrate --print > darkroom.sql")

@@ -8,7 +8,6 @@ from pipelines.engine.claims import MessageClaims
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.messages import enqueue_notify
 from pipelines.engine.planning import ended_job
-from pipelines.products import SESSIONS
 from providers.records import Records
 from schemas.common import JobState, Product
 from schemas.errors import Cancelled
@@ -17,12 +16,14 @@ from schemas.records import JobRow, SettlementResult
 
 
 async def cancel_session(  # noqa: PLR0913  passed through
-    product: Product, session_id: str, *, records: Records, claims: MessageClaims, broker: Broker, lease_s: float
-) -> SettlementResult:
-    """End a queued or running session of a product; the result's `moved` is False if there is none.
+    product: Product, channel: str, session_id: str, *,
+    records: Records, claims: MessageClaims, broker: Broker, lease_s: float,
+) -> SettlementResult:  # fmt: skip
+    """End a queued or running session; the result's `moved` is False if there is none.
 
     Args:
-        product: Product of the session; a session of another product with the same id is not affected.
+        product: Product of the session; sessions of other products and channels with this id are not affected.
+        channel: Channel of the session.
         session_id: The session.
         records: The database.
         claims: Cancels the job in the worker that runs it.
@@ -32,12 +33,12 @@ async def cancel_session(  # noqa: PLR0913  passed through
     Raises:
         DarkroomError: The database or Redis is unavailable. Calling again is safe; nothing is refunded twice.
     """
-    rows = [row for row in await records.jobs_of_session(session_id) if row.product is product]
-    if not rows:
-        return await _cancel_without_job(product, session_id, records)
     failure = Failure(code=Cancelled.code, message=Cancelled().public_message)
-    settled = [await _cancel_job(row, failure, records, claims, broker, lease_s) for row in rows]
-    return SettlementResult(moved=any(item.moved for item in settled), refunded=sum(item.refunded for item in settled))
+    for row in await records.jobs_of_session(session_id):
+        if (row.product, row.channel) == (product, channel):
+            return await _cancel_job(row, failure, records, claims, broker, lease_s)
+    # Its task is still in a producers' list, or was never pushed. Ingest skips a task whose session has ended.
+    return await records.fail_session(product, channel, session_id, failure.message, "cancel")
 
 
 async def _cancel_job(  # noqa: PLR0913, PLR0917  passed through
@@ -50,12 +51,3 @@ async def _cancel_job(  # noqa: PLR0913, PLR0917  passed through
         await claims.revoke(ended.task_id, ended.token)
         await asyncio.to_thread(enqueue_notify, broker, ended_job(ended, failure, settled.refunded))
     return settled
-
-
-async def _cancel_without_job(product: Product, session_id: str, records: Records) -> SettlementResult:
-    # Its task is still in a producers' list, or was never pushed. Ingest skips a task whose session has ended.
-    for channel in [channel for name, channel in SESSIONS if name is product]:
-        settled = await records.fail_session(product, channel, session_id, Cancelled().public_message, "cancel")
-        if settled.moved:
-            return settled
-    return SettlementResult(moved=False, refunded=0)

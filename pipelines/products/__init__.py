@@ -10,7 +10,4 @@ from schemas.common import Product
 
 PRODUCTS: dict[Product, ProductSpec] = {spec.product: spec for spec in (TRYON, AVATAR, IMAGES)}
 
-#: The products and channels that have a session table (`darkroom_session_tables`).
-SESSIONS = ((Product.TRYON, "b2c"), (Product.TRYON, "b2b"), (Product.IMAGES, "workspace"))
-
-__all__ = ["PRODUCTS", "SESSIONS", "Plan", "ProductSpec"]
+__all__ = ["PRODUCTS", "Plan", "ProductSpec"]

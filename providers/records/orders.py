@@ -83,6 +83,15 @@ class LostOrder(BaseModel):
     session_id: str
 
 
+class LiveSession(BaseModel):
+    """The product and channel of a queued or running session."""
+
+    model_config = ConfigDict(frozen=True)
+
+    product: Product
+    channel: str
+
+
 class OrderCancellation(BaseModel):
     """Whether an order has ended, and the credits that this call refunded."""
 
@@ -200,10 +209,10 @@ class Orders:
             channel=channel, owner_id=owner_id, status=status, limit=limit, after_at=after_at, after_id=after_id
         )
 
-    async def live_products(self, session_id: str) -> list[Product]:
-        """Return the products that have a queued or running session of this id."""
-        found = await self._rpc.call("darkroom_live_products", p_session_id=session_id)
-        return [Product(name) for name in found]
+    async def live_sessions(self, session_id: str) -> list[LiveSession]:
+        """Return the queued and running sessions of this id."""
+        found = await self._rpc.call("darkroom_live_sessions", p_session_id=session_id)
+        return [LiveSession.model_validate(row) for row in found]
 
     async def stats(self, *, channel: str | None, owner_id: str | None) -> Stats:
         """Return the number of sessions by status."""

@@ -72,7 +72,7 @@ begin
       from judged join last_turn on last_turn.owner_id = judged.owner_id
       left join lateral (
         select l.run, l.amount, l.payer from darkroom_ledger l
-         where l.product = judged.product and l.kind = 'charge'
+         where l.product = judged.product and l.channel = judged.channel and l.kind = 'charge'
            and l.session_id = darkroom_canonical_id(table_name, judged.session_id)
          order by l.run desc limit 1) charge on true
      where verdict = 'accepted'

@@ -167,32 +167,34 @@ begin
   if p_amount <= 0 then
     return true;
   end if;
-  insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount, payer)
-  values (p_product, p_session_id, p_run, 'charge', v_payer ->> 'id', p_amount, v_payer)
+  insert into darkroom_ledger (product, channel, session_id, run, kind, owner_id, amount, payer)
+  values (p_product, p_channel, p_session_id, p_run, 'charge', v_payer ->> 'id', p_amount, v_payer)
   on conflict do nothing;
   if not found then
     return true;
   end if;
   begin
     v_paid := (v_payer ->> 'kind' <> 'shopper' or v_payer ->> 'email' is not null)
-              and darkroom_move_credits('deduct', v_payer, p_amount, p_session_id || ':' || p_run, p_reason);
+              and darkroom_move_credits('deduct', v_payer, p_amount,
+                                        concat_ws(':', p_product, p_channel, p_session_id, p_run), p_reason);
   exception when unique_violation then
     -- The reference is unique per session and run, so this charge was made before.
     v_paid := true;
   end;
   if not v_paid then
     delete from darkroom_ledger
-     where product = p_product and session_id = p_session_id and run = p_run and kind = 'charge';
+     where product = p_product and channel = p_channel and session_id = p_session_id and run = p_run
+       and kind = 'charge';
   end if;
   return v_paid;
 end $$;
 
 -- Returns the latest run of a session that was charged; 1 if the ledger has no charge. Called by
 -- `darkroom_reopen_letter` and `darkroom_fail_session`.
-create or replace function darkroom_charged_run(p_product text, p_session_id text) returns integer
+create or replace function darkroom_charged_run(p_product text, p_channel text, p_session_id text) returns integer
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
   select coalesce(max(run), 1) from darkroom_ledger
-   where product = p_product and session_id = p_session_id and kind = 'charge'
+   where product = p_product and channel = p_channel and session_id = p_session_id and kind = 'charge'
 $$;
 
 -- Refund a run of a session once, to its payer. Returns the credits refunded: 0 if there was nothing to refund, if
@@ -212,7 +214,8 @@ declare
   v_payer jsonb;
 begin
   select * into v_charge from darkroom_ledger
-   where product = p_product and session_id = p_session_id and run = p_run and kind = 'charge';
+   where product = p_product and channel = p_channel and session_id = p_session_id and run = p_run
+     and kind = 'charge';
   if v_charge.amount is null and (p_run <> 1 or p_price <= 0) then
     return 0;
   end if;
@@ -226,29 +229,32 @@ begin
     return 0;
   end if;
   return darkroom_refund_once(jsonb_build_object(
-    'product', p_product, 'session_id', p_session_id, 'run', p_run, 'amount', v_amount, 'payer', v_payer,
-    'reason', p_reason));
+    'product', p_product, 'channel', p_channel, 'session_id', p_session_id, 'run', p_run, 'amount', v_amount,
+    'payer', v_payer, 'reason', p_reason));
 end $$;
 
--- Refund `{product, session_id, run, amount, payer, reason}` unless the ledger or the database has that refund.
+-- Refund `{product, channel, session_id, run, amount, payer, reason}` unless the ledger or the database has that refund.
 -- Returns the credits refunded. Any error of the database's refund function is a refusal, except those of an outage or
 -- a deadlock, which are raised. Called by `darkroom_refund` and `darkroom_retry_refund`.
 create or replace function darkroom_refund_once(p_refund jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
+  v_product text := p_refund ->> 'product';
+  v_channel text := p_refund ->> 'channel';
   v_session text := p_refund ->> 'session_id';
+  v_run integer := (p_refund ->> 'run')::integer;
   v_amount integer := (p_refund ->> 'amount')::integer;
+  v_reference text := concat_ws(':', v_product, v_channel, v_session, v_run);
 begin
-  insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount, payer)
-  values (p_refund ->> 'product', v_session, (p_refund ->> 'run')::integer, 'refund', p_refund -> 'payer' ->> 'id',
-          v_amount, p_refund -> 'payer')
+  insert into darkroom_ledger (product, channel, session_id, run, kind, owner_id, amount, payer)
+  values (v_product, v_channel, v_session, v_run, 'refund', p_refund -> 'payer' ->> 'id', v_amount, p_refund -> 'payer')
   on conflict do nothing;
   if not found then
     return 0;
   end if;
   begin
-    perform darkroom_move_credits('refund', p_refund -> 'payer', v_amount,
-                                  format('%s:%s:refund', v_session, p_refund ->> 'run'), p_refund ->> 'reason');
+    perform darkroom_move_credits('refund', p_refund -> 'payer', v_amount, v_reference || ':refund',
+                                  p_refund ->> 'reason');
     return v_amount;
   exception
     when unique_violation then
@@ -257,12 +263,12 @@ begin
       if left(sqlstate, 2) in ('08', '40', '53', '55', '57', '58') then
         raise;
       end if;
-      delete from darkroom_ledger where product = p_refund ->> 'product' and session_id = v_session
-                                    and run = (p_refund ->> 'run')::integer and kind = 'refund';
-      insert into darkroom_dead_letters (list, code, reason, payload, encoding, product, session_id, owner_id, letter_key)
+      delete from darkroom_ledger where product = v_product and channel = v_channel and session_id = v_session
+                                    and run = v_run and kind = 'refund';
+      insert into darkroom_dead_letters (list, code, reason, payload, encoding, product, channel, session_id, owner_id,
+                                         letter_key)
       values ('darkroom:refunds', 'refund_refused', format('%s: %s', sqlstate, left(sqlerrm, 500)), p_refund::text,
-              'utf-8', p_refund ->> 'product', v_session, p_refund -> 'payer' ->> 'id',
-              format('refund:%s:%s:%s', p_refund ->> 'product', v_session, p_refund ->> 'run'))
+              'utf-8', v_product, v_channel, v_session, p_refund -> 'payer' ->> 'id', 'refund:' || v_reference)
       on conflict (letter_key) do nothing;
       return 0;
   end;

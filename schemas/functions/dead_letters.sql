@@ -84,18 +84,20 @@ begin
     return 'ready';
   end if;
   if v_terms ->> 'status' <> 'failed'
-     or exists (select from darkroom_jobs where product = v_letter.product and session_id = v_session) then
+     or exists (select from darkroom_jobs
+                 where product = v_letter.product and channel = v_letter.channel and session_id = v_session) then
     return 'ended';
   end if;
-  v_run := darkroom_charged_run(v_letter.product, v_session);
+  v_run := darkroom_charged_run(v_letter.product, v_letter.channel, v_session);
   -- Before the ledger is read: a retry of the refund deletes the dead letter and writes the ledger together.
   if exists (select from darkroom_dead_letters
               where list = 'darkroom:refunds'
-                and letter_key = format('refund:%s:%s:%s', v_letter.product, v_session, v_run)) then
+                and letter_key = concat_ws(':', 'refund', v_letter.product, v_letter.channel, v_session, v_run)) then
     return 'refund_owed';
   end if;
   select * into v_refund from darkroom_ledger
-   where product = v_letter.product and session_id = v_session and run = v_run and kind = 'refund';
+   where product = v_letter.product and channel = v_letter.channel and session_id = v_session and run = v_run
+     and kind = 'refund';
   if not darkroom_move_session(v_letter.product, v_letter.channel, v_session, array['failed'], 'queued',
                                jsonb_build_object('error_message', null, 'completed_at', null)) then
     return 'ended';

@@ -92,13 +92,14 @@ begin
   v_terms := darkroom_session_terms(p_product, p_channel, v_id);
   v_owner := v_terms ->> 'owner_id';
   if v_owner is null or lower(v_owner) is distinct from lower(coalesce(p_owner_id, v_owner))
-     or exists (select from darkroom_jobs where product = p_product and session_id = v_id)
+     or exists (select from darkroom_jobs
+                 where product = p_product and channel = p_channel and session_id = v_id)
      or not darkroom_move_session(p_product, p_channel, v_id, array['queued', 'pending', 'processing'], 'failed',
                                   jsonb_build_object('error_message', p_message, 'completed_at', now())) then
     return jsonb_build_object('moved', false, 'refunded', 0);
   end if;
   return jsonb_build_object('moved', true, 'refunded', darkroom_refund(
-    p_product, p_channel, v_id, v_owner, null, p_request_id, darkroom_charged_run(p_product, v_id), p_message,
+    p_product, p_channel, v_id, v_owner, null, p_request_id, darkroom_charged_run(p_product, p_channel, v_id), p_message,
     darkroom_refundable(p_channel, v_owner, (v_terms ->> 'price')::integer,
                         array[p_request_id, v_terms ->> 'request_id'], p_max_refund)));
 end $$;

@@ -110,8 +110,8 @@ begin
       '         ''picture_path'', j.outcome #>> ''{pictures,0,path}'', ''refunded'', coalesce(l.amount, 0))), ''[]'')'
       ' from (select s.* from %3$I s where %4$s order by %2$s desc, id::text desc limit %5$L) s'
       ' left join darkroom_jobs j on j.product = %6$L and j.session_id = s.id::text and j.channel = %1$L'
-      ' left join darkroom_ledger l on l.product = %6$L and l.session_id = s.id::text and l.kind = ''refund'''
-      '                            and l.run = coalesce(j.run, 1)',
+      ' left join darkroom_ledger l on l.product = %6$L and l.channel = %1$L and l.session_id = s.id::text'
+      '                            and l.kind = ''refund'' and l.run = coalesce(j.run, 1)',
       v_table.channel, v_at, v_table.table_name, v_filter, coalesce((p_query ->> 'limit')::integer, 1), v_table.product)
       into v_found;
     v_all := v_all || v_found;
@@ -152,15 +152,15 @@ begin
                             'active', v_total - v_completed - v_failed);
 end $$;
 
--- Returns the products, sorted, that have a queued or running session with this id: two products may use the same
--- one. Called by `Orders.live_products`.
-create or replace function darkroom_live_products(p_session_id text) returns jsonb
+-- Returns `{product, channel}` of each queued or running session with this id, sorted: products and channels may use the
+-- same one. Called by `Orders.live_sessions`.
+create or replace function darkroom_live_sessions(p_session_id text) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table darkroom_session_tables;
   v_live boolean;
-  v_products text[] := array(
-    select j.product from darkroom_jobs j
+  v_sessions jsonb := (
+    select coalesce(jsonb_agg(jsonb_build_object('product', j.product, 'channel', j.channel)), '[]') from darkroom_jobs j
      where j.session_id = p_session_id and j.state in ('waiting', 'running'));
 begin
   for v_table in select * from darkroom_session_tables loop
@@ -168,10 +168,11 @@ begin
     execute format('select exists (select from %I where id = %L and lower(status::text) = any (%L::text[]))',
                    v_table.table_name, p_session_id, array['queued', 'pending', 'processing']) into v_live;
     if v_live then
-      v_products := v_products || v_table.product;
+      v_sessions := v_sessions || jsonb_build_object('product', v_table.product, 'channel', v_table.channel);
     end if;
   end loop;
-  return (select coalesce(jsonb_agg(distinct product order by product), '[]') from unnest(v_products) product);
+  return (select coalesce(jsonb_agg(distinct session order by session), '[]')
+            from jsonb_array_elements(v_sessions) session);
 end $$;
 
 -- Returns `{product, channel, session_id}` of sessions that have been queued or running for longer than `p_older_s`
@@ -189,9 +190,11 @@ begin
       'select coalesce(jsonb_agg(jsonb_build_object(''product'', %L, ''channel'', %L, ''session_id'', s.id::text)), ''[]'')'
       ' from (select id from %I where lower(status::text) in (''queued'', ''pending'', ''processing'')'
       '         and created_at < now() - make_interval(secs => %L)'
-      '         and not exists (select from darkroom_jobs j where j.product = %L and j.session_id = id::text)'
+      '         and not exists (select from darkroom_jobs j where j.product = %L and j.channel = %L'
+      '                                                       and j.session_id = id::text)'
       '        order by created_at limit %L) s',
-      v_table.product, v_table.channel, v_table.table_name, p_older_s, v_table.product, p_limit) into v_found;
+      v_table.product, v_table.channel, v_table.table_name, p_older_s, v_table.product, v_table.channel, p_limit)
+      into v_found;
     v_all := v_all || v_found;
   end loop;
   return v_all;

@@ -220,13 +220,45 @@ class OutcomeContract:
         assert world.refunds() == 1
         assert world.status(task.session_id) == ("failed", FAILURE.message)
 
+    async def test_a_shopper_and_a_store_may_use_the_same_session_id(self, records: Records, world: World) -> None:
+        """Given one id in two channels, both tasks run, and each failure refunds its own payer once."""
+        user, store = world.user(0), world.store(5)
+        shared = world.session(user, price=3)
+        world.connection.execute(
+            "update store_generation_sessions set id = %s where id = %s",
+            [shared, world.store_session(store, price=2)],
+        )
+        rows = await start(records, tryon(user, shared), tryon(store, shared, channel="b2b"))
+        assert {(row.channel, row.price) for row in rows} == {("b2c", 3), ("b2b", 2)}
+        for row in rows:
+            assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(
+                moved=True, refunded=row.price
+            )
+        assert (world.balance(user), world.one("select balance from store_credits")) == (3, 5)
+        assert {await records.replay(row.task_id) for row in rows} == {Replay.REPLAYED}
+        assert (world.balance(user), world.one("select balance from store_credits")) == (0, 3)
+
+    async def test_a_session_whose_id_has_a_job_in_another_channel_can_be_ended(
+        self, records: Records, world: World
+    ) -> None:
+        user, store = world.user(0), world.store(5)
+        task = tryon(store, world.store_session(store), channel="b2b")
+        await records.accept([task])
+        world.connection.execute(
+            "update generation_sessions set id = %s where id = %s", [task.session_id, world.session(user, price=2)]
+        )
+        (orphan,) = await records.orphans(older_than_s=0)
+        assert (orphan.channel, orphan.session_id) == ("b2c", task.session_id)
+        settled = await records.fail_session(orphan.product, orphan.channel, orphan.session_id, "Stuck", "sweep")
+        assert (settled.refunded, world.balance(user)) == (2, 2)
+
     async def test_a_store_gets_its_credits_back(self, records: Records, world: World) -> None:
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store, price=2), channel="b2b"))
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=2)
         assert world.one("select balance from store_credits") == 5
         reference = world.one("select request_id from store_credit_transactions where amount > 0")
-        assert reference == f"{row.session_id}:1:refund"
+        assert reference == f"tryon:b2b:{row.session_id}:1:refund"
 
     async def test_a_waiting_job_can_be_cancelled(self, records: Records, world: World) -> None:
         task = world.task()

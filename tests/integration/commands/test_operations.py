@@ -92,6 +92,20 @@ def test_cancelling_a_session_does_not_affect_another_product_with_the_same_id(
     assert cli("status", task_id)[1]["state"] == "cancelled"
 
 
+def test_cancelling_a_session_does_not_affect_another_channel_with_the_same_id(
+    cli: Cli, database: psycopg.Connection, session: dict[str, str], task_id: str
+) -> None:
+    session_id = session["session_id"]
+    database.execute("INSERT INTO store_generation_sessions (id, store_id) VALUES (%s, 's1')", [session_id])
+    code, data = cli("cancel", session_id)
+    assert code == 1
+    assert data["error"] == f"Several channels have a session {session_id}: choose one with --channel (b2b, b2c)."
+    assert cli("cancel", session_id, "--channel", "b2b") == (0, {"cancelled": 1, "refunded": 1})
+    assert cli("status", task_id)[1]["state"] == "waiting"
+    store = database.execute("SELECT status FROM store_generation_sessions WHERE id = %s", [session_id]).fetchone()
+    assert store == ("failed",)
+
+
 def test_a_session_of_another_product_is_not_changed(cli: Cli, session: dict[str, str], task_id: str) -> None:
     code, data = cli("cancel", session["session_id"], "--product", "images")
     assert (code, data["error"]) == (1, f"There is no queued or running session {session['session_id']} of images.")

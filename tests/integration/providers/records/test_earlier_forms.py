@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
 
     from commands.local.embedded import Embedded
 
+APPLIED = """
+create table darkroom_migrations (name text primary key, sha256 text not null, applied_at timestamptz default now());
+"""
+PRODUCT_TABLES = """
+create table generation_sessions (id text primary key, user_id text, status text not null);
+create table store_generation_sessions (id text primary key, store_id text, status text not null);
+create table user_credits (user_id text primary key, balance integer not null, total_earned integer default 0,
+  total_spent integer default 0);
+"""
 #: The least of the numbered migrations that differs from today: no payers, functions under other names and parameters.
 NUMBERED = """
-create table darkroom_migrations (name text primary key, sha256 text not null, applied_at timestamptz default now());
 insert into darkroom_migrations (name, sha256) values ('0002_jobs.sql', 'x'), ('tables/0001_jobs.sql', 'y');
 create table generation_sessions (id text primary key, user_id text, status text not null, credits_used integer);
 create table darkroom_session_tables (
@@ -42,6 +51,22 @@ OLD_JOB = """
 insert into generation_sessions (id, user_id, status, credits_used) values ('s', 'user', 'processing', 3);
 insert into darkroom_jobs (task_id, product, session_id, owner_id, channel, request_id, payload, state)
 values ('t', 'tryon', 's', 'user', 'b2c', 'req_1', '{}', 'running');
+"""
+#: A database in which sessions were identified by product and id: a charged job, an order, and a refund that is owed.
+WITHOUT_CHANNELS = """
+insert into generation_sessions (id, user_id, status) values ('s', 'anna', 'processing'), ('gone', 'ben', 'failed');
+insert into store_generation_sessions (id, store_id, status) values ('s', 'shop', 'queued');
+insert into user_credits (user_id, balance) values ('anna', 0), ('ben', 0);
+insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, state, price)
+values ('t', 'tryon', 's', 'anna', 'anna', 'b2c', 'req_1', '{}', 'running', 2);
+insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount, payer) values
+  ('tryon', 's', 1, 'charge', 'anna', 2, '{"kind": "user", "id": "anna"}'),
+  ('tryon', 'sold', 1, 'charge', 'shop', 1, '{"kind": "shopper", "id": "shop", "email": "a@b.example"}'),
+  ('tryon', 'gone', 1, 'charge', 'ben', 3, null), ('images', 'i', 1, 'charge', 'carl', 1, null);
+insert into darkroom_dead_letters (list, code, reason, payload, encoding, product, session_id, owner_id, letter_key)
+values ('darkroom:refunds', 'refund_refused', '45000: no',
+        '{"product": "tryon", "session_id": "gone", "run": 1, "amount": 3, "payer": {"kind": "user", "id": "ben"},
+          "reason": "Stuck"}', 'utf-8', 'tryon', 'gone', 'ben', 'refund:tryon:gone:1');
 """
 _numbers = itertools.count(1)
 
@@ -72,7 +97,7 @@ def test_a_database_of_an_earlier_schema_gets_the_current_columns_and_functions(
     connection: psycopg.Connection[Any],
 ) -> None:
     """Given tables without payers and functions under old names, nothing of these is left after a migration."""
-    connection.execute(NUMBERED.encode())
+    connection.execute((APPLIED + NUMBERED).encode())
     core = (SCHEMAS / "tables/0001_core.sql").read_text().partition("-- Charges and refunds")[0]
     connection.execute(core.replace("payer jsonb,", "").encode())
     connection.execute(OLD_JOB.encode())
@@ -89,6 +114,37 @@ def test_a_database_of_an_earlier_schema_gets_the_current_columns_and_functions(
     found = connection.execute("select darkroom_check('[]')").fetchone()
     assert found is not None
     assert found[0]["missing_columns"] == []
+
+
+def test_a_database_without_channels_in_its_ledger_gets_them(connection: psycopg.Connection[Any]) -> None:
+    """Given charges without a channel, each gets its session's, is refunded once, and other channels may use its id."""
+    connection.execute(APPLIED.encode())
+    earlier = [item for item in migrations() if item.once and item.name < "tables/0007_session_channels.sql"]
+    for item in earlier:
+        connection.execute(item.text.encode())
+        connection.execute("insert into darkroom_migrations (name, sha256) values (%s, %s)", [item.name, item.sha256])
+    connection.execute(PRODUCT_TABLES.encode())
+    connection.execute(WITHOUT_CHANNELS.encode())
+
+    migrate(url(connection))
+
+    ledger = connection.execute("select session_id, channel from darkroom_ledger").fetchall()
+    assert set(ledger) == {("s", "b2c"), ("sold", "b2b"), ("gone", "b2c"), ("i", "workspace")}
+    failed = "select darkroom_fail('t', null, 'failed', 'm', '{}', 1)"
+    assert [connection.execute(failed).fetchone() for _ in range(2)] == [
+        ({"moved": True, "refunded": 2},), ({"moved": False, "refunded": 0},),
+    ]  # fmt: skip
+    owed = "select darkroom_retry_refund(id) from darkroom_dead_letters"
+    assert connection.execute(owed).fetchall() == [(3,)]
+    assert connection.execute("select user_id, balance from user_credits order by 1").fetchall() == [
+        ("anna", 2), ("ben", 3),
+    ]  # fmt: skip
+    task = {
+        "task_id": "t2", "product": "tryon", "session_id": "s", "owner_id": "shop", "channel": "b2b", "payload": {},
+        "request_id": "req_2",
+    }  # fmt: skip
+    accepted = connection.execute("select darkroom_accept(%s)", [json.dumps([task])]).fetchone()
+    assert accepted == ({"t2": "accepted"},)
 
 
 def test_no_function_has_two_signatures(database_url: str) -> None:

@@ -426,7 +426,7 @@ class FieldContract(RecordsContract):
     async def test_an_already_recorded_refund_ends_the_job(self, records: Records, world: FieldWorld) -> None:
         store = world.store(5)
         (row,) = await start(records, tryon(store, world.store_session(store), channel="b2b"))
-        world.one("select refund_store_credits(%s, 1, %s, 'by hand')", store, f"{row.session_id}:1:refund")
+        world.one("select refund_store_credits(%s, 1, %s, 'by hand')", store, f"tryon:b2b:{row.session_id}:1:refund")
         assert await records.fail(row.task_id, FAILURE, lease_s=LEASE_S) == SettlementResult(moved=True, refunded=0)
         assert world.one("select status from store_generation_sessions") == "failed"
 

@@ -154,7 +154,7 @@ async def test_reading_and_sweeping_work_without_the_tables_of_other_products(rp
     records = Records(rpc)
     assert await records.orphans(older_than_s=0) == []
     assert await records.job_counts() == {"oldest_waiting_s": 0}
-    assert await rpc.call("darkroom_live_products", p_session_id="s") == []
+    assert await rpc.call("darkroom_live_sessions", p_session_id="s") == []
     assert await rpc.call("darkroom_images_job", p_job_id="s") is None
     assert await rpc.call("darkroom_whatsapp_phone", p_user_id="user") is None
     assert await rpc.call("darkroom_order_state", p_table="images", p_session_id="s", p_ended=False) == {
