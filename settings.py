@@ -238,7 +238,7 @@ def load() -> Settings:
     """Return the settings of this process, after reading those of the image providers in use as well.
 
     Raises:
-        SettingsError: Naming every fault at once, with what the setting is for; never the value of a secret.
+        SettingsError: Settings are missing or malformed; names all of them and their purpose, never a secret's value.
     """
     lists = ProductProviders()
     listed = {MOCK, *lists.tryon_providers, *lists.avatar_providers, *lists.images_providers}

@@ -1,7 +1,7 @@
-"""What `dramatiq actors` and `periodiq actors` import: one module per actor, and the application that declares them.
+"""The package that `dramatiq actors` and `periodiq actors` import: one module per actor, and the application.
 
 Importing this package makes the application of this environment Dramatiq's global broker. In an environment that is not
-configured, the first use of the broker ends the process with a sentence that says what is missing.
+configured, the first use of the broker ends the process with a message that names the missing settings.
 """
 
 from actors.app import set_global_broker

@@ -145,7 +145,7 @@ class WorkerMiddleware(Middleware):
             job.cancel(StopReason.SHUTDOWN)
         if not broker.slots.wait_until_empty(max(0.0, self._stop_by - time.monotonic())):
             # Lease expiry recovers them.
-            log.warning("jobs_not_handed_back", jobs=len(self._running_jobs.snapshot()))
+            log.warning("jobs_not_requeued", jobs=len(self._running_jobs.snapshot()))
 
     async def _make_services(self, broker: Broker, *, generates: bool) -> Services:
         services = make_services(

@@ -95,12 +95,12 @@ async def _workers(redis_url: str, wanted: Collection[Product]) -> CheckRow:
     if served is None:
         return warning("workers", f"{running} running, but none of them consumes the queue `generate`")
     made = ", ".join(f"{product} by {number}" for product, number in served.items() if number)
-    said = f"{running} running; {made or 'no product'} can be made"
+    sentence = f"{running} running; {made or 'no product'} can be made"
     off = [product for product in wanted if not served[product]]
     return (
-        warning("workers", f"{said}; no running worker has a provider for {', '.join(off)}")
+        warning("workers", f"{sentence}; no running worker has a provider for {', '.join(off)}")
         if off
-        else ok("workers", said)
+        else ok("workers", sentence)
     )
 
 

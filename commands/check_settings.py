@@ -86,10 +86,10 @@ def pose_model(settings: Settings) -> CheckRow:
     """Check whether the pose model of the size recommendation is installed."""
     path = installed_pose_model(settings.data_dir, settings.pose_model_path)
     if not path.is_file():
-        said = (
+        sentence = (
             "missing, so /estimate-body answers 503: run `python manage.py pose-model`, then restart the HTTP service"
         )
-        return warning("pose model", said)
+        return warning("pose model", sentence)
     require_bundle(path)
     return ok("pose model", str(path))
 

@@ -153,12 +153,12 @@ drive() { # where workers find the pictures, options
 }
 
 # Every order was charged once, and every order that did not complete was refunded once.
-books() { # database container
+accounts() { # database container
   sql "$1" "select count(*) || ' sessions, ' || count(*) filter (where status = 'completed') || ' completed, balance ' ||
     (select balance from user_credits where user_id = 'smoke') from generation_sessions"
   [ "$(sql "$1" "select 1000 - balance = (select count(*) from generation_sessions where status = 'completed')
     and not exists (select from generation_sessions where status not in ('completed', 'failed'))
-    from user_credits where user_id = 'smoke'")" = t ] || fail "the books do not add up"
+    from user_credits where user_id = 'smoke'")" = t ] || fail "balances and ledger do not add up"
 }
 
 checks() { # container, role
@@ -203,8 +203,8 @@ in_compose() {
   if quietly env HEALTHY_WITHIN=60 deploy/update.sh $small; then fail "an image without MediaPipe passed as the HTTP service"; fi
   [ "$(podman inspect --format '{{.ImageName}}' darkroom-smoke_http_1)" = $newer ] || fail "the rollback"
   ready || fail "the rollback did not get ready"
-  say "an update to an image that can't serve went back by itself"
-  say "the books: $(books $database)"
+  say "an update to an image that can't serve was rolled back automatically"
+  say "the accounts: $(accounts $database)"
 
   started=$(date +%s)
   quietly podman rm --force --time 0 darkroom-smoke-pictures
@@ -230,7 +230,7 @@ in_pod() {
   sql $database "insert into user_credits (user_id, balance) values ('smoke', 1000)"
   sleep 3
   say "20 tasks from outside, in the pod: $(drive http://127.0.0.1:8080 || fail "20 tasks in the pod")"
-  say "the books: $(books $database)"
+  say "the accounts: $(accounts $database)"
   started=$(date +%s)
   quietly podman rm --force --time 0 darkroom-smoke-pictures
   quietly podman kube down "$work/kube.yaml" || fail "podman kube down"

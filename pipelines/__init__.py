@@ -1,1 +1,1 @@
-"""What happens: products as lists of stages, the image work as pure functions, the engine that runs stages."""
+"""Products as lists of stages, image functions, and the engine that runs stages."""

@@ -1,1 +1,1 @@
-"""Who we call. Each kind is one small Protocol and its implementations, one module each."""
+"""External services: one Protocol per kind, and its implementations, one module each."""

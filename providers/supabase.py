@@ -1,4 +1,4 @@
-"""The client that records and storage reach Supabase with: HTTP/1.1, bounded keep-alive, a deadline for every call."""
+"""HTTP client of Supabase for records and storage: HTTP/1.1, bounded keep-alive, a deadline for every call."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from schemas.errors import Invalid
 
 #: Idle connections are dropped before gateways drop theirs, seconds.
 KEEP_ALIVE_S = 15.0
-#: Answers that say "not now": the call may be repeated.
+#: Statuses of temporary failures: the call may be repeated.
 _BUSY = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 
 
 class NotNowError(httpx.TransportError):
-    """Something answered, but it was not Supabase doing what it was asked."""
+    """The response is a temporary failure, or does not come from Supabase."""
 
 
 def http_client(*, timeout_s: float, max_connections: int) -> httpx.AsyncClient:
-    """A pool of connections that belongs to one event loop.
+    """Return a pool of connections that belongs to one event loop.
 
     Args:
-        timeout_s: The longest wait for a connection, and between two pieces of an answer. Callers set the deadline
-            of the whole call around it.
-        max_connections: The most connections at once; as many are kept open.
+        timeout_s: Maximum wait for a connection, and between two parts of a response. Callers set the deadline of the
+            whole call.
+        max_connections: Maximum number of connections, and of idle connections kept open.
     """
     return httpx.AsyncClient(
         http2=False,  # Supabase's gateway closes idle HTTP/2 connections under requests
@@ -32,14 +32,14 @@ def http_client(*, timeout_s: float, max_connections: int) -> httpx.AsyncClient:
         limits=httpx.Limits(
             max_connections=max_connections, max_keepalive_connections=max_connections, keepalive_expiry=KEEP_ALIVE_S
         ),
-        # A proxy from the environment is for the way out of this machine.
+        # A proxy of the environment is meant for other machines.
         mounts={"all://127.0.0.1": None, "all://localhost": None},
         event_hooks={"response": [_expect_an_answer]},
     )
 
 
 def supabase_client(url: str, key: str, http: httpx.AsyncClient) -> AsyncClient:
-    """Supabase's own client over `http`, without retries of its own.
+    """Return Supabase's client over `http`, without its own retries.
 
     Raises:
         Invalid: `url` is no address.
@@ -56,7 +56,7 @@ def supabase_client(url: str, key: str, http: httpx.AsyncClient) -> AsyncClient:
 async def _expect_an_answer(response: httpx.Response) -> None:
     if response.status_code in _BUSY or response.status_code >= _SERVER_ERROR:
         raise NotNowError(f"HTTP {response.status_code}")
-    # A gateway's or a captive portal's page is no result, whatever its status says.
+    # A page of a gateway or a captive portal is not a result, even with status 200.
     has_body = response.is_success and response.status_code != httpx.codes.NO_CONTENT
     if has_body and "json" not in response.headers.get("content-type", ""):
-        raise NotNowError("the answer is no JSON")
+        raise NotNowError("the answer is not JSON")

@@ -1,1 +1,1 @@
-"""What is said: every payload that crosses a boundary, and the errors that carry their own policy."""
+"""Payloads that cross a boundary, rows, events, Redis keys, and errors that carry their own policy."""

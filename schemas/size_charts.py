@@ -29,14 +29,14 @@ GIRTH_DEFINITIONS = {
 
 
 class WaistLevel(StrEnum):
-    """Where a chart's waist is taken; at the narrowest part it is smaller than at the navel."""
+    """Level at which a chart's waist is measured; at the narrowest part it is smaller than at the navel."""
 
     NAVEL = "navel"
     NARROWEST = "narrowest"
 
 
 class Measured(StrEnum):
-    """What a chart's centimetres measure: the wearer's body, or the finished garment."""
+    """Object that a chart's centimetres measure: the wearer's body, or the finished garment."""
 
     BODY = "body"
     GARMENT = "garment"
@@ -53,7 +53,7 @@ class Chart(Frozen):
         ease_cm: How much larger the garment is than the body that it is made for, in a regular fit. Required for
             garment measures.
         waist_level: Where the waist is taken; for charts of waists only.
-        brand, garment: What the chart is for, such as "Acme" and "shirt".
+        brand, garment: Brand and garment of the chart, such as "Acme" and "shirt".
     """
 
     girth: Girth = Girth.CHEST

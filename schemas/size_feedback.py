@@ -1,4 +1,4 @@
-"""Whether recommended sizes fitted: what shops report about their orders."""
+"""Feedback of shops on recommended sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.common import Frozen, Payload
 
 
 class SizeOutcome(StrEnum):
-    """What became of a garment of the recommended size."""
+    """Outcome of ordering a garment in the recommended size."""
 
     KEPT = "kept"
     TOO_SMALL = "too_small"
@@ -25,7 +25,7 @@ class SizeFeedbackRequest(Payload):
 
 
 class SizeEstimate(Frozen):
-    """What an `estimate_id` carries, signed: nothing about the person, and nothing is stored until feedback comes."""
+    """Signed content of an `estimate_id`: nothing about the person; nothing is stored before feedback is sent."""
 
     nonce: str
     store_id: str

@@ -41,7 +41,7 @@ class BodyType(StrEnum):
 
 
 class Facts(Payload):
-    """What the person states. Only the height is required; each further fact narrows the answer.
+    """Facts about the person. Only the height is required; each further fact narrows the answer.
 
     Attributes:
         height_cm: Stature, 140 to 210 cm.
@@ -96,7 +96,7 @@ def _scaled(value: Any, factor: float) -> Any:
 
 
 class Wish(Payload):
-    """What the size is for.
+    """Chart, fit and shop of the requested size.
 
     Attributes:
         chart: A chart's name (`men`, `women`, `unisex`, or one of the shop's), or a chart itself; by sex if absent.

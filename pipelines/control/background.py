@@ -1,4 +1,4 @@
-"""Threads with an event loop of their own, for loops that must go on whatever the stages do."""
+"""Threads with their own event loop, for loops that must not be delayed by stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-#: Seconds that all threads have to finish once they were told to stop.
+#: Seconds that all threads have to finish after a stop was requested.
 STOP_S = 5.0
 #: Seconds before a loop that crashed is started again.
 RESTART_S = 1.0
@@ -22,7 +22,7 @@ Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class BackgroundThread(threading.Thread):
-    """Runs several loops until each is told to stop. A loop that crashes is logged and started again."""
+    """Runs several loops until each is stopped. A loop that crashes is logged and restarted."""
 
     def __init__(self, name: str, loops: Mapping[str, Loop]) -> None:
         """Prepare the thread; its name and those of the loops appear in logs."""
@@ -35,7 +35,7 @@ class BackgroundThread(threading.Thread):
         asyncio.run(self._run_all())
 
     def stop(self, names: Iterable[str] | None = None) -> None:
-        """Tell the loops of these names to stop, all of them by default, without waiting for them."""
+        """Request that the loops of these names stop, all of them by default, without waiting for them."""
         self._ready.wait(STOP_S)
         if self.is_alive():
             # The event loop may be closed between the two lines.

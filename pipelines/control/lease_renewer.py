@@ -1,4 +1,4 @@
-"""Renews the leases of this process's jobs, from a thread of its own, and cancels jobs that must not go on."""
+"""Renews the leases of this process's jobs in a separate thread, and cancels jobs that must not continue."""
 
 from __future__ import annotations
 

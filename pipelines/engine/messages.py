@@ -29,7 +29,7 @@ def job_message(stage: str, job: Job) -> Message[Any]:
 
 
 def message_options(stage: str, job: Job) -> dict[str, Any]:
-    """Return what the broker must know of a job's message."""
+    """Return the options of a job's message that the broker reads."""
     return {"task_id": job.task_id, "token": job.token, "job_message_id": message_id(stage, job)}
 
 

@@ -38,7 +38,7 @@ class GiveUp:
 def decide(error: DarkroomError, attempt: int, *, max_retries: int) -> Retry | GiveUp:
     """Return whether `error` in attempt number `attempt` (counted from 0) is retried.
 
-    An unavailable service of ours uses up no attempt: `middleware.retries` limits how long that goes on. Rate limits
+    An unavailable service of ours uses up no attempt: `middleware.retries` limits the total wait. Rate limits
     wait as long as the error asks for; any other transient error backs off 2, 4, 8 s with jitter.
     """
     if not error.retryable:

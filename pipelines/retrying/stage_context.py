@@ -1,4 +1,4 @@
-"""What the code of a running stage reports to the engine: that it waits, and that its time limits are paused.
+"""Reports from the code of a running stage to the engine: that it waits, and that its time limits are paused.
 
 The engine sets both context variables when it starts a job and a stage; the tasks that a stage starts inherit them.
 """

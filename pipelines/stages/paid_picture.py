@@ -107,7 +107,7 @@ class PaidPicture:
         await self._journal.begin_call(self._key)
 
     async def _journal_job_id(self, provider: str, job_id: str) -> None:
-        """Write the provider's job id; while the database is unavailable, go on writing in the background."""
+        """Write the provider's job id; while the database is unavailable, keep trying in the background."""
         self._id_known = True
         started = {"provider": provider, "id": job_id}
         writing = asyncio.create_task(self._journal.write(["calls", self._key], started, provider_job_id=job_id))

@@ -1,4 +1,4 @@
-"""Chat, audit log and webhooks: whoever is told about jobs that have ended, one module a channel."""
+"""Delivery channels for finished jobs: chat, audit log and webhooks, one module each."""
 
 from providers.delivery.base import Channel, OnSending
 

@@ -109,9 +109,9 @@ def recipient(phone: str | None) -> str:
         Invalid: The number is missing (`no_phone`) or malformed (`bad_number`).
     """
     if not phone or not phone.strip():
-        raise Invalid("the user left no phone number", code="no_phone")
+        raise Invalid("the user has no phone number", code="no_phone")
     number = _SEPARATORS.sub("", phone)
     number = "+" + number[2:] if number.startswith("00") else number
     if not _PHONE.fullmatch(number):
-        raise Invalid("what the user left is no phone number with a country code", code="bad_number")
+        raise Invalid("the user's phone number is malformed or has no country code", code="bad_number")
     return number.removeprefix("+")

@@ -1,4 +1,4 @@
-"""The guarded fetcher: pictures from addresses that strangers wrote."""
+"""Fetcher of pictures from untrusted URLs."""
 
 from providers.fetch.fetcher import Fetcher, fetch_memory
 from providers.fetch.policy import FetchPolicy

@@ -1,4 +1,4 @@
-"""How an image provider is registered and what it is made from.
+"""Registration and configuration of image providers.
 
 A provider is a class (or another callable) that takes a `ProviderConfig`, and a settings model that says which
 environment variables it reads. `ProviderEntry` names both without importing the provider's SDK.

@@ -83,7 +83,10 @@ def create(name: str, config: ProviderConfig) -> ImageProvider:
     if not isinstance(provider, ImageProvider) or provider.name != name:
         raise Invalid(f"the object registered as {name!r} is not that image provider", code="provider_unknown")
     if config.mock_mode and provider.capabilities.paid:
-        raise Invalid(f"the image provider {name!r} spends money after all: not in mock mode", code="mock_mode")
+        raise Invalid(
+            f"the image provider {name!r} spends money although it is registered as free: not in mock mode",
+            code="mock_mode",
+        )
     return provider
 
 

@@ -1,10 +1,10 @@
-"""Whether a provider still offers the model in use, and until when; asked of providers whose API tells.
+"""Availability and shutdown date of the models in use, for providers whose API reports them.
 
-| provider | what its API tells |
+| provider | reported by its API |
 |---|---|
 | `openai` | whether the model is offered, and `shutdown_date` once that is announced |
 | `replicate` | whether the model, or the version that is set, is offered; its API has no date |
-| others | nothing: `model_status` is optional |
+| others | nothing; `model_status` is optional |
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ASK_TIMEOUT_S = 10.0
 
 
 class ModelStatus(Frozen):
-    """What a provider's API says about the model in use.
+    """Status of the model in use, as reported by a provider's API.
 
     Attributes:
         model: The model, as set.
@@ -46,7 +46,7 @@ class ModelStatus(Frozen):
 
 @runtime_checkable
 class TellsModelStatus(Protocol):
-    """The optional part of an image provider whose API tells about models."""
+    """Optional part of an image provider whose API reports the status of models."""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class TellsModelStatus(Protocol):
         """The model in use, as set."""
 
     async def model_status(self) -> ModelStatus | None:
-        """Ask about the model in use, within `ASK_TIMEOUT_S`; None if the address does not tell.
+        """Return the status of the model in use, within `ASK_TIMEOUT_S`; None if the API does not report it.
 
         Raises:
             DarkroomError: The provider did not answer, or refused the key.

@@ -1,4 +1,4 @@
-"""Orders, credits and jobs: `Records` says what can be done, an `Rpc` carries it to the database."""
+"""Orders, credits and jobs: `Records` has the operations, an `Rpc` calls them in the database."""
 
 from providers.records.base import Rpc
 from providers.records.jobs import Records

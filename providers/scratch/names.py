@@ -12,18 +12,18 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){1
 
 
 def checked_task_id(task_id: str) -> str:
-    """The id itself.
+    """Return the task id.
 
     Raises:
-        Invalid: It is no safe path segment.
+        Invalid: The id is not a safe path segment.
     """
     if not _TASK_ID.fullmatch(task_id):
-        raise Invalid("the task id is no safe path segment", code="scratch_name")
+        raise Invalid("the task id is not a safe path segment", code="scratch_name")
     return task_id
 
 
 def checked_name(name: str) -> tuple[str, str]:
-    """The task's id and the rest of the name.
+    """Return the task id and the rest of the name.
 
     Raises:
         Invalid: The name is not `{task_id}/{...}` or would leave the task's folder.

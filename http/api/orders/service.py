@@ -92,7 +92,7 @@ class OrderService:
         Args:
             sessions: Charges orders and creates their sessions.
             producer: Pushes tasks.
-            served: Tells which products the running workers make.
+            served: Products that the running workers make.
             event_urls: Signs the links to events.
             addresses: Chooses the base URL of links.
             metrics: Counts the charges.
@@ -104,7 +104,7 @@ class OrderService:
         """Place the order and answer 202.
 
         Raises:
-            Problem: 402, 422 or 503; what was charged is refunded.
+            Problem: 402, 422 or 503; a charge is refunded.
         """
         principal: Principal = req.context.principal
         await self._refuse_if_switched_off(order_request.product)

@@ -42,7 +42,7 @@ EXAMPLE = {"image_url": "https://shop.example/photo.jpg", "height_cm": 175, "wei
 
 
 class Feedback(NamedTuple):
-    """What the recommendation needs of size feedback."""
+    """Feedback services of the recommendation: learned shifts, and ids of estimates."""
 
     shifts: SizeShifts
     ids: EstimateIds
@@ -56,7 +56,7 @@ class PhotoSource(Protocol):
 
         Raises:
             InputRefused: The address or its content is not acceptable.
-            Transient: It could not be fetched now.
+            Transient: The picture could not be fetched; a retry may succeed.
         """
 
 
@@ -91,7 +91,7 @@ class EstimateBody:
         Args:
             pose: Estimates poses; None without a pose model.
             fetcher: Fetches `image_url`.
-            charts: The size charts that can be named.
+            charts: The size charts that requests can select, by name.
             population: Distribution of body weights where the weight is unknown.
             feedback: Corrections learned from shops' feedback, and the ids of estimates.
             max_picture_bytes: Largest upload, bytes.
@@ -106,13 +106,17 @@ class EstimateBody:
         self._policy = content_security_policy(self._page.decode())
 
     async def on_get(self, _req: Request, resp: Response) -> None:
-        """Answer the page: one self-contained document that may load nothing else."""
+        """Return the page: one self-contained document that may load nothing else."""
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Content-Security-Policy", self._policy)
         resp.data = self._page
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Answer the recommendation, or a `Problem` that says what to do differently."""
+        """Return the recommendation.
+
+        Raises:
+            Problem: The photo or the facts can't be used; the detail says how to change them.
+        """
         query = read_query(req, EstimateQuery)
         with _answer_problems():
             pose = self._require_pose()
@@ -125,7 +129,7 @@ class EstimateBody:
         resp.data = answer.model_dump_json(exclude=None if query.landmarks else {"landmarks"}).encode()
 
     def _recommend(self, detection: Detection, asked: EstimateRequest, store_id: str | None) -> SizeAnswer:
-        """Recommend with the shop's correction; with a shop the answer has an id that feedback can name."""
+        """Return the recommendation with the shop's correction and, for a shop, an id for its feedback."""
         name, chart = find_chart(asked, asked, self._charts)
         shift = self._feedback.shifts.shift_cm(store_id, name, step_cm(chart))
         answer = recommend(detection, asked, asked, self._charts, population=self._population, feedback_shift_cm=shift)
@@ -137,7 +141,12 @@ class EstimateBody:
         return answer.model_copy(update={"estimate_id": estimate_id})
 
     def _require_pose(self) -> PosePool:
-        """Return the pool, or refuse before the body is read if no pose could be estimated."""
+        """Return the pool.
+
+        Raises:
+            PoseNotLoaded: There is no model; checked before the body is read.
+            PoseBusy: The queue is full.
+        """
         if self._pose is None:
             reason = "there is no pose model: run `python manage.py pose-model` and restart the service"
             raise PoseNotLoaded(public_message=f"{PoseNotLoaded.__doc__} ({reason})")
@@ -166,11 +175,11 @@ class EstimateBuilds:
     }
 
     def __init__(self, population: Population) -> None:
-        """Answer from `population`."""
+        """Use the weights of `population`."""
         self._population = population
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Answer the builds; they say nothing about anybody, so no token is needed."""
+        """Return the builds. They are not about a person, so no token is needed."""
         query = read_query(req, BuildsQuery)
         resp.content_type = falcon.MEDIA_JSON
         resp.data = builds(self._population, query.height_cm, query.sex).model_dump_json().encode()
@@ -185,7 +194,7 @@ def _page_with_charts(charts: Mapping[str, Chart]) -> bytes:
 
 @contextmanager
 def _answer_problems() -> Iterator[None]:
-    """Turn errors that the caller can remedy into problems; `PoseNotLoaded` becomes a 503 like any missing service."""
+    """Convert errors that the caller can remedy into problems; `PoseNotLoaded` becomes a 503 elsewhere."""
     try:
         yield
     except SizingRefused as error:

@@ -20,7 +20,7 @@ from providers.records.size_feedback import SizeFeedbackRecords
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """The resources below `/estimate-body` and what they use.
+    """The resources below `/estimate-body` and their services.
 
     Attributes:
         pose: None if no pose model is installed; MediaPipe is not imported then.
@@ -51,7 +51,7 @@ class Sizing:
         await self.fetcher.aclose()
 
 
-def make_sizing(  # noqa: PLR0913  each names a part of the service
+def make_sizing(  # noqa: PLR0913  the parts of the service
     data_dir: Path,
     policy: FetchPolicy,
     records: SizeFeedbackRecords,
@@ -64,10 +64,10 @@ def make_sizing(  # noqa: PLR0913  each names a part of the service
 
     Args:
         data_dir: `DATA_DIR`, which may hold a pose model and a folder `charts`.
-        policy: Which photos may be fetched, and how large a photo may be.
+        policy: Allowed hosts of photos, and their maximum size.
         records: The stored size feedback.
-        key: Signs the ids of estimates.
-        pose_model_path: Another pose model.
+        key: Signing key of the ids of estimates.
+        pose_model_path: Pose model to use instead of the one in `data_dir`.
         population: Distribution of body weights where the weight is unknown.
 
     Raises:

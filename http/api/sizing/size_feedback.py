@@ -32,14 +32,14 @@ class EstimateIds:
         self._serializer = URLSafeSerializer(key, salt=_SALT, signer_kwargs=options)
 
     def make(self, *, store_id: str, chart: str, size: str, shift_cm: float) -> str:
-        """Return a new id that carries these."""
+        """Return a new signed id with these values."""
         return str(self._serializer.dumps([secrets.token_urlsafe(9), store_id, chart, size, shift_cm]))
 
     def read(self, estimate_id: str) -> SizeEstimate:
-        """Return what the id carries.
+        """Return the content of an id.
 
         Raises:
-            Problem: It was not made with this key.
+            Problem: The id was not signed with this key.
         """
         try:
             nonce, store_id, chart, size, shift_cm = self._serializer.loads(estimate_id)
@@ -63,7 +63,7 @@ class SizeFeedback:
     }
 
     def __init__(self, records: SizeFeedbackRecords, ids: EstimateIds) -> None:
-        """Store in `records` what `ids` signed."""
+        """Verify ids with `ids` and store feedback in `records`."""
         self._records = records
         self._ids = ids
 

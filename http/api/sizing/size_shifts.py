@@ -1,4 +1,4 @@
-"""The corrections that shops' feedback has led to, kept in memory and read again in the background."""
+"""Corrections learned from shops' feedback, kept in memory and refreshed in the background."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ log = structlog.get_logger(__name__)
 
 
 class SizeShifts:
-    """Corrections by shop and chart. An answer never waits for the database: it uses the counts that were read last."""
+    """Corrections by shop and chart. Requests never wait for the database: they use the latest counts in memory."""
 
     def __init__(self, records: SizeFeedbackRecords) -> None:
-        """Read from `records`; nothing is read before the first question."""
+        """Read from `records`; nothing is read before the first call."""
         self._records = records
         self._groups: dict[tuple[str, str], list[FeedbackCounts]] = {}
         self._due = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def shift_cm(self, store_id: str | None, chart: str, step_cm: float) -> float:
-        """Return what to add to the girth for this shop and chart, cm; start a refresh in the background if due."""
+        """Return the correction of the girth for this shop and chart, cm; start a refresh in the background if due."""
         if store_id is None:
             return 0.0
         if time.monotonic() >= self._due and (self._task is None or self._task.done()):

@@ -1,4 +1,4 @@
-"""The provider that costs nothing: it draws what it was given, takes its time and fails as it is told."""
+"""The mock provider: free of charge; draws the inputs and the prompt, with configurable latency and failures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: Asked for with a mocked 429, seconds; short, so that a demo does not wait for it.
 RETRY_AFTER_S = 1.0
-#: What the providers take: OpenAI's models edit at most 16 pictures.
+#: Maximum number of inputs, as of OpenAI's models.
 MAX_INPUTS = 16
 
 
@@ -74,7 +74,7 @@ class MockProvider:
         return GeneratedImage(provider=self.name, model="mock", data=data, input_tokens=words)
 
     async def aclose(self) -> None:
-        """Let the drawing threads go."""
+        """Stop the drawing threads."""
         self._threads.shutdown(wait=False)
 
     async def _wait(self, request: ImageRequest, *, hang: bool) -> None:
@@ -95,7 +95,7 @@ def _error(failure: MockFailure) -> Exception:
 
 
 def draw(request: ImageRequest, seed: int) -> bytes:
-    """What the mock answers to `request`: JPEG bytes, the same for the same task, picture and seed."""
+    """Return the picture for `request` as JPEG bytes, the same for the same task, picture and seed."""
     size = (request.width, request.height)
     key = f"{seed}:{request.task_id}:{request.index}"
     if wants_plain(request):
