@@ -22,7 +22,7 @@ from api.system.files import Files
 from api.system.health import Checks, HealthResource, Live, Ready
 from api.system.metrics import MetricsResource
 from api.system.openapi import OpenApi
-from api.tasks.resources import Task, TaskEvents
+from api.tasks.resources import TaskEvents, TaskResource
 from providers import logs
 from providers.images.replicate.settings import WEBHOOK_PATH
 from providers.served import ServedProducts
@@ -98,7 +98,7 @@ def _routes(deps: Dependencies, application: RequestLogging) -> list[tuple[str, 
         ("/generations/{session_id}", Generation(deps.sessions, deps.pictures)),
         ("/photos", Photos(orders, deps.avatar_price)),
         ("/images", Images(orders, deps.images_price)),
-        ("/tasks/{task_id}", Task(deps.task_states, deps.event_urls, deps.addresses)),
+        ("/tasks/{task_id}", TaskResource(deps.task_states, deps.event_urls, deps.addresses)),
         ("/tasks/{task_id}/events", TaskEvents(deps.hub, deps.task_states)),
         ("/health", HealthResource(checks)),
         ("/health/live", Live()),

@@ -8,7 +8,7 @@ import redis.asyncio
 from pydantic import SecretStr
 
 from api.addresses import Addresses
-from api.middleware.access import Tokens
+from api.middleware.access import ApiTokens
 from api.picture_links import PictureLinks
 from api.signed_urls import EventUrls
 from api.sizing.estimators import Sizing, make_sizing
@@ -64,7 +64,7 @@ class Dependencies:
     limit: RateLimit
     task_states: TaskStates
     hub: Hub
-    tokens: Tokens
+    tokens: ApiTokens
     event_urls: EventUrls
     storage: Storage
     pictures: PictureLinks
@@ -89,7 +89,7 @@ class Dependencies:
         await self.rpc.aclose()
 
 
-def make_tokens(settings: Settings) -> Tokens:
+def make_tokens(settings: Settings) -> ApiTokens:
     """Return the configured tokens.
 
     Raises:
@@ -97,7 +97,7 @@ def make_tokens(settings: Settings) -> Tokens:
     """
     one = settings.api_token.get_secret_value() if settings.api_token else None
     several = settings.api_tokens.get_secret_value() if settings.api_tokens else None
-    return Tokens(one, several)
+    return ApiTokens(one, several)
 
 
 def service_urls(settings: Settings) -> tuple[str, str | None]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MILLION = 1_000_000
 
 
-class Tokens(Frozen):
+class TokenUsage(Frozen):
     """Tokens of one call, as counted by the provider."""
 
     text_in: int = Field(0, ge=0)
@@ -56,7 +56,7 @@ class Price(Frozen):
     source: str = ""
     as_of: date | None = None
 
-    def of_tokens(self, tokens: Tokens) -> float:
+    def of_tokens(self, tokens: TokenUsage) -> float:
         """Return the cost of the tokens, US dollars."""
         return (
             tokens.text_in * self.text_in

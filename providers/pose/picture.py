@@ -34,8 +34,8 @@ _UNDECODABLE = (
 )
 
 
-class Picture(NamedTuple):
-    """A decoded picture.
+class DecodedPhoto(NamedTuple):
+    """A decoded photo.
 
     Attributes:
         rgb: (h, w, 3) uint8 sRGB, upright, at most 1280 px long, contiguous.
@@ -47,7 +47,7 @@ class Picture(NamedTuple):
     original_height: int
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, subject: str = "The picture") -> Picture:
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, subject: str = "The picture") -> DecodedPhoto:
     """Decode a JPEG, PNG or WebP, with EXIF orientation applied and transparency on white.
 
     Raises:
@@ -63,13 +63,13 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, subject: str = "The pic
         raise input_refused(subject, "is damaged and can't be read", code="picture_damaged") from error
 
 
-def _decode(image: Image.Image, orientation: int) -> Picture:
+def _decode(image: Image.Image, orientation: int) -> DecodedPhoto:
     width, height = image.size
     image.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))
     image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX), Image.Resampling.BILINEAR, reducing_gap=2.0)
     upright = turn_upright(_on_white(image), orientation)
     original = (height, width) if orientation in SIDEWAYS else (width, height)
-    return Picture(np.ascontiguousarray(np.asarray(upright, dtype=np.uint8)), *original)
+    return DecodedPhoto(np.ascontiguousarray(np.asarray(upright, dtype=np.uint8)), *original)
 
 
 def _on_white(image: Image.Image) -> Image.Image:

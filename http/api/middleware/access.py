@@ -61,7 +61,7 @@ SIGNED_URL = Principal("signed_url", frozenset({Scope.READ}))
 ANONYMOUS = Principal("anonymous", frozenset())
 
 
-class Tokens:
+class ApiTokens:
     """The configured tokens, identified by the digest of their secrets."""
 
     def __init__(self, api_token: str | None, api_tokens: str | None) -> None:
@@ -93,7 +93,7 @@ class AccessMiddleware:
 
     def __init__(
         self,
-        tokens: Tokens,
+        tokens: ApiTokens,
         event_urls: EventUrls,
         limit: RateLimit,
         addresses: Addresses,

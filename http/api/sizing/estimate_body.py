@@ -18,7 +18,7 @@ from api.body import read_query
 from api.csp import content_security_policy
 from api.operations import Media, Operation, Scope
 from api.problems import Problem
-from api.sizing.photo_request import read_photo_request
+from api.sizing.estimate_input import read_estimate_input
 from api.sizing.size_feedback import EstimateIds
 from api.sizing.size_shifts import SizeShifts
 from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
@@ -120,7 +120,7 @@ class EstimateBody:
         query = read_query(req, EstimateQuery)
         with _answer_problems():
             pose = self._require_pose()
-            asked, picture = await read_photo_request(req, max_picture_bytes=self._max_picture_bytes)
+            asked, picture = await read_estimate_input(req, max_picture_bytes=self._max_picture_bytes)
             check_asked(asked, asked, self._charts)
             caller = req.context.principal
             detection = await self._detect(pose, asked, picture, caller.owner or f"{caller.name} {req.remote_addr}")

@@ -21,7 +21,7 @@ from schemas.progress import Progress
 EVENT_STREAM = "text/event-stream"
 
 
-class Task:
+class TaskResource:
     """The latest state of a task."""
 
     operations: ClassVar[Mapping[str, Operation]] = {

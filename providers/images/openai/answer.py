@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import Field
 
-from providers.images.prices import Tokens
+from providers.images.prices import TokenUsage
 from schemas.common import Payload
 
 
@@ -33,11 +33,11 @@ class Usage(Payload):
     output_tokens_details: TokenDetails | None = None
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> TokenUsage:
         """The tokens by the kinds of the price table."""
         incoming = self.input_tokens_details or TokenDetails(image_tokens=self.input_tokens)
         outgoing = self.output_tokens_details or TokenDetails(image_tokens=self.output_tokens)
-        return Tokens(
+        return TokenUsage(
             text_in=incoming.text_tokens,
             text_out=outgoing.text_tokens,
             image_in=incoming.image_tokens,

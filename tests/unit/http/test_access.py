@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from api.middleware.access import Tokens, TokensError
+from api.middleware.access import ApiTokens, TokensError
 from api.operations import Scope
 
 
 def test_a_token_has_a_name_scopes_a_secret_and_optionally_an_owner() -> None:
-    tokens = Tokens(None, "shop:produce+read:shop-secret:store-1, eye:operate:eyes-secret")
+    tokens = ApiTokens(None, "shop:produce+read:shop-secret:store-1, eye:operate:eyes-secret")
     shop, eye = tokens.find("shop-secret"), tokens.find("eyes-secret")
     assert shop
     assert eye
@@ -17,10 +17,10 @@ def test_a_token_has_a_name_scopes_a_secret_and_optionally_an_owner() -> None:
 
 
 def test_one_secret_alone_has_all_scopes() -> None:
-    principal = Tokens("just-this", None).find("just-this")
+    principal = ApiTokens("just-this", None).find("just-this")
     assert principal
     assert principal.scopes == set(Scope)
-    assert not Tokens(None, " , ")
+    assert not ApiTokens(None, " , ")
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_one_secret_alone_has_all_scopes() -> None:
 )  # fmt: skip
 def test_the_error_of_an_invalid_entry_does_not_contain_its_secret(entry: str) -> None:
     with pytest.raises(TokensError, match="entry 2") as raised:
-        Tokens(None, f"good:read:good-secret,{entry}")
+        ApiTokens(None, f"good:read:good-secret,{entry}")
     assert "long-secret" not in str(raised.value)

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from providers.images.prices import Tokens, price_of, price_table
+from providers.images.prices import TokenUsage, price_of, price_table
 from schemas.errors import Invalid
 
 
 def test_tokens_are_priced_by_the_million() -> None:
     price = price_of("gpt-image-1.5", price_table())
-    assert price.of_tokens(Tokens(text_in=1_000_000)) == 5
-    assert price.of_tokens(Tokens(text_out=1_000_000)) == 10
-    assert price.of_tokens(Tokens(image_in=1_000_000)) == 8
-    assert price.of_tokens(Tokens(image_out=1_000_000)) == 32
-    assert price.of_tokens(Tokens()) == 0
+    assert price.of_tokens(TokenUsage(text_in=1_000_000)) == 5
+    assert price.of_tokens(TokenUsage(text_out=1_000_000)) == 10
+    assert price.of_tokens(TokenUsage(image_in=1_000_000)) == 8
+    assert price.of_tokens(TokenUsage(image_out=1_000_000)) == 32
+    assert price.of_tokens(TokenUsage()) == 0
 
 
 @pytest.mark.parametrize(

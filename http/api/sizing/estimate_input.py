@@ -38,14 +38,14 @@ def _forms() -> MultipartFormHandler:
 _FORMS = _forms()
 
 
-class PhotoRequest(NamedTuple):
-    """The request, and the picture if it was uploaded."""
+class EstimateInput(NamedTuple):
+    """A parsed request, and the picture if it was uploaded."""
 
     asked: EstimateRequest
     picture: bytes | None
 
 
-async def read_photo_request(req: Request, *, max_picture_bytes: int) -> PhotoRequest:
+async def read_estimate_input(req: Request, *, max_picture_bytes: int) -> EstimateInput:
     """Parse the body of `req`.
 
     Raises:
@@ -57,7 +57,7 @@ async def read_photo_request(req: Request, *, max_picture_bytes: int) -> PhotoRe
             "Please send one picture: its address as image_url, or the picture itself as the part image of a form."
         )
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "picture_unclear", sentence)
-    return PhotoRequest(asked, picture)
+    return EstimateInput(asked, picture)
 
 
 async def _read(req: Request, max_picture_bytes: int) -> tuple[EstimateRequest, bytes | None]:
