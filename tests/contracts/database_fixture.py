@@ -1,4 +1,4 @@
-"""Orders, tasks and balances for tests of the records, and a look at what became of them."""
+"""Sessions, tasks and balances for tests of the records, and queries for their results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.job import Failure
 from schemas.records import NewTask
 
 LEASE_S = 60.0
-#: What the tests' records refund at most of a price that the ledger does not prove, credits.
+#: Maximum refund, in the tests, of a price that the ledger does not contain, credits.
 MAX_REFUND = 10
 FAILURE = Failure(code="server_error", message="A plain sentence.")
 _TABLES = (

@@ -1,4 +1,4 @@
-"""What operators do by hand, however the database is reached."""
+"""Contract of the operators' records, for every way of reaching the database."""
 
 from __future__ import annotations
 

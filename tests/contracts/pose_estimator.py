@@ -1,4 +1,4 @@
-"""What every pose estimator does. A test class per estimator inherits this and provides `estimator`."""
+"""Contract of pose estimators. A test class per estimator inherits this and provides the fixture `estimator`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the records do, however the database is reached. A class per `Rpc` inherits this and provides `rpc`."""
+"""Contract of the records. A test class per `Rpc` inherits this and provides the fixture `rpc`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every scratch store does. A test class per store inherits this and provides `scratch`."""
+"""Contract of scratch stores. A test class per store inherits this and provides the fixture `scratch`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An image provider that does what a test says, and counts."""
+"""An image provider with scripted results, which counts its calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ScriptedProvider:
-    """Answers each call with the next of `script`, the last one again and again: an error, or seconds of waiting."""
+    """Raises or waits as the next step of `script` says (an error, or seconds); repeats the last step."""
 
     def __init__(self, name: str, *script: BaseException | float, cost_usd: float = 0.04, **capabilities: Any) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""What every object storage does. A test class per storage inherits this and provides `storage` and `download`."""
+"""Contract of object storages. A test class per storage inherits this and provides `storage` and `download`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.errors import Invalid
 if TYPE_CHECKING:
     from providers.storage.base import Storage
 
-#: What anybody gets who opens the link; raises Invalid when it is refused.
+#: Downloads the object of a link; raises Invalid if the link is refused.
 Download = Callable[[str], Awaitable[bytes]]
 
 BUCKET = "virtual-tryon-images"

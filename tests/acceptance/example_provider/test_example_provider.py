@@ -29,7 +29,7 @@ from providers.images.routing.admission import AdmissionControl
 from providers.images.routing.router import Router
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
 from tests.contracts.image_provider import ImageProviderContract, jpeg
-from tests.contracts.unhelpful_server import always, cut, far_end, hang, nobody_listens
+from tests.contracts.scripted_server import always, closed_port_url, cut_short, hang, run_server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -69,7 +69,7 @@ def config() -> ProviderConfig:
 
 @asynccontextmanager
 async def made(handler: Any, patch: pytest.MonkeyPatch) -> AsyncIterator[tuple[ImageProvider, Any]]:
-    async with far_end(handler) as end:
+    async with run_server(handler) as end:
         patch.setenv("STABLE_DIFFUSION_URL", end.url)
         provider = registry.create("stable_diffusion", config())
         yield provider, end
@@ -113,16 +113,16 @@ async def test_a_task_is_routed_to_it_by_its_name(monkeypatch: pytest.MonkeyPatc
                 await client.aclose()
     assert image.data == PICTURE
     assert [(call.provider, call.outcome) for call in calls] == [("stable_diffusion", "ok")]
-    assert end.asked[0].path == "/sdapi/v1/img2img"
-    assert end.asked[0].json["init_images"] == [base64.b64encode(jpeg()).decode()]
-    (unit,) = end.asked[0].json["alwayson_scripts"]["controlnet"]["args"]
+    assert end.requests[0].path == "/sdapi/v1/img2img"
+    assert end.requests[0].json["init_images"] == [base64.b64encode(jpeg()).decode()]
+    (unit,) = end.requests[0].json["alwayson_scripts"]["controlnet"]["args"]
     assert unit["image"] == base64.b64encode(PICTURE).decode()
 
 
 async def test_a_whole_task_runs_through_it(installed: Path, tmp_path: Path) -> None:
     made_there = jpeg((20, 140, 220), size=(512, 768))
     (tmp_path / "person.jpg").write_bytes(jpeg())
-    async with far_end(always(200, {"images": [base64.b64encode(made_there).decode()]})) as end:
+    async with run_server(always(200, {"images": [base64.b64encode(made_there).decode()]})) as end:
         env = {name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "DATABASE_URL"}} | {
             "PYTHONPATH": str(installed),
             "STABLE_DIFFUSION_URL": end.url,
@@ -137,7 +137,7 @@ async def test_a_whole_task_runs_through_it(installed: Path, tmp_path: Path) -> 
                 answer = (await enqueue.communicate())[0].decode().splitlines()[-1]
         await rest
         assert json.loads(answer)["state"] == "completed"
-        assert [asked.path for asked in end.asked] == ["/sdapi/v1/img2img"]
+        assert [asked.path for asked in end.requests] == ["/sdapi/v1/img2img"]
     stored = tmp_path / "data" / "storage" / urlsplit(json.loads(answer)["urls"][0]).path.removeprefix("/files/")
     with Image.open(stored) as picture:
         colour = picture.convert("RGB").resize((1, 1)).getpixel((0, 0))
@@ -173,7 +173,7 @@ async def said(process: asyncio.subprocess.Process, words: bytes) -> asyncio.Fut
         (always(429), RateLimited),
         (always(422), Invalid),
         (always(500), Transient),
-        (cut, Ambiguous),
+        (cut_short, Ambiguous),
         (always(200, {"images": []}), Ambiguous),
         (always(200, {"images": ["%%%"]}), Ambiguous),
         (always(200, {"images": [None]}), Ambiguous),
@@ -188,7 +188,7 @@ async def test_its_faults_are_typed(handler: Any, kind: type[DarkroomError], mon
 
 
 async def test_a_server_that_is_not_there_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STABLE_DIFFUSION_URL", await nobody_listens())
+    monkeypatch.setenv("STABLE_DIFFUSION_URL", await closed_port_url())
     provider = registry.create("stable_diffusion", config())
     with pytest.raises(Transient) as raised:
         await provider.generate(ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf"))

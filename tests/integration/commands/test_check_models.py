@@ -8,7 +8,7 @@ import pytest
 from commands.check_models import check_models
 from providers.images.retirement import Level
 from settings import Settings
-from tests.contracts.unhelpful_server import always, far_end
+from tests.contracts.scripted_server import always, run_server
 
 MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
 GONE = {"error": {"message": "no", "type": "x", "param": "model", "code": "model_not_found"}}
@@ -33,7 +33,7 @@ def ending(days: int) -> dict[str, Any]:
 async def test_each_model_status_is_a_finding(
     handler: Any, level: Level, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with far_end(handler) as end:
+    async with run_server(handler) as end:
         monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
         monkeypatch.setenv("OPENAI_BASE_URL", f"{end.url}/v1")
         found = await check_models(Settings(ai_mock_mode=False), ["openai"])
@@ -44,7 +44,7 @@ async def test_each_model_status_is_a_finding(
 async def test_a_misconfigured_provider_is_a_fault_and_the_others_are_still_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with far_end(always(200, {})) as end:
+    async with run_server(always(200, {})) as end:
         own = {"OPENAI_API_KEY": "sk-x", "OPENAI_QUALITY": "ultra"}
         for name, value in (own | {"REPLICATE_API_TOKEN": "r8_x", "REPLICATE_BASE_URL": end.url}).items():
             monkeypatch.setenv(name, value)

@@ -23,7 +23,7 @@ from providers.images.replicate.provider import ReplicateProvider
 from providers.images.replicate.settings import ReplicateSettings
 from providers.images.webhook_listener import WebhookListener
 from schemas.keys import provider_webhooks
-from tests.contracts.unhelpful_server import Asked, FarEnd, far_end, say
+from tests.contracts.scripted_server import ReceivedRequest, ScriptedServer, respond, run_server
 from tests.integration.http.conftest import Service, serving
 
 if TYPE_CHECKING:
@@ -165,23 +165,25 @@ class FakeReplicate:
         self.polled = asyncio.Event()
         self.shown = prediction("processing")
 
-    async def __call__(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def __call__(self, asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         if asked.method == "GET":
-            say(writer, 200, self.shown)
+            respond(writer, 200, self.shown)
             self.polled.set()
         else:
-            say(writer, 201, prediction("starting"))
+            respond(writer, 201, prediction("starting"))
 
 
-def polls(end: FarEnd) -> int:
-    return len([asked for asked in end.asked if asked.method == "GET"])
+def polls(end: ScriptedServer) -> int:
+    return len([asked for asked in end.requests if asked.method == "GET"])
 
 
 @asynccontextmanager
-async def waiting(redis_url: str) -> AsyncIterator[tuple[FakeReplicate, FarEnd, asyncio.Task[Any], WebhookListener]]:
+async def waiting(
+    redis_url: str,
+) -> AsyncIterator[tuple[FakeReplicate, ScriptedServer, asyncio.Task[Any], WebhookListener]]:
     """A generation that waits for its webhook, after its first poll."""
     replicate = FakeReplicate()
-    async with far_end(replicate) as end, redis.asyncio.Redis.from_url(redis_url) as client:
+    async with run_server(replicate) as end, redis.asyncio.Redis.from_url(redis_url) as client:
         settings = ReplicateSettings(
             api_token=SecretStr("r8"), base_url=end.url, webhook_secret=SecretStr(SECRET),
             public_url="https://darkroom.example",
@@ -210,8 +212,8 @@ async def test_a_webhook_wakes_the_poll_of_its_prediction(client: httpx.Client, 
         image = await call
         assert image.url == "https://replicate.delivery/out.jpg"
         assert polls(end) == 2
-        assert end.asked[0].json["webhook"] == "https://darkroom.example/webhooks/replicate"
-        assert end.asked[0].json["webhook_events_filter"] == ["completed"]
+        assert end.requests[0].json["webhook"] == "https://darkroom.example/webhooks/replicate"
+        assert end.requests[0].json["webhook_events_filter"] == ["completed"]
 
 
 async def test_the_content_of_a_webhook_is_not_trusted(client: httpx.Client, redis_url: str) -> None:

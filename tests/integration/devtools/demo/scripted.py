@@ -1,4 +1,4 @@
-"""A service that answers as it is told, over real connections."""
+"""A server with scripted responses, over real connections."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ def event(progress: int, status: Status = Status.PROCESSING) -> Progress:
     return Progress(status=status, progress=progress, message="Rendering...", task_id="t", seq=progress, at=progress)
 
 
-def told(*events: Progress, retry_ms: int = 10) -> bytes:
-    """A stream with these events, which ends after them."""
+def event_stream(*events: Progress, retry_ms: int = 10) -> bytes:
+    """Return the response of a stream that ends after these events."""
     blocks = "".join(f"id: 1.{one.seq}\nevent: progress\ndata: {one.model_dump_json()}\n\n" for one in events)
     head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
     return f"{head}retry: {retry_ms}\n\n: ping\n\n{blocks}".encode()
 
 
-def refused(status: str) -> bytes:
+def error_response(status: str) -> bytes:
     return f"HTTP/1.1 {status}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode()
 
 
 class Scripted:
-    """Gives its answers in order, the last one again and again.
+    """Sends its responses in order, the last one repeatedly.
 
     Attributes:
-        url: Where it is, once it serves.
-        requests: The heads of all requests so far.
+        url: URL of the server, once it serves.
+        requests: Heads of all received requests.
     """
 
     def __init__(self) -> None:
@@ -44,6 +44,6 @@ class Scripted:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
         writer.write(self.answers.pop(0) if len(self.answers) > 1 else self.answers[0])
-        with contextlib.suppress(ConnectionError):  # whoever asked is gone
+        with contextlib.suppress(ConnectionError):  # the client has disconnected
             await writer.drain()
         writer.close()

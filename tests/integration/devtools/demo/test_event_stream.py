@@ -7,7 +7,7 @@ import pytest
 from commands.outcome import CommandError
 from devtools.demo.event_stream import EventStream
 from schemas.progress import Progress, Status
-from tests.integration.devtools.demo.scripted import event, refused, told
+from tests.integration.devtools.demo.scripted import error_response, event, event_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,35 +25,35 @@ async def seen(service: Scripted) -> list[Progress]:
 
 
 async def test_every_event_is_yielded_until_the_terminal_one(service: Answering) -> None:
-    answering = service(told(event(5), event(30), END))
+    answering = service(event_stream(event(5), event(30), END))
     assert await seen(answering) == [event(5), event(30), END]
     assert len(answering.requests) == 1
 
 
 async def test_a_dropped_stream_is_resumed_after_the_last_event(service: Answering) -> None:
-    answering = service(told(event(5), event(30)), told(END))
+    answering = service(event_stream(event(5), event(30)), event_stream(END))
     assert await seen(answering) == [event(5), event(30), END]
     assert "last-event-id" not in answering.requests[0].lower()
     assert "last-event-id: 1.30\r\n" in answering.requests[1].lower()
 
 
 async def test_an_incomplete_event_is_ignored(service: Answering) -> None:
-    answering = service(told(event(5), event(30))[:-20], told(event(30), END))
+    answering = service(event_stream(event(5), event(30))[:-20], event_stream(event(30), END))
     assert await seen(answering) == [event(5), event(30), END]
     assert "last-event-id: 1.5\r\n" in answering.requests[1].lower()
 
 
 async def test_a_task_that_is_not_ingested_yet_is_retried(service: Answering) -> None:
-    answering = service(refused("404 Not Found"), refused("404 Not Found"), told(END))
+    answering = service(error_response("404 Not Found"), error_response("404 Not Found"), event_stream(END))
     assert await seen(answering) == [END]
     assert len(answering.requests) == 3
 
 
 async def test_the_stream_ends_if_the_terminal_event_was_received_before(service: Answering) -> None:
-    answering = service(told(event(5)), b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+    answering = service(event_stream(event(5)), b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
     assert await seen(answering) == [event(5)]
 
 
 async def test_a_permanent_refusal_raises_an_error(service: Answering) -> None:
     with pytest.raises(CommandError, match="answered 401 to /tasks/t/events"):
-        await seen(service(refused("401 Unauthorized")))
+        await seen(service(error_response("401 Unauthorized")))

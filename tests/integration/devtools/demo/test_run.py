@@ -13,7 +13,7 @@ from schemas.common import Product
 from schemas.keys import progress
 from schemas.progress import Status
 from schemas.tasks import TASK_LISTS
-from tests.integration.devtools.demo.scripted import event, refused, told
+from tests.integration.devtools.demo.scripted import error_response, event, event_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def accepted() -> bytes:
 async def test_a_task_is_pushed_and_followed_by_its_id(
     service: Callable[..., Any], redis_url: str, redis_client: redis.Redis
 ) -> None:
-    answering = service(told(event(100, Status.COMPLETED)))
+    answering = service(event_stream(event(100, Status.COMPLETED)))
     (sent,), _ = await run(redis_url, answering, [task()], Console(quiet=True))
     assert sent.sent_by == "pushed"
     assert answering.requests[0].startswith("GET /tasks/t/events ")
@@ -50,7 +50,7 @@ async def test_a_task_is_pushed_and_followed_by_its_id(
 async def test_an_ordered_task_is_followed_at_the_returned_url(
     service: Callable[..., Any], redis_url: str, redis_client: redis.Redis
 ) -> None:
-    answering = service(accepted(), told(event(100, Status.COMPLETED)))
+    answering = service(accepted(), event_stream(event(100, Status.COMPLETED)))
     (sent,), _ = await run(redis_url, answering, [task(task_id="", session_id="", ordered=True)], Console(quiet=True))
     assert (sent.task_id, sent.session_id, sent.sent_by) == ("t2", "s2", "over HTTP")
     assert answering.requests[0].startswith("POST /generations ")
@@ -62,13 +62,13 @@ async def test_an_order_that_is_refused_ends_the_demo_with_the_reason(
     service: Callable[..., Any], redis_url: str
 ) -> None:
     with pytest.raises(CommandError, match="answered 402 to an order"):
-        await run(redis_url, service(refused("402 Payment Required")), [task(ordered=True)], Console(quiet=True))
+        await run(redis_url, service(error_response("402 Payment Required")), [task(ordered=True)], Console(quiet=True))
 
 
 async def test_waiting_for_a_task_without_workers_times_out(
     service: Callable[..., Any], redis_url: str, redis_client: redis.Redis
 ) -> None:
-    answering = service(refused("404 Not Found"))
+    answering = service(error_response("404 Not Found"))
     (sent,), watch = await run(redis_url, answering, [task()], Console(quiet=True), silence_s=0.3)
     assert sent.task_id == "t"
     assert watch.stages_s(0) == {}

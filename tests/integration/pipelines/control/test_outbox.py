@@ -17,7 +17,7 @@ from providers.delivery.web import WebChannel
 from providers.records import PostgresRpc, Records
 from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
 from schemas.errors import Ambiguous, Invalid, RateLimited, Transient
-from tests.contracts.deliveries import LEASE_S, Desk, photo
+from tests.contracts.deliveries import LEASE_S, DeliveryDatabase, photo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def desk(database_url: str) -> AsyncIterator[Desk]:
+async def database(database_url: str) -> AsyncIterator[DeliveryDatabase]:
     rpc = PostgresRpc(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
-        found = Desk(connection, Records(rpc))
+        found = DeliveryDatabase(connection, Records(rpc))
         found.empty()
         yield found
     await rpc.aclose()
@@ -50,134 +50,148 @@ def whatsapp(*failures: DarkroomError) -> FakeChannel:
 
 
 async def enqueue(
-    desk: Desk, kind: DeliveryKind = DeliveryKind.PHOTO, channel: DeliveryChannel = DeliveryChannel.WHATSAPP
+    database: DeliveryDatabase,
+    kind: DeliveryKind = DeliveryKind.PHOTO,
+    channel: DeliveryChannel = DeliveryChannel.WHATSAPP,
 ) -> str:
-    task_id = desk.ended_job(state="failed" if kind is DeliveryKind.APOLOGY else "completed")
+    task_id = database.ended_job(state="failed" if kind is DeliveryKind.APOLOGY else "completed")
     message = {"user_id": "u1", "avatar_id": "a1", "url": "https://files.example/1", "text": "Sorry."}
-    await desk.deliveries.enqueue(task_id, 3, [OutboxMessage(kind=kind, channel=channel, message=message)])
+    await database.deliveries.enqueue(task_id, 3, [OutboxMessage(kind=kind, channel=channel, message=message)])
     return task_id
 
 
-async def run_once(dispatcher: DeliveryDispatcher, desk: Desk) -> int:
+async def run_once(dispatcher: DeliveryDispatcher, database: DeliveryDatabase) -> int:
     """Run the dispatcher once, with all delays and claims expired; return the number of deliveries."""
-    desk.let_claims_run_out()
+    database.expire_claims()
     found = await dispatcher.run_once()
     await dispatcher.drain()
     return found
 
 
-async def only(desk: Desk, task_id: str) -> Delivery:
-    (found,) = await desk.deliveries.for_task(task_id)
+async def only(database: DeliveryDatabase, task_id: str) -> Delivery:
+    (found,) = await database.deliveries.for_task(task_id)
     return found
 
 
-async def test_a_due_delivery_is_sent_once(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_due_delivery_is_sent_once(database: DeliveryDatabase, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp()
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await enqueue(desk)
-    assert [await run_once(dispatcher, desk) for _ in range(2)] == [1, 0]
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    task_id = await enqueue(database)
+    assert [await run_once(dispatcher, database) for _ in range(2)] == [1, 0]
     assert len(channel.sent) == 1
-    assert (await only(desk, task_id)).state == "sent"
+    assert (await only(database, task_id)).state == "sent"
 
 
-async def test_the_apology_is_sent_once_although_its_first_attempts_fail(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_the_apology_is_sent_once_although_its_first_attempts_fail(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
     channel = whatsapp(Transient("no connection"), RateLimited("slow down"), Transient("no connection"))
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await enqueue(desk, DeliveryKind.APOLOGY)
-    assert [await run_once(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    task_id = await enqueue(database, DeliveryKind.APOLOGY)
+    assert [await run_once(dispatcher, database) for _ in range(5)] == [1, 1, 1, 1, 0]
     assert [item.message["text"] for item in channel.sent] == ["Sorry."]
-    assert (await only(desk, task_id)).state == "sent"
+    assert (await only(database, task_id)).state == "sent"
 
 
 async def test_a_delivery_whose_attempts_all_failed_becomes_a_dead_letter_and_the_job_stays_completed(
-    desk: Desk, wakeup: DeliveryWakeup
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
 ) -> None:
     channel = whatsapp(*(Transient("no connection", code="unreachable") for _ in range(4)))
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await enqueue(desk)
-    assert [await run_once(dispatcher, desk) for _ in range(5)] == [1, 1, 1, 1, 0]
-    (letter,) = await desk.records.dead_letters()
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    task_id = await enqueue(database)
+    assert [await run_once(dispatcher, database) for _ in range(5)] == [1, 1, 1, 1, 0]
+    (letter,) = await database.records.dead_letters()
     assert (letter.code, letter.task_id) == ("unreachable", task_id)
-    job = await desk.records.job(task_id)
+    job = await database.records.job(task_id)
     assert job is not None
     assert (job.state, job.failure) == ("completed", None)
 
 
-async def test_a_retry_waits_two_seconds_first(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_retry_waits_two_seconds_first(database: DeliveryDatabase, wakeup: DeliveryWakeup) -> None:
     channel = whatsapp(Transient("no connection"))
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await enqueue(desk)
-    await run_once(dispatcher, desk)
-    waits = desk.one(
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    task_id = await enqueue(database)
+    await run_once(dispatcher, database)
+    waits = database.one(
         "select extract(epoch from next_at - now())::float8 from darkroom_deliveries where task_id = %s", task_id
     )
     assert 1.0 < waits <= 2.5
 
 
 @pytest.mark.parametrize("error", [Invalid("closed", code="window_closed"), Invalid("none", code="no_phone")])
-async def test_a_final_error_is_not_retried(desk: Desk, wakeup: DeliveryWakeup, error: DarkroomError) -> None:
+async def test_a_final_error_is_not_retried(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup, error: DarkroomError
+) -> None:
     channel = whatsapp(error)
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await enqueue(desk)
-    assert [await run_once(dispatcher, desk) for _ in range(2)] == [1, 0]
-    assert (await only(desk, task_id)).code == error.error_code
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    task_id = await enqueue(database)
+    assert [await run_once(dispatcher, database) for _ in range(2)] == [1, 0]
+    assert (await only(database, task_id)).code == error.error_code
     assert not channel.sent
 
 
-async def test_a_delivery_that_may_have_arrived_is_not_sent_again(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_delivery_that_may_have_arrived_is_not_sent_again(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
     channel = whatsapp(Ambiguous("no answer", code="whatsapp_unknown"))
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    task_id = await enqueue(desk)
-    assert [await run_once(dispatcher, desk) for _ in range(2)] == [1, 0]
-    found = await only(desk, task_id)
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    task_id = await enqueue(database)
+    assert [await run_once(dispatcher, database) for _ in range(2)] == [1, 0]
+    found = await only(database, task_id)
     assert (found.state, found.code) == ("sent", "whatsapp_unknown")
 
 
-async def test_a_dispatcher_killed_while_sending_does_not_send_twice(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    task_id = await enqueue(desk)
-    (claimed,) = await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
-    await desk.deliveries.mark_sending(claimed)
+async def test_a_dispatcher_killed_while_sending_does_not_send_twice(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
+    task_id = await enqueue(database)
+    (claimed,) = await database.deliveries.claim(limit=1, lease_s=LEASE_S)
+    await database.deliveries.mark_sending(claimed)
     channel = whatsapp()
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    await run_once(dispatcher, desk)
-    found = await only(desk, task_id)
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    await run_once(dispatcher, database)
+    found = await only(database, task_id)
     assert (found.state, found.code, len(channel.sent)) == ("sent", OUTCOME_UNKNOWN, 0)
 
 
-async def test_a_dispatcher_killed_before_sending_is_replaced(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    await enqueue(desk)
-    await desk.deliveries.claim(limit=1, lease_s=LEASE_S)
+async def test_a_dispatcher_killed_before_sending_is_replaced(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
+    await enqueue(database)
+    await database.deliveries.claim(limit=1, lease_s=LEASE_S)
     channel = whatsapp()
-    await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel}), desk)
+    await run_once(DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel}), database)
     assert len(channel.sent) == 1
 
 
 async def test_a_dispatcher_killed_between_writing_and_settling_has_written_once(
-    desk: Desk, wakeup: DeliveryWakeup
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
 ) -> None:
     """A web message and its mark are one transaction, so there is no moment between them."""
-    user = desk.user()
-    task_id = desk.ended_job(user)
-    await desk.deliveries.enqueue(task_id, 3, [photo(user)])
+    user = database.user()
+    task_id = database.ended_job(user)
+    await database.deliveries.enqueue(task_id, 3, [photo(user)])
 
     class Killed(WebChannel):
         async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:
             await super().deliver(delivery, on_sending=on_sending)
             raise Transient("the connection broke after the commit")
 
-    for channel in (Killed(desk.deliveries), WebChannel(desk.deliveries)):
-        await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {DeliveryChannel.WEB: channel}), desk)
-    assert desk.one("select count(*) from messages where user_id = %s", user) == 1
-    assert (await only(desk, task_id)).state == "sent"
+    for channel in (Killed(database.deliveries), WebChannel(database.deliveries)):
+        await run_once(DeliveryDispatcher(database.deliveries, wakeup, {DeliveryChannel.WEB: channel}), database)
+    assert database.one("select count(*) from messages where user_id = %s", user) == 1
+    assert (await only(database, task_id)).state == "sent"
 
 
-async def test_a_missing_channel_is_logged(desk: Desk, wakeup: DeliveryWakeup) -> None:
-    task_id = await enqueue(desk)
-    await run_once(DeliveryDispatcher(desk.deliveries, wakeup, {}), desk)
-    assert (await only(desk, task_id)).code == "channel_not_set_up"
+async def test_a_missing_channel_is_logged(database: DeliveryDatabase, wakeup: DeliveryWakeup) -> None:
+    task_id = await enqueue(database)
+    await run_once(DeliveryDispatcher(database.deliveries, wakeup, {}), database)
+    assert (await only(database, task_id)).code == "channel_not_set_up"
 
 
-async def test_a_crashing_channel_does_not_affect_other_deliveries(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_crashing_channel_does_not_affect_other_deliveries(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
     class Crashing(FakeChannel):
         async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  it crashes
             raise ZeroDivisionError
@@ -186,14 +200,14 @@ async def test_a_crashing_channel_does_not_affect_other_deliveries(desk: Desk, w
         DeliveryChannel.WHATSAPP: Crashing(DeliveryChannel.WHATSAPP),
         DeliveryChannel.WEBHOOK: FakeChannel(DeliveryChannel.WEBHOOK),
     }
-    await desk.deliveries.webhook("u1", "set", "https://shop.example")
-    crashed = await enqueue(desk)
-    task_id = desk.ended_job("u1")
+    await database.deliveries.webhook("u1", "set", "https://shop.example")
+    crashed = await enqueue(database)
+    task_id = database.ended_job("u1")
     event = OutboxMessage(kind=DeliveryKind.RESULT, channel=DeliveryChannel.WEBHOOK, message={})
-    await desk.deliveries.enqueue(task_id, 3, [event])
-    assert await run_once(DeliveryDispatcher(desk.deliveries, wakeup, channels), desk) == 2
-    assert (await only(desk, crashed)).state == "dead"
-    assert (await only(desk, task_id)).state == "sent"
+    await database.deliveries.enqueue(task_id, 3, [event])
+    assert await run_once(DeliveryDispatcher(database.deliveries, wakeup, channels), database) == 2
+    assert (await only(database, crashed)).state == "dead"
+    assert (await only(database, task_id)).state == "sent"
 
 
 @contextlib.asynccontextmanager
@@ -213,37 +227,41 @@ async def until_sent(channel: FakeChannel, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_dispatcher_that_is_woken_delivers_immediately(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_dispatcher_that_is_woken_delivers_immediately(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
     channel = whatsapp()
-    async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
-        await enqueue(desk)
+    async with running(DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})):
+        await enqueue(database)
         await wakeup.notify()
         await until_sent(channel, 1)
 
 
-async def test_a_dispatcher_without_a_wakeup_delivers_by_polling(desk: Desk, wakeup: DeliveryWakeup) -> None:
+async def test_a_dispatcher_without_a_wakeup_delivers_by_polling(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
     channel = whatsapp()
-    async with running(DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})):
-        await enqueue(desk)
+    async with running(DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})):
+        await enqueue(database)
         await until_sent(channel, 1)
 
 
-async def test_due_deliveries_are_sent_during_a_redis_outage(desk: Desk, tmp_path: Path) -> None:
+async def test_due_deliveries_are_sent_during_a_redis_outage(database: DeliveryDatabase, tmp_path: Path) -> None:
     channel = whatsapp()
     away = redis.asyncio.Redis(unix_socket_path=str(tmp_path / "missing.sock"))
-    async with away, running(DeliveryDispatcher(desk.deliveries, DeliveryWakeup(away), {channel.name: channel})):
-        await enqueue(desk)
+    async with away, running(DeliveryDispatcher(database.deliveries, DeliveryWakeup(away), {channel.name: channel})):
+        await enqueue(database)
         await until_sent(channel, 1)
 
 
 async def test_a_redelivered_dead_letter_is_delivered_and_invalid_requests_are_ignored(
-    desk: Desk, wakeup: DeliveryWakeup, redis_url: str
+    database: DeliveryDatabase, wakeup: DeliveryWakeup, redis_url: str
 ) -> None:
     channel = whatsapp(Invalid("closed", code="window_closed"))
-    dispatcher = DeliveryDispatcher(desk.deliveries, wakeup, {channel.name: channel})
-    await enqueue(desk)
-    await run_once(dispatcher, desk)
-    (letter,) = await desk.records.dead_letters()
+    dispatcher = DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})
+    await enqueue(database)
+    await run_once(dispatcher, database)
+    (letter,) = await database.records.dead_letters()
     async with redis.asyncio.Redis.from_url(redis_url) as client:
         for item in (b"not json", b"{}", b"[1]", letter.payload.encode()):
             await client.lpush(LIST, item)

@@ -10,17 +10,26 @@ from pipelines.products.avatar import APOLOGY
 from providers.delivery.whatsapp import WhatsAppChannel
 from schemas.delivery import DeliveryChannel, DeliveryKind
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Transient
-from tests.contracts.a_delivery import a_delivery
-from tests.contracts.delivery_channel import Bench, DeliveryChannelContract, goes_out
-from tests.contracts.unhelpful_server import FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
+from tests.contracts.delivery_channel import ChannelSetup, DeliveryChannelContract, allow_sending
+from tests.contracts.sample_delivery import sample_delivery
+from tests.contracts.scripted_server import (
+    ScriptedServer,
+    always,
+    closed_port_url,
+    cut_short,
+    hang,
+    respond,
+    run_server,
+    send_60_mb,
+)
 from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from schemas.delivery import Delivery
-    from tests.contracts.deliveries import Desk
-    from tests.contracts.unhelpful_server import Asked
+    from tests.contracts.deliveries import DeliveryDatabase
+    from tests.contracts.scripted_server import ReceivedRequest
 
 TOKEN = "EAAG-secret-token"
 PHONE = "+49 151 23456789"
@@ -32,19 +41,19 @@ def refused(code: int) -> dict[str, Any]:
     return {"error": {"message": f"(#{code})", "type": "OAuthException", "code": code, "error_data": details}}
 
 
-def channel(desk: Desk, url: str, timeout_s: float = 5.0) -> WhatsAppChannel:
-    desk.connection.execute("insert into user_preferences values ('u1', %s) on conflict do nothing", [PHONE])
+def channel(database: DeliveryDatabase, url: str, timeout_s: float = 5.0) -> WhatsAppChannel:
+    database.connection.execute("insert into user_preferences values ('u1', %s) on conflict do nothing", [PHONE])
     return WhatsAppChannel(
-        desk.deliveries, phone_number_id="1055", access_token=SecretStr(TOKEN), base_url=url, api_version="v23.0",
+        database.deliveries, phone_number_id="1055", access_token=SecretStr(TOKEN), base_url=url, api_version="v23.0",
         timeout_s=timeout_s,
     )  # fmt: skip
 
 
-async def told(desk: Desk, handler: Any, delivery: Delivery | None = None) -> FarEnd:
-    async with far_end(handler) as meta:
-        sender = channel(desk, meta.url, timeout_s=0.5)
+async def deliver(database: DeliveryDatabase, handler: Any, delivery: Delivery | None = None) -> ScriptedServer:
+    async with run_server(handler) as meta:
+        sender = channel(database, meta.url, timeout_s=0.5)
         try:
-            await sender.deliver(delivery or a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
+            await sender.deliver(delivery or sample_delivery(DeliveryChannel.WHATSAPP), on_sending=allow_sending)
         finally:
             await sender.aclose()
     return meta
@@ -52,20 +61,20 @@ async def told(desk: Desk, handler: Any, delivery: Delivery | None = None) -> Fa
 
 class TestWhatsAppChannel(DeliveryChannelContract):
     @pytest.fixture
-    async def bench(self, desk: Desk) -> AsyncIterator[Bench]:
-        async with far_end(always(200, ACCEPTED)) as meta:
-            sender = channel(desk, meta.url)
+    async def setup(self, database: DeliveryDatabase) -> AsyncIterator[ChannelSetup]:
+        async with run_server(always(200, ACCEPTED)) as meta:
+            sender = channel(database, meta.url)
 
             async def new() -> Delivery:
-                return a_delivery(DeliveryChannel.WHATSAPP)
+                return sample_delivery(DeliveryChannel.WHATSAPP)
 
-            yield Bench(sender, new, lambda: len(meta.asked))
+            yield ChannelSetup(sender, new, lambda: len(meta.requests))
             await sender.aclose()
 
 
-async def test_a_photo_is_sent_as_a_text_with_a_link(desk: Desk) -> None:
-    meta = await told(desk, always(200, ACCEPTED))
-    (asked,) = meta.asked
+async def test_a_photo_is_sent_as_a_text_with_a_link(database: DeliveryDatabase) -> None:
+    meta = await deliver(database, always(200, ACCEPTED))
+    (asked,) = meta.requests
     assert (asked.method, asked.path) == ("POST", "/v23.0/1055/messages")
     assert asked.headers["authorization"] == f"Bearer {TOKEN}"
     assert asked.json == {
@@ -76,21 +85,23 @@ async def test_a_photo_is_sent_as_a_text_with_a_link(desk: Desk) -> None:
     }
 
 
-async def test_an_apology_is_its_plain_text(desk: Desk) -> None:
-    apology = a_delivery(DeliveryChannel.WHATSAPP, DeliveryKind.APOLOGY, message={"user_id": "u1", "text": APOLOGY})
-    meta = await told(desk, always(200, ACCEPTED), apology)
-    assert meta.asked[0].json["text"] == {"body": APOLOGY}
+async def test_an_apology_is_its_plain_text(database: DeliveryDatabase) -> None:
+    apology = sample_delivery(
+        DeliveryChannel.WHATSAPP, DeliveryKind.APOLOGY, message={"user_id": "u1", "text": APOLOGY}
+    )
+    meta = await deliver(database, always(200, ACCEPTED), apology)
+    assert meta.requests[0].json["text"] == {"body": APOLOGY}
 
 
-async def test_nothing_is_sent_to_a_user_without_a_number(desk: Desk) -> None:
-    stranger = a_delivery(DeliveryChannel.WHATSAPP, message={"user_id": "u2", "url": "https://files.example/p"})
-    async with far_end(always(200, ACCEPTED)) as meta:
-        sender = channel(desk, meta.url)
+async def test_nothing_is_sent_to_a_user_without_a_number(database: DeliveryDatabase) -> None:
+    stranger = sample_delivery(DeliveryChannel.WHATSAPP, message={"user_id": "u2", "url": "https://files.example/p"})
+    async with run_server(always(200, ACCEPTED)) as meta:
+        sender = channel(database, meta.url)
         with pytest.raises(Invalid) as unknown:
-            await sender.deliver(stranger, on_sending=goes_out)
+            await sender.deliver(stranger, on_sending=allow_sending)
         await sender.aclose()
     assert unknown.value.error_code == "no_phone"
-    assert meta.asked == []
+    assert meta.requests == []
 
 
 @pytest.mark.parametrize(
@@ -105,53 +116,55 @@ async def test_nothing_is_sent_to_a_user_without_a_number(desk: Desk) -> None:
         (503, 131016, Transient),
     ],
 )
-async def test_errors_of_meta_are_mapped(desk: Desk, status: int, code: int, kind: type[DarkroomError]) -> None:
+async def test_errors_of_meta_are_mapped(
+    database: DeliveryDatabase, status: int, code: int, kind: type[DarkroomError]
+) -> None:
     with pytest.raises(DarkroomError) as error:
-        await told(desk, always(status, refused(code)))
+        await deliver(database, always(status, refused(code)))
     assert type(error.value) is kind
     assert error.value.details["graph_code"] == code
 
 
-async def test_a_rate_limit_keeps_its_retry_after(desk: Desk) -> None:
+async def test_a_rate_limit_keeps_its_retry_after(database: DeliveryDatabase) -> None:
     with pytest.raises(RateLimited) as error:
-        await told(desk, always(429, refused(130429), retry_after="7"))
+        await deliver(database, always(429, refused(130429), retry_after="7"))
     assert error.value.retry_after == 7
 
 
-async def test_a_failed_connection_is_certainly_not_delivered(desk: Desk) -> None:
-    sender = channel(desk, await nobody_listens())
+async def test_a_failed_connection_is_certainly_not_delivered(database: DeliveryDatabase) -> None:
+    sender = channel(database, await closed_port_url())
     with pytest.raises(Transient) as error:
-        await sender.deliver(a_delivery(DeliveryChannel.WHATSAPP), on_sending=goes_out)
+        await sender.deliver(sample_delivery(DeliveryChannel.WHATSAPP), on_sending=allow_sending)
     await sender.aclose()
     assert not isinstance(error.value, Ambiguous)
 
 
-@pytest.mark.parametrize("handler", [hang, cut, always(502, b"<html>Bad gateway</html>")])
-async def test_a_timeout_after_sending_is_reported_as_uncertain(desk: Desk, handler: Any) -> None:
+@pytest.mark.parametrize("handler", [hang, cut_short, always(502, b"<html>Bad gateway</html>")])
+async def test_a_timeout_after_sending_is_reported_as_uncertain(database: DeliveryDatabase, handler: Any) -> None:
     async with asyncio.timeout(LIMIT_S):
         with pytest.raises(Ambiguous):
-            await told(desk, handler)
+            await deliver(database, handler)
 
 
-async def test_an_oversized_response_is_aborted(desk: Desk) -> None:
-    meta = await told(desk, flood)
-    assert len(meta.asked) == 1
+async def test_an_oversized_response_is_aborted(database: DeliveryDatabase) -> None:
+    meta = await deliver(database, send_60_mb)
+    assert len(meta.requests) == 1
 
 
-async def test_a_redirect_does_not_forward_the_token(desk: Desk) -> None:
-    async with far_end(always(200, ACCEPTED)) as other:
+async def test_a_redirect_does_not_forward_the_token(database: DeliveryDatabase) -> None:
+    async with run_server(always(200, ACCEPTED)) as other:
 
-        async def elsewhere(_: Asked, writer: asyncio.StreamWriter) -> None:
-            say(writer, 307, {}, location=f"{other.url}/v23.0/1055/messages")
+        async def elsewhere(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+            respond(writer, 307, {}, location=f"{other.url}/v23.0/1055/messages")
 
         with pytest.raises(Invalid):
-            await told(desk, elsewhere)
-        assert other.asked == []
+            await deliver(database, elsewhere)
+        assert other.requests == []
 
 
-async def test_errors_contain_neither_token_nor_number_nor_link(desk: Desk) -> None:
-    for handler in (always(400, refused(131026)), always(401, refused(190)), cut):
+async def test_errors_contain_neither_token_nor_number_nor_link(database: DeliveryDatabase) -> None:
+    for handler in (always(400, refused(131026)), always(401, refused(190)), cut_short):
         with pytest.raises(DarkroomError) as error:
-            await told(desk, handler)
+            await deliver(database, handler)
         said = f"{error.value} {error.value.details} {error.value.public_message}"
         assert not any(secret in said for secret in (TOKEN, "4915123456789", "files.example"))

@@ -1,4 +1,4 @@
-"""What the providers' APIs say about the model in use, each asked on a far end that speaks its wire format."""
+"""Status of the model in use from the APIs of providers, each on a scripted server with its wire format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from providers.images.replicate.provider import ReplicateProvider
 from providers.images.replicate.settings import ReplicateSettings
 from providers.images.retirement import ModelStatus, model_status
 from schemas.errors import DarkroomError, Invalid, Transient
-from tests.contracts.unhelpful_server import always, cut, far_end, flood
+from tests.contracts.scripted_server import always, cut_short, run_server, send_60_mb
 
 MODEL = {"id": "gpt-image-2.6-flare", "object": "model", "created": 1, "owned_by": "system"}
 NO_MODEL = {"error": {"message": "The model does not exist", "type": "x", "param": "model", "code": "model_not_found"}}
@@ -27,27 +27,29 @@ def config(settings: ProviderSettings) -> ProviderConfig:
     return ProviderConfig(mock_mode=False, settings=settings, prices=price_table())
 
 
-async def openai_says(handler: Any, asked: list[str] | None = None) -> ModelStatus | None:
-    async with far_end(handler) as end:
+async def openai_says(handler: Any, requests: list[str] | None = None) -> ModelStatus | None:
+    async with run_server(handler) as end:
         provider = OpenAIProvider(config(OpenAISettings(api_key=SecretStr("SECRET"), base_url=f"{end.url}/v1")))
         try:
             return await model_status(provider)
         finally:
             await provider.aclose()
-            if asked is not None:
-                asked += [f"{one.method} {one.path}" for one in end.asked]
+            if requests is not None:
+                requests += [f"{one.method} {one.path}" for one in end.requests]
 
 
-async def replicate_says(handler: Any, model: str | None = None, asked: list[str] | None = None) -> ModelStatus | None:
-    async with far_end(handler) as end:
+async def replicate_says(
+    handler: Any, model: str | None = None, requests: list[str] | None = None
+) -> ModelStatus | None:
+    async with run_server(handler) as end:
         settings = ReplicateSettings(api_token=SecretStr("SECRET"), base_url=end.url)
         provider = ReplicateProvider(config(settings.model_copy(update={"model": model or settings.model})))
         try:
             return await model_status(provider)
         finally:
             await provider.aclose()
-            if asked is not None:
-                asked += [f"{one.method} {one.path}" for one in end.asked]
+            if requests is not None:
+                requests += [f"{one.method} {one.path}" for one in end.requests]
 
 
 @pytest.mark.parametrize(
@@ -55,10 +57,10 @@ async def replicate_says(handler: Any, model: str | None = None, asked: list[str
     [({}, None), ({"shutdown_date": None}, None), ({"shutdown_date": "2027-03-01"}, date(2027, 3, 1))],
 )
 async def test_openai_reports_the_shutdown_date_of_the_model(said: dict[str, Any], end: date | None) -> None:
-    asked: list[str] = []
-    status = await openai_says(always(200, MODEL | said), asked)
+    requests: list[str] = []
+    status = await openai_says(always(200, MODEL | said), requests)
     assert status == ModelStatus(model="gpt-image-2.6-flare", setting="OPENAI_MODEL", available=True, shutdown_date=end)
-    assert asked == ["GET /v1/models/gpt-image-2.6-flare"]
+    assert requests == ["GET /v1/models/gpt-image-2.6-flare"]
 
 
 async def test_a_model_that_openai_does_not_know_is_not_available() -> None:
@@ -79,8 +81,8 @@ async def test_a_proxy_without_the_endpoint_gives_no_status(handler: Any) -> Non
     [
         (always(401, {"error": {"code": "invalid_api_key"}}), Invalid),
         (always(500), Transient),
-        (cut, Transient),
-        (flood, Transient),
+        (cut_short, Transient),
+        (send_60_mb, Transient),
     ],
 )
 async def test_a_failed_status_request_is_a_darkroom_error(handler: Any, kind: type[DarkroomError]) -> None:
@@ -96,8 +98,8 @@ async def test_replicate_reports_whether_model_and_version_exist() -> None:
         (VERSION, "/v1/models/black-forest-labs/flux-1.1-pro/versions/5f24084160c9"),
     ):
         for code, available in ((200, True), (404, False)):
-            asked: list[str] = []
-            status = await replicate_says(always(code, {}), model, asked)
+            requests: list[str] = []
+            status = await replicate_says(always(code, {}), model, requests)
             assert status
             assert (status.available, status.shutdown_date, status.setting) == (available, None, "REPLICATE_MODEL")
-            assert asked == [f"GET {path}"]
+            assert requests == [f"GET {path}"]

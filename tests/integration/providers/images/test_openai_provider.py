@@ -12,8 +12,17 @@ from providers.images.openai.provider import OpenAIProvider
 from providers.images.openai.settings import OpenAISettings
 from providers.images.prices import price_table
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.image_provider import ImageProviderContract, a_request, jpeg
-from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens
+from tests.contracts.image_provider import ImageProviderContract, jpeg, sample_request
+from tests.contracts.scripted_server import (
+    ReceivedRequest,
+    ScriptedServer,
+    always,
+    closed_port_url,
+    cut_short,
+    hang,
+    run_server,
+    send_60_mb,
+)
 from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:
@@ -49,13 +58,13 @@ def make(url: str, **more: Any) -> OpenAIProvider:
 
 
 @pytest.fixture
-async def end() -> AsyncIterator[FarEnd]:
-    async with far_end(always(200, SUCCESS)) as end:
+async def end() -> AsyncIterator[ScriptedServer]:
+    async with run_server(always(200, SUCCESS)) as end:
         yield end
 
 
 @pytest.fixture
-async def provider(end: FarEnd) -> AsyncIterator[OpenAIProvider]:
+async def provider(end: ScriptedServer) -> AsyncIterator[OpenAIProvider]:
     provider = make(end.url)
     yield provider
     await provider.aclose()
@@ -63,7 +72,7 @@ async def provider(end: FarEnd) -> AsyncIterator[OpenAIProvider]:
 
 @pytest.fixture
 async def slow_provider() -> AsyncIterator[OpenAIProvider]:
-    async with far_end(hang) as end:
+    async with run_server(hang) as end:
         provider = make(end.url)
         yield provider
         await provider.aclose()
@@ -75,13 +84,13 @@ class TestOpenAIProvider(ImageProviderContract):
 
 def edit(**more: Any) -> Any:
     inputs = tuple(jpeg((number * 15, 0, 0)) for number in range(16))
-    return a_request(make("http://x").capabilities).model_copy(update={"inputs": inputs} | more)
+    return sample_request(make("http://x").capabilities).model_copy(update={"inputs": inputs} | more)
 
 
-async def test_an_edit_sends_sixteen_inputs_in_order(provider: OpenAIProvider, end: FarEnd) -> None:
+async def test_an_edit_sends_sixteen_inputs_in_order(provider: OpenAIProvider, end: ScriptedServer) -> None:
     request = edit()
     image = await provider.generate(request)
-    asked = end.asked[0]
+    asked = end.requests[0]
     assert (asked.method, asked.path) == ("POST", "/v1/images/edits")
     assert asked.headers["authorization"] == "Bearer sk-SECRET"
     assert [content for name, content in asked.form if name == "image[]"] == list(request.inputs)
@@ -96,15 +105,15 @@ async def test_an_edit_sends_sixteen_inputs_in_order(provider: OpenAIProvider, e
     assert image.data == PICTURE
 
 
-async def test_a_single_input_is_sent_as_a_list(provider: OpenAIProvider, end: FarEnd) -> None:
+async def test_a_single_input_is_sent_as_a_list(provider: OpenAIProvider, end: ScriptedServer) -> None:
     await provider.generate(edit(inputs=(PICTURE,)))
-    assert [content for name, content in end.asked[0].form if name == "image[]"] == [PICTURE]
+    assert [content for name, content in end.requests[0].form if name == "image[]"] == [PICTURE]
 
 
-async def test_a_generation_sends_json(provider: OpenAIProvider, end: FarEnd) -> None:
+async def test_a_generation_sends_json(provider: OpenAIProvider, end: ScriptedServer) -> None:
     await provider.generate(edit(inputs=()))
-    assert end.asked[0].path == "/v1/images/generations"
-    assert end.asked[0].json == {
+    assert end.requests[0].path == "/v1/images/generations"
+    assert end.requests[0].json == {
         "model": "gpt-image-2.6-flare",
         "prompt": "a red scarf",
         "size": "1024x1536",
@@ -114,16 +123,16 @@ async def test_a_generation_sends_json(provider: OpenAIProvider, end: FarEnd) ->
     }
 
 
-def fields(asked: Asked) -> dict[str, str]:
+def fields(asked: ReceivedRequest) -> dict[str, str]:
     return {name: content.decode() for name, content in asked.form if name != "image[]"}
 
 
-async def test_settings_are_sent_in_the_request(end: FarEnd) -> None:
+async def test_settings_are_sent_in_the_request(end: ScriptedServer) -> None:
     options = {"quality": "max", "complexity": "low"}
     provider = make(end.url, **options)
     await provider.generate(edit(inputs=(PICTURE,), width=1024, height=1024))
-    assert options.items() <= fields(end.asked[0]).items()
-    assert fields(end.asked[0])["size"] == "1024x1024"
+    assert options.items() <= fields(end.requests[0]).items()
+    assert fields(end.requests[0])["size"] == "1024x1024"
     await provider.aclose()
 
 
@@ -138,19 +147,19 @@ async def test_settings_are_sent_in_the_request(end: FarEnd) -> None:
         ("gpt-image-2.6-flare", False),
     ],
 )
-async def test_input_fidelity_is_sent_to_models_before_2_only(end: FarEnd, model: str, *, sent: bool) -> None:
+async def test_input_fidelity_is_sent_to_models_before_2_only(end: ScriptedServer, model: str, *, sent: bool) -> None:
     provider = make(end.url, model=model, input_fidelity="high")
     await provider.generate(edit(inputs=(PICTURE,)))
-    assert ("input_fidelity" in fields(end.asked[0])) is sent
-    assert fields(end.asked[0])["model"] == model
+    assert ("input_fidelity" in fields(end.requests[0])) is sent
+    assert fields(end.requests[0])["model"] == model
     await provider.aclose()
 
 
-async def test_a_configured_size_replaces_the_requested_one(end: FarEnd) -> None:
+async def test_a_configured_size_replaces_the_requested_one(end: ScriptedServer) -> None:
     provider = make(end.url, size="2048x3072")
     assert provider.capabilities.makes_size(1, 1)
     await provider.generate(edit(inputs=(PICTURE,)))
-    assert fields(end.asked[0])["size"] == "2048x3072"
+    assert fields(end.requests[0])["size"] == "2048x3072"
     await provider.aclose()
 
 
@@ -181,7 +190,7 @@ def test_an_unsupported_option_is_refused_before_any_paid_call() -> None:
 
 
 async def test_a_retired_model_names_the_setting_to_change() -> None:
-    async with far_end(always(404, error("model_not_found"))) as end:
+    async with run_server(always(404, error("model_not_found"))) as end:
         provider = make(end.url)
         with pytest.raises(Invalid, match="OPENAI_MODEL") as raised:
             await provider.generate(edit())
@@ -197,7 +206,7 @@ async def test_tokens_are_counted_and_priced(provider: OpenAIProvider) -> None:
     assert image.cost_usd == pytest.approx((100 * 5 + 1200 * 8 + 1580 * 30) / 1_000_000)
 
 
-async def test_prices_can_be_overridden(end: FarEnd) -> None:
+async def test_prices_can_be_overridden(end: ScriptedServer) -> None:
     prices = price_table('{"gpt-image-2.6-flare": {"image_out": 10, "estimate_usd": 0.1}}')
     settings = OpenAISettings(api_key=SecretStr("k"), base_url=f"{end.url}/v1")
     provider = OpenAIProvider(ProviderConfig(mock_mode=False, settings=settings, prices=prices))
@@ -207,7 +216,7 @@ async def test_prices_can_be_overridden(end: FarEnd) -> None:
 
 async def test_a_response_with_a_url_returns_the_url() -> None:
     address = "https://files.example/picture.png?sig=1"
-    async with far_end(always(200, SUCCESS | {"data": [{"url": address}]})) as end:
+    async with run_server(always(200, SUCCESS | {"data": [{"url": address}]})) as end:
         provider = make(end.url)
         image = await provider.generate(edit())
         assert (image.data, image.url) == (None, address)
@@ -231,8 +240,8 @@ FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
     ("503", always(503, error(None)), Transient, "overloaded"),
     ("502", always(502, b""), Ambiguous, "gateway"),
     ("a redirect", always(307, b"", location="http://127.0.0.1:1/"), Ambiguous, "unexpected_status"),
-    ("cut", cut, Ambiguous, "cut_off"),
-    ("60 MB", flood, Ambiguous, "answer_too_large"),
+    ("cut_short", cut_short, Ambiguous, "cut_off"),
+    ("60 MB", send_60_mb, Ambiguous, "answer_too_large"),
     ("compressed", always(200, b"\x1f\x8b", content_encoding="gzip"), Ambiguous, "answer_too_large"),
     ("200 empty list", always(200, SUCCESS | {"data": []}), Ambiguous, "no_picture"),
     ("200 no list", always(200, {"created": 1}), Ambiguous, "no_picture"),
@@ -249,7 +258,7 @@ FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
     ("handler", "kind", "code"), [fault[1:] for fault in FAULTS], ids=[fault[0] for fault in FAULTS]
 )
 async def test_each_failure_is_a_typed_error_after_one_call(handler: Any, kind: type[DarkroomError], code: str) -> None:
-    async with far_end(handler) as end:
+    async with run_server(handler) as end:
         provider = make(end.url)
         with pytest.raises(DarkroomError) as raised:
             await provider.generate(edit())
@@ -257,7 +266,7 @@ async def test_each_failure_is_a_typed_error_after_one_call(handler: Any, kind: 
         assert raised.value.error_code == code
         assert "SECRET" not in f"{raised.value} {raised.value.details} {raised.value.public_message}"
         assert "127.0.0.1" not in f"{raised.value} {raised.value.details}"
-        assert len(end.asked) == 1
+        assert len(end.requests) == 1
         await provider.aclose()
 
 
@@ -274,7 +283,7 @@ async def test_each_failure_is_a_typed_error_after_one_call(handler: Any, kind: 
     ],
 )
 async def test_a_429_keeps_its_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    async with far_end(always(429, error("rate_limit_exceeded"), **headers)) as end:
+    async with run_server(always(429, error("rate_limit_exceeded"), **headers)) as end:
         provider = make(end.url)
         with pytest.raises(RateLimited) as raised:
             await provider.generate(edit())
@@ -283,7 +292,7 @@ async def test_a_429_keeps_its_retry_after(headers: dict[str, str], seconds: flo
 
 
 async def test_a_paid_response_without_a_picture_reports_its_cost() -> None:
-    async with far_end(always(200, SUCCESS | {"data": []})) as end:
+    async with run_server(always(200, SUCCESS | {"data": []})) as end:
         provider = make(end.url)
         with pytest.raises(Ambiguous) as raised:
             await provider.generate(edit())
@@ -292,7 +301,7 @@ async def test_a_paid_response_without_a_picture_reports_its_cost() -> None:
 
 
 async def test_a_closed_port_is_unreachable() -> None:
-    provider = make(await nobody_listens())
+    provider = make(await closed_port_url())
     with pytest.raises(Transient) as raised:
         await provider.generate(edit())
     assert raised.value.error_code == "unreachable"
@@ -300,11 +309,11 @@ async def test_a_closed_port_is_unreachable() -> None:
 
 
 async def test_a_slow_response_is_aborted_at_the_deadline() -> None:
-    async def drip(_: Asked, writer: Any) -> None:
+    async def drip(_: ReceivedRequest, writer: Any) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n")
         await hang(_, writer)
 
-    async with far_end(drip) as end:
+    async with run_server(drip) as end:
         provider = make(end.url)
         async with asyncio.timeout(LIMIT_S):
             with pytest.raises(Ambiguous):
@@ -324,8 +333,10 @@ def test_it_is_not_created_in_mock_mode_without_a_key_or_without_a_price() -> No
         assert raised.value.error_code == code
 
 
-async def test_openai_environment_variables_do_not_change_the_url(end: FarEnd, monkeypatch: pytest.MonkeyPatch) -> None:
-    nowhere = await nobody_listens()
+async def test_openai_environment_variables_do_not_change_the_url(
+    end: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = await closed_port_url()
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, nowhere)
     provider = make(end.url)

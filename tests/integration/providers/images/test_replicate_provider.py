@@ -13,7 +13,17 @@ from providers.images.replicate.provider import ReplicateProvider
 from providers.images.replicate.settings import ReplicateSettings
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
 from tests.contracts.image_provider import ImageProviderContract
-from tests.contracts.unhelpful_server import Asked, FarEnd, always, cut, far_end, flood, hang, nobody_listens, say
+from tests.contracts.scripted_server import (
+    ReceivedRequest,
+    ScriptedServer,
+    always,
+    closed_port_url,
+    cut_short,
+    hang,
+    respond,
+    run_server,
+    send_60_mb,
+)
 from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:
@@ -48,17 +58,17 @@ def lifecycle(*polls: Any, created: Any = None) -> Any:
     """Create answers 201, then each GET takes the next of `polls`, the last one again and again."""
     left = list(polls)
 
-    async def handler(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def handler(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         if asked.method == "GET":
             poll = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(poll, dict):
-                say(writer, 200, poll)
+                respond(writer, 200, poll)
             else:
                 await poll(asked, writer)
         elif asked.path.endswith("/cancel"):
-            say(writer, 200, prediction("canceled"))
+            respond(writer, 200, prediction("canceled"))
         else:
-            say(writer, 201, created or prediction("starting"))
+            respond(writer, 201, created or prediction("starting"))
 
     return handler
 
@@ -70,13 +80,13 @@ def make(url: str, **more: Any) -> ReplicateProvider:
 
 
 @pytest.fixture
-async def end() -> AsyncIterator[FarEnd]:
-    async with far_end(lifecycle(SUCCEEDED)) as end:
+async def end() -> AsyncIterator[ScriptedServer]:
+    async with run_server(lifecycle(SUCCEEDED)) as end:
         yield end
 
 
 @pytest.fixture
-async def provider(end: FarEnd) -> AsyncIterator[ReplicateProvider]:
+async def provider(end: ScriptedServer) -> AsyncIterator[ReplicateProvider]:
     provider = make(end.url)
     yield provider
     await provider.aclose()
@@ -84,7 +94,7 @@ async def provider(end: FarEnd) -> AsyncIterator[ReplicateProvider]:
 
 @pytest.fixture
 async def slow_provider() -> AsyncIterator[ReplicateProvider]:
-    async with far_end(lifecycle(prediction("processing"))) as end:
+    async with run_server(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
         yield provider
         await provider.aclose()
@@ -94,13 +104,13 @@ class TestReplicateProvider(ImageProviderContract):
     pass
 
 
-def calls(end: FarEnd) -> list[tuple[str, str]]:
-    return [(asked.method, asked.path) for asked in end.asked]
+def calls(end: ScriptedServer) -> list[tuple[str, str]]:
+    return [(asked.method, asked.path) for asked in end.requests]
 
 
 async def test_a_prediction_is_created_reported_and_waited_for() -> None:
     seen: list[list[tuple[str, str]]] = []
-    async with far_end(lifecycle(prediction("processing"), SUCCEEDED)) as end:
+    async with run_server(lifecycle(prediction("processing"), SUCCEEDED)) as end:
 
         async def on_started(job_id: str) -> None:
             assert job_id == ID
@@ -111,7 +121,7 @@ async def test_a_prediction_is_created_reported_and_waited_for() -> None:
         poll = ("GET", f"/v1/predictions/{ID}")
         assert seen == [[("POST", CREATE)]]
         assert calls(end) == [("POST", CREATE), poll, poll]
-        asked = end.asked[0]
+        asked = end.requests[0]
         assert asked.headers["authorization"] == "Bearer r8_SECRET"
         assert asked.headers["cancel-after"] == "20s"
         assert "prefer" not in asked.headers
@@ -120,9 +130,9 @@ async def test_a_prediction_is_created_reported_and_waited_for() -> None:
         await provider.aclose()
 
 
-async def test_a_size_without_a_name_is_sent_unchanged(provider: ReplicateProvider, end: FarEnd) -> None:
+async def test_a_size_without_a_name_is_sent_unchanged(provider: ReplicateProvider, end: ScriptedServer) -> None:
     await provider.generate(REQUEST.model_copy(update={"width": 1024, "height": 992}))
-    assert end.asked[0].json["input"] | {"prompt": ""} == {
+    assert end.requests[0].json["input"] | {"prompt": ""} == {
         "prompt": "",
         "output_format": "jpg",
         "aspect_ratio": "custom",
@@ -131,30 +141,30 @@ async def test_a_size_without_a_name_is_sent_unchanged(provider: ReplicateProvid
     }
 
 
-async def test_a_version_goes_to_the_endpoint_for_versions(end: FarEnd) -> None:
+async def test_a_version_goes_to_the_endpoint_for_versions(end: ScriptedServer) -> None:
     prices = price_table('{"me/own": {"per_second_usd": 0.001, "estimate_usd": 0.01}}')
     provider = make(end.url, model="me/own:abc123", prices=prices)
     image = await provider.generate(REQUEST)
-    assert end.asked[0].path == "/v1/predictions"
-    assert end.asked[0].json["version"] == "abc123"
+    assert end.requests[0].path == "/v1/predictions"
+    assert end.requests[0].json["version"] == "abc123"
     assert image.cost_usd == pytest.approx(0.0025)
     await provider.aclose()
 
 
 async def test_a_webhook_is_requested_and_an_already_finished_prediction_is_not_polled() -> None:
-    async with far_end(lifecycle(SUCCEEDED, created=SUCCEEDED)) as end:
+    async with run_server(lifecycle(SUCCEEDED, created=SUCCEEDED)) as end:
         provider = make(end.url, webhook_secret=SecretStr(f"whsec_{'a' * 16}"), public_url="https://us.example")
         await provider.generate(REQUEST)
-        assert end.asked[0].json["webhook"] == "https://us.example/webhooks/replicate"
-        assert end.asked[0].json["webhook_events_filter"] == ["completed"]
-        assert len(end.asked) == 1
+        assert end.requests[0].json["webhook"] == "https://us.example/webhooks/replicate"
+        assert end.requests[0].json["webhook_events_filter"] == ["completed"]
+        assert len(end.requests) == 1
         await provider.aclose()
 
 
 async def test_a_wakeup_polls_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("providers.images.replicate.provider._MIN_POLL_S", 3600)
     monkeypatch.setattr("providers.images.replicate.provider._MAX_POLL_S", 3600)
-    async with far_end(lifecycle(SUCCEEDED)) as end:
+    async with run_server(lifecycle(SUCCEEDED)) as end:
         provider = make(end.url)
 
         async def on_started(job_id: str) -> None:
@@ -166,7 +176,9 @@ async def test_a_wakeup_polls_immediately(monkeypatch: pytest.MonkeyPatch) -> No
         await provider.aclose()
 
 
-async def test_a_started_prediction_is_resumed_and_not_paid_again(provider: ReplicateProvider, end: FarEnd) -> None:
+async def test_a_started_prediction_is_resumed_and_not_paid_again(
+    provider: ReplicateProvider, end: ScriptedServer
+) -> None:
     told: list[str] = []
 
     async def on_started(job_id: str) -> None:
@@ -179,8 +191,8 @@ async def test_a_started_prediction_is_resumed_and_not_paid_again(provider: Repl
 
 
 async def test_failures_while_polling_are_retried() -> None:
-    polls = [always(500), always(429, retry_after="0"), cut, always(502), SUCCEEDED]
-    async with far_end(lifecycle(*polls)) as end:
+    polls = [always(500), always(429, retry_after="0"), cut_short, always(502), SUCCEEDED]
+    async with run_server(lifecycle(*polls)) as end:
         provider = make(end.url)
 
         async def wake() -> None:
@@ -191,7 +203,7 @@ async def test_failures_while_polling_are_retried() -> None:
         waking = asyncio.ensure_future(wake())
         assert (await provider.generate(REQUEST, resume=ID)).url == OUTPUT
         waking.cancel()
-        assert len(end.asked) == len(polls)
+        assert len(end.requests) == len(polls)
         await provider.aclose()
 
 
@@ -200,7 +212,7 @@ async def test_output_may_be_a_list_or_a_data_url() -> None:
         ([OUTPUT], OUTPUT, None),
         ("data:image/jpeg;base64,/9j/", None, b"\xff\xd8\xff"),
     ):
-        async with far_end(lifecycle(SUCCEEDED | {"output": output})) as end:
+        async with run_server(lifecycle(SUCCEEDED | {"output": output})) as end:
             provider = make(end.url)
             image = await provider.generate(REQUEST)
             assert (image.url, image.data) == (url, data)
@@ -208,7 +220,7 @@ async def test_output_may_be_a_list_or_a_data_url() -> None:
 
 
 async def test_cancelling_cancels_the_prediction() -> None:
-    async with far_end(lifecycle(prediction("processing"))) as end:
+    async with run_server(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
         started = asyncio.Event()
 
@@ -229,13 +241,13 @@ async def test_cancelling_during_the_creation_cancels_the_created_prediction() -
     asked_for, go_on = asyncio.Event(), asyncio.Event()
     answers = lifecycle(prediction("processing"))
 
-    async def handler(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def handler(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
         if asked.path == CREATE:
             asked_for.set()
             await go_on.wait()
         await answers(asked, writer)
 
-    async with far_end(handler) as end:
+    async with run_server(handler) as end:
         provider = make(end.url)
         call = asyncio.ensure_future(provider.generate(REQUEST))
         await asked_for.wait()
@@ -249,7 +261,7 @@ async def test_cancelling_during_the_creation_cancels_the_created_prediction() -
 
 
 async def test_a_creation_that_hangs_can_be_cancelled() -> None:
-    async with far_end(hang) as end:
+    async with run_server(hang) as end:
         provider = make(end.url)
         call = asyncio.ensure_future(provider.generate(REQUEST))
         await asyncio.wait([call], timeout=0.2)
@@ -260,7 +272,7 @@ async def test_a_creation_that_hangs_can_be_cancelled() -> None:
 
 
 async def test_at_a_shutdown_the_prediction_is_left_for_the_next_worker() -> None:
-    async with far_end(lifecycle(prediction("processing"))) as end:
+    async with run_server(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
         started = asyncio.Event()
 
@@ -278,7 +290,7 @@ async def test_at_a_shutdown_the_prediction_is_left_for_the_next_worker() -> Non
 
 
 async def test_a_prediction_whose_id_cannot_be_stored_is_cancelled() -> None:
-    async with far_end(lifecycle(prediction("processing"))) as end:
+    async with run_server(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
 
         async def on_started(_: str) -> None:
@@ -291,7 +303,7 @@ async def test_a_prediction_whose_id_cannot_be_stored_is_cancelled() -> None:
 
 
 async def test_at_the_deadline_the_prediction_keeps_running_for_a_later_resume() -> None:
-    async with far_end(lifecycle(prediction("processing"))) as end:
+    async with run_server(lifecycle(prediction("processing"))) as end:
         provider = make(end.url)
         with pytest.raises(Ambiguous):
             await provider.generate(REQUEST.model_copy(update={"deadline_s": 0.3}))
@@ -311,8 +323,8 @@ CREATE_FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
     ("500", always(500), Transient, "server_error"),
     ("503", always(503), Transient, "overloaded"),
     ("502", always(502), Ambiguous, "gateway"),
-    ("cut", cut, Ambiguous, "cut_off"),
-    ("60 MB", flood, Ambiguous, "answer_too_large"),
+    ("cut_short", cut_short, Ambiguous, "cut_off"),
+    ("60 MB", send_60_mb, Ambiguous, "answer_too_large"),
     ("201 no JSON", always(201, b"hello"), Ambiguous, "no_picture"),
     ("201 no id", always(201, {"status": "starting"}), Ambiguous, "no_picture"),
     ("201 evil id", always(201, prediction("starting", id="../../account")), Ambiguous, "no_picture"),
@@ -342,18 +354,18 @@ END_FAULTS: list[tuple[str, Any, type[DarkroomError], str]] = [
 async def test_a_failed_creation_is_a_typed_error_after_one_call(
     handler: Any, kind: type[DarkroomError], code: str
 ) -> None:
-    async with far_end(handler) as end:
+    async with run_server(handler) as end:
         provider = make(end.url)
         with pytest.raises(DarkroomError) as raised:
             await provider.generate(REQUEST)
         check(raised.value, kind, code)
-        assert len(end.asked) == 1
+        assert len(end.requests) == 1
         await provider.aclose()
 
 
 @pytest.mark.parametrize(("handler", "kind", "code"), [f[1:] for f in END_FAULTS], ids=[f[0] for f in END_FAULTS])
 async def test_a_failed_prediction_is_a_typed_error(handler: Any, kind: type[DarkroomError], code: str) -> None:
-    async with far_end(handler) as end:
+    async with run_server(handler) as end:
         provider = make(end.url)
         with pytest.raises(DarkroomError) as raised:
             await provider.generate(REQUEST, resume=ID)
@@ -368,7 +380,7 @@ def check(error: DarkroomError, kind: type[DarkroomError], code: str) -> None:
 
 
 async def test_a_429_keeps_its_retry_after() -> None:
-    async with far_end(always(429, {}, retry_after="4")) as end:
+    async with run_server(always(429, {}, retry_after="4")) as end:
         provider = make(end.url)
         with pytest.raises(RateLimited) as raised:
             await provider.generate(REQUEST)
@@ -377,7 +389,7 @@ async def test_a_429_keeps_its_retry_after() -> None:
 
 
 async def test_a_creation_that_hangs_is_aborted_at_the_deadline() -> None:
-    async with far_end(hang) as end:
+    async with run_server(hang) as end:
         provider = make(end.url)
         async with asyncio.timeout(LIMIT_S):
             with pytest.raises(Ambiguous):
@@ -386,19 +398,19 @@ async def test_a_creation_that_hangs_is_aborted_at_the_deadline() -> None:
 
 
 async def test_a_closed_port_is_unreachable() -> None:
-    provider = make(await nobody_listens())
+    provider = make(await closed_port_url())
     with pytest.raises(Transient) as raised:
         await provider.generate(REQUEST)
     assert raised.value.error_code == "unreachable"
     await provider.aclose()
 
 
-async def test_a_redirect_does_not_forward_the_token(end: FarEnd) -> None:
-    async with far_end(always(307, b"", location=end.url)) as other:
+async def test_a_redirect_does_not_forward_the_token(end: ScriptedServer) -> None:
+    async with run_server(always(307, b"", location=end.url)) as other:
         provider = make(other.url)
         with pytest.raises(Ambiguous):
             await provider.generate(REQUEST)
-        assert end.asked == []
+        assert end.requests == []
         await provider.aclose()
 
 

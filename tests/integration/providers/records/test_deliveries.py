@@ -7,7 +7,7 @@ import pytest
 
 from providers.records import PostgresRpc, Records
 from providers.records.supabase import SupabaseRpc
-from tests.contracts.deliveries import DeliveriesContract, Desk
+from tests.contracts.deliveries import DeliveriesContract, DeliveryDatabase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def desk(rpc: Rpc, database_url: str) -> Iterator[Desk]:
+def database(rpc: Rpc, database_url: str) -> Iterator[DeliveryDatabase]:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        found = Desk(connection, Records(rpc))
+        found = DeliveryDatabase(connection, Records(rpc))
         found.empty()
         yield found
 

@@ -22,32 +22,32 @@ from providers.images.replicate.settings import ReplicateSettings
 from providers.images.routing.admission import AdmissionControl
 from providers.images.routing.router import Router
 from schemas.errors import Ambiguous, Rejected
-from tests.contracts.unhelpful_server import FarEnd, always, far_end, hang, say
+from tests.contracts.scripted_server import ScriptedServer, always, hang, respond, run_server
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator
 
     from schemas.job import Call
-    from tests.contracts.unhelpful_server import Asked
+    from tests.contracts.scripted_server import ReceivedRequest
 
 REQUEST = ImageRequest(task_id="t1", owner_id="o1", prompt="Mia in a cafe", deadline_s=6)
 OUTPUT = "https://replicate.delivery/out.jpg"
 
 
-async def predicts(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def predicts(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
     body: dict[str, Any] = {"id": "p1", "status": "starting"}
     if asked.method == "GET":
         body |= {"status": "succeeded", "output": OUTPUT}
-    say(writer, 200, body)
+    respond(writer, 200, body)
 
 
 @asynccontextmanager
-async def routed(openai: Any) -> AsyncIterator[tuple[Router, FarEnd, FarEnd]]:
+async def routed(openai: Any) -> AsyncIterator[tuple[Router, ScriptedServer, ScriptedServer]]:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "v.sock")
         with ValkeyServer(port=0, data_dir=folder, unix_socket_path=path):
-            async with far_end(openai) as one, far_end(predicts) as two:
+            async with run_server(openai) as one, run_server(predicts) as two:
                 client = Redis(unix_socket_path=path)
                 admission = AdmissionControl(client)
                 settings = {
@@ -89,7 +89,7 @@ async def test_a_call_that_openai_refuses_goes_to_replicate(status: int, body: d
     assert (image.provider, image.url, image.cost_usd) == ("replicate", OUTPUT, 0.04)
     assert [(call.provider, call.cost_usd) for call in calls] == [("openai", 0), ("replicate", 0.04)]
     assert work == [("replicate", "p1")]
-    assert len(one.asked) == 1
+    assert len(one.requests) == 1
 
 
 async def test_a_retired_model_opens_the_circuit_at_once_and_the_log_names_the_setting() -> None:
@@ -98,7 +98,7 @@ async def test_a_retired_model_opens_the_circuit_at_once_and_the_log_names_the_s
         async with routed(gone) as (router, one, two):
             for _ in range(3):
                 assert (await router.generate(REQUEST)).provider == "replicate"
-            assert (len(one.asked), len([asked for asked in two.asked if asked.method == "POST"])) == (1, 3)
+            assert (len(one.requests), len([asked for asked in two.requests if asked.method == "POST"])) == (1, 3)
     [entry] = [line for line in logged if line["event"] == "model_retired"]
     assert (entry["log_level"], entry["setting"], entry["model"]) == ("error", "OPENAI_MODEL", "gpt-image-2.6-flare")
     assert "OPENAI_MODEL" in entry["action"]
@@ -108,14 +108,14 @@ async def test_a_call_that_openai_may_have_executed_is_not_repeated_at_replicate
     async with routed(hang) as (router, one, two):
         with pytest.raises(Ambiguous):
             await router.generate(REQUEST.model_copy(update={"deadline_s": 0.6}))
-        assert (len(one.asked), len(two.asked)) == (1, 0)
+        assert (len(one.requests), len(two.requests)) == (1, 0)
 
 
 async def test_a_call_refused_by_moderation_is_not_repeated_at_replicate() -> None:
     async with routed(always(400, {"error": {"code": "moderation_blocked", "message": "no"}})) as (router, _one, two):
         with pytest.raises(Rejected):
             await router.generate(REQUEST)
-        assert two.asked == []
+        assert two.requests == []
 
 
 async def test_an_edit_never_goes_to_replicate() -> None:
@@ -123,4 +123,4 @@ async def test_an_edit_never_goes_to_replicate() -> None:
     async with routed(busy) as (router, _one, two):
         with pytest.raises(Exception, match="429"):
             await router.generate(REQUEST.model_copy(update={"inputs": (b"\xff\xd8\xff",)}))
-        assert two.asked == []
+        assert two.requests == []

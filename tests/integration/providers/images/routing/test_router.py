@@ -52,8 +52,8 @@ async def admission(client: Redis) -> AsyncIterator[AdmissionControl]:
     await admission.aclose()
 
 
-class Told:
-    """What a router's caller is told."""
+class RecordedCalls:
+    """Records the calls that a router reports."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -71,12 +71,12 @@ class Told:
 
 
 async def outcomes(router: Router, request: ImageRequest = REQUEST) -> list[tuple[str, str]]:
-    told = Told()
+    recorded = RecordedCalls()
     try:
-        await router.generate(request, on_call=told.on_call)
+        await router.generate(request, on_call=recorded.on_call)
     except DarkroomError as error:
-        return [*told.outcomes, ("raised", error.error_code)]
-    return told.outcomes
+        return [*recorded.outcomes, ("raised", error.error_code)]
+    return recorded.outcomes
 
 
 async def test_the_first_provider_is_called_first(admission: AdmissionControl) -> None:
@@ -154,38 +154,38 @@ async def test_if_all_refuse_a_retryable_error_is_raised(admission: AdmissionCon
 
 
 async def test_each_call_is_reported_with_its_cost_and_duration(admission: AdmissionControl) -> None:
-    told = Told()
+    recorded = RecordedCalls()
     router = Router([ScriptedProvider("one", RateLimited("429")), ScriptedProvider("two", 0.05)], admission)
-    await router.generate(REQUEST, on_call=told.on_call)
-    first, second = told.calls
+    await router.generate(REQUEST, on_call=recorded.on_call)
+    first, second = recorded.calls
     assert (first.provider, first.model, first.outcome, first.cost_usd) == ("one", None, "rate_limited", 0)
     assert (second.provider, second.model, second.outcome, second.cost_usd) == ("two", "two-1", "ok", 0.04)
     assert second.seconds >= 0.05
 
 
 async def test_a_cancelled_call_is_reported(admission: AdmissionControl) -> None:
-    told, one = Told(), ScriptedProvider("one", 60)
-    call = asyncio.ensure_future(Router([one], admission).generate(REQUEST, on_call=told.on_call))
+    recorded, one = RecordedCalls(), ScriptedProvider("one", 60)
+    call = asyncio.ensure_future(Router([one], admission).generate(REQUEST, on_call=recorded.on_call))
     await one.begun.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    assert told.outcomes == [("one", "cancelled")]
+    assert recorded.outcomes == [("one", "cancelled")]
 
 
 async def test_resumable_work_is_reported_with_its_provider(admission: AdmissionControl) -> None:
-    told = Told()
+    recorded = RecordedCalls()
     one = ScriptedProvider("one", resumable=True)
-    await Router([one], admission).generate(REQUEST, on_work=told.on_work)
-    assert told.work == [("one", "one-work")]
+    await Router([one], admission).generate(REQUEST, on_work=recorded.on_work)
+    assert recorded.work == [("one", "one-work")]
 
 
 async def test_started_work_is_resumed_at_its_provider_regardless_of_admission(admission: AdmissionControl) -> None:
     one, two = ScriptedProvider("one"), ScriptedProvider("two", resumable=True)
     router = Router([one, two], admission, limits={"two": Limits(daily_usd=0)}, owner_daily_usd=0)
-    told = Told()
-    await router.generate(REQUEST, resume=("two", "work-7"), on_call=told.on_call, on_work=told.on_work)
-    assert (one.requests, two.resumed, told.outcomes, told.work) == ([], ["work-7"], [("two", "ok")], [])
+    recorded = RecordedCalls()
+    await router.generate(REQUEST, resume=("two", "work-7"), on_call=recorded.on_call, on_work=recorded.on_work)
+    assert (one.requests, two.resumed, recorded.outcomes, recorded.work) == ([], ["work-7"], [("two", "ok")], [])
     with pytest.raises(Invalid):
         await router.generate(REQUEST, resume=("gone", "work-7"))
 
@@ -444,10 +444,10 @@ async def test_costs_are_counted_per_provider_and_owner(client: Redis, admission
 
 async def test_the_cost_of_a_failed_call_is_counted(client: Redis, admission: AdmissionControl) -> None:
     failed = Transient("the prediction failed", code="prediction_failed", cost_usd=0.03)
-    told = Told()
+    recorded = RecordedCalls()
     with pytest.raises(Transient):
-        await Router([ScriptedProvider("one", failed)], admission).generate(REQUEST, on_call=told.on_call)
-    assert told.calls[0].cost_usd == 0.03
+        await Router([ScriptedProvider("one", failed)], admission).generate(REQUEST, on_call=recorded.on_call)
+    assert recorded.calls[0].cost_usd == 0.03
     assert (await spent(client))["owner:o1"] == pytest.approx(0.03)
 
 

@@ -1,4 +1,4 @@
-"""A provider's far end on the loopback: an HTTP server that says exactly what it is told, or nothing at all."""
+"""An HTTP server on the loopback interface with scripted responses, in place of a provider's server."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Asked:
-    """One request as it came."""
+class ReceivedRequest:
+    """One request as received."""
 
     method: str
     path: str
@@ -29,7 +29,7 @@ class Asked:
 
     @property
     def form(self) -> list[tuple[str, bytes]]:
-        """The parts of a multipart body: name and content, in order."""
+        """Name and content of the parts of a multipart body, in order."""
         head = f"content-type: {self.headers['content-type']}\r\n\r\n".encode()
         message = email.message_from_bytes(head + self.body)
         parts: Any = message.get_payload()
@@ -37,34 +37,34 @@ class Asked:
 
 
 @dataclass
-class FarEnd:
-    """The server: what it was asked, and how it answers."""
+class ScriptedServer:
+    """The server, its received requests, and the handler that responds to them."""
 
     handler: Any
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     url: str = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             try:
                 while True:
-                    asked = await _read(reader)
-                    self.asked.append(asked)
-                    await self.handler(asked, writer)
+                    request = await _read(reader)
+                    self.requests.append(request)
+                    await self.handler(request, writer)
                     await writer.drain()
             finally:
                 writer.close()
 
 
-async def _read(reader: asyncio.StreamReader) -> Asked:
+async def _read(reader: asyncio.StreamReader) -> ReceivedRequest:
     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     method, path, _ = head[0].split(" ")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
-    return Asked(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
+    return ReceivedRequest(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
 
 
-def say(writer: asyncio.StreamWriter, status: int, body: Any = None, **headers: str) -> None:
-    """Answer with JSON, or with bytes as they are; 204 has no body."""
+def respond(writer: asyncio.StreamWriter, status: int, body: Any = None, **headers: str) -> None:
+    """Respond with JSON, or with the given bytes; 204 has no body."""
     data = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
     if status == HTTPStatus.NO_CONTENT:
         data = b""
@@ -73,23 +73,23 @@ def say(writer: asyncio.StreamWriter, status: int, body: Any = None, **headers: 
         lines["content-length"] = str(len(data))
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    writer.write(f"HTTP/1.1 {status} Said\r\n{head}\r\n".encode() + data)
+    writer.write(f"HTTP/1.1 {status} Scripted\r\n{head}\r\n".encode() + data)
 
 
-async def hang(_: Asked, __: asyncio.StreamWriter) -> None:
-    """Never answer."""
+async def hang(_: ReceivedRequest, __: asyncio.StreamWriter) -> None:
+    """Never respond."""
     await asyncio.sleep(3600)
 
 
-async def cut(_: Asked, writer: asyncio.StreamWriter) -> None:
-    """Begin an answer and break the connection."""
+async def cut_short(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+    """Begin a response and abort the connection."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{")
     await writer.drain()
     writer.transport.abort()
 
 
-async def flood(_: Asked, writer: asyncio.StreamWriter) -> None:
-    """Answer with 60 MB, without saying so before."""
+async def send_60_mb(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+    """Respond with 60 MB, without a Content-Length."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
     chunk = b"x" * 1_000_000
     for _number in range(60):
@@ -99,18 +99,18 @@ async def flood(_: Asked, writer: asyncio.StreamWriter) -> None:
 
 
 def always(status: int, body: Any = None, **headers: str) -> Any:
-    """The same answer to everything."""
+    """Return a handler that responds to every request alike."""
 
-    async def handler(_: Asked, writer: asyncio.StreamWriter) -> None:
-        say(writer, status, body, **headers)
+    async def handler(_: ReceivedRequest, writer: asyncio.StreamWriter) -> None:
+        respond(writer, status, body, **headers)
 
     return handler
 
 
 @contextlib.asynccontextmanager
-async def far_end(handler: Any) -> AsyncIterator[FarEnd]:
-    """Serve on a free port of the loopback."""
-    end = FarEnd(handler)
+async def run_server(handler: Any) -> AsyncIterator[ScriptedServer]:
+    """Run a server on a free port of the loopback interface."""
+    end = ScriptedServer(handler)
     running: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -130,8 +130,8 @@ async def far_end(handler: Any) -> AsyncIterator[FarEnd]:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def nobody_listens() -> str:
-    """The address of a port that nobody listens on."""
+async def closed_port_url() -> str:
+    """Return the URL of a port on which no server listens."""
     server = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()

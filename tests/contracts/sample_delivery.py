@@ -8,7 +8,7 @@ from typing import Any
 from schemas.delivery import Delivery, DeliveryChannel, DeliveryKind
 
 
-def a_delivery(channel: DeliveryChannel, kind: DeliveryKind = DeliveryKind.PHOTO, **more: Any) -> Delivery:
+def sample_delivery(channel: DeliveryChannel, kind: DeliveryKind = DeliveryKind.PHOTO, **more: Any) -> Delivery:
     fields = {
         "id": 1,
         "task_id": "t1",
