@@ -16,6 +16,7 @@ from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.generate import Generate
 from pipelines.stages.image_executor import ImageExecutor
+from pipelines.stages.paid_picture import PictureServices
 from providers.delivery.wakeup import DeliveryWakeup
 from providers.fetch import Fetcher, FetchPolicy, fetch_memory
 from providers.metrics.recorder import Metrics
@@ -162,7 +163,7 @@ def _generate(  # noqa: PLR0913  passed through
 ) -> dict[Product, Generate]:
     return {
         product: Generate(
-            generator=router, fetcher=fetcher, scratch=scratch, records=records, progress=progress,
+            PictureServices(generator=router, fetcher=fetcher, scratch=scratch), records=records, progress=progress,
             deadline_s=settings.soft_time_limit_s, max_retries=settings.openai_max_retries,
             keep_partial=product is Product.IMAGES and settings.images_keep_partial,
         )

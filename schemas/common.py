@@ -63,6 +63,6 @@ class Frozen(BaseModel):
 
 
 class Payload(BaseModel):
-    """Base of values from outside: immutable; unknown fields are ignored."""
+    """Base of values from outside, such as payloads and rows: immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
-from schemas.common import JobState, Product
+from schemas.common import JobState, Payload, Product
 
 
 class Verdict(StrEnum):
@@ -46,19 +46,15 @@ class Reopening(StrEnum):
     NO_CREDITS = "no_credits"
 
 
-class SettlementResult(BaseModel):
+class SettlementResult(Payload):
     """Whether this call ended the job or session, and the credits that it refunded."""
-
-    model_config = ConfigDict(frozen=True)
 
     moved: bool
     refunded: int
 
 
-class NewTask(BaseModel):
+class NewTask(Payload):
     """A task to be accepted as a job."""
-
-    model_config = ConfigDict(frozen=True)
 
     task_id: str
     product: Product
@@ -70,7 +66,7 @@ class NewTask(BaseModel):
     payload: dict[str, Any]
 
 
-class JobRow(BaseModel):
+class JobRow(Payload):
     """One row of `darkroom_jobs`.
 
     Attributes:
@@ -84,8 +80,6 @@ class JobRow(BaseModel):
         outcome: Result of a completed job.
         failure: Why it failed: `code`, `message`, `stage`, `attempt`, details.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     task_id: str
     product: Product
@@ -113,17 +107,15 @@ class JobRow(BaseModel):
     finished_at: AwareDatetime | None = None
 
 
-class Orphan(BaseModel):
+class Orphan(Payload):
     """A queued or running session without a job."""
-
-    model_config = ConfigDict(frozen=True)
 
     product: Product
     channel: str
     session_id: str
 
 
-class DeadLetter(BaseModel):
+class DeadLetter(Payload):
     """A payload that could not be processed, unchanged.
 
     Attributes:
@@ -134,8 +126,6 @@ class DeadLetter(BaseModel):
         letter_key: Unique key made by the caller, so that a repeated call stores the dead letter once.
         message: Error message for the session that it names; None leaves that session unchanged.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: int = 0
     list: str

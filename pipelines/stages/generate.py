@@ -12,13 +12,11 @@ from pipelines.retrying.stage_context import waiting_on_io
 from pipelines.retrying.unavailable import finish_when_cancelled
 from pipelines.stages.batch import BatchProgress
 from pipelines.stages.job_journal import JobJournal
-from pipelines.stages.paid_picture import Generator, PaidPicture
+from pipelines.stages.paid_picture import PaidPicture, PictureServices
 from pipelines.stages.resize import read_scratch
-from providers.fetch import Fetcher
 from providers.images.base import ImageRequest
 from providers.progress import ProgressLog
 from providers.records import Records
-from providers.scratch.base import Scratch
 from schemas.common import StageName
 from schemas.errors import DarkroomError, Fenced
 from schemas.job import Call, Job, Picture
@@ -29,10 +27,8 @@ class Generate:
 
     def __init__(  # noqa: PLR0913  the services and limits of the stage
         self,
+        services: PictureServices,
         *,
-        generator: Generator,
-        fetcher: Fetcher,
-        scratch: Scratch,
         records: Records,
         progress: ProgressLog,
         deadline_s: float,
@@ -42,18 +38,14 @@ class Generate:
         """Use these services and limits.
 
         Args:
-            generator: Chooses the provider and calls it.
-            fetcher: Copies a provider's picture if no later stage does.
-            scratch: Stores image bytes between stages.
+            services: Generate, copy and store the pictures.
             records: Stores the journal and the progress.
             progress: Publishes each finished picture of a batch.
             deadline_s: Time limit for one picture, in seconds.
             max_retries: Maximum number of retries of the stage.
             keep_partial: Whether a batch keeps its finished pictures after the others have failed permanently.
         """
-        self._generator = generator
-        self._fetcher = fetcher
-        self._scratch = scratch
+        self._services = services
         self._records = records
         self._progress = progress
         self._deadline_s = deadline_s
@@ -73,7 +65,7 @@ class Generate:
         if "generated" in journalled:
             # An earlier delivery stored the pictures but stopped before it enqueued the next stage.
             return Job.model_validate(job.model_dump() | journalled["generated"])
-        inputs = tuple([await read_scratch(self._scratch, name) for name in job.input_scratch])
+        inputs = tuple([await read_scratch(self._services.scratch, name) for name in job.input_scratch])
         batch = BatchProgress(job, self._records, self._progress, done=len(journalled.get("pictures", {})))
         with waiting_on_io():
             made = await asyncio.gather(
@@ -127,8 +119,8 @@ class Generate:
 
         known = journalled.get("pictures", {}).get(key)
         picture = PaidPicture(
-            job, self._request(job, index, inputs), generator=self._generator,
-            fetcher=None if copied_later else self._fetcher, scratch=self._scratch, journal=journal, record=record,
+            job, self._request(job, index, inputs), self._services, copies_remote=not copied_later, journal=journal,
+            record=record,
         )  # fmt: skip
         made = await picture.make(known, journalled.get("calls", {}).get(key) or {})
         if known is None and len(job.pictures) > 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipelines.retrying.stage_context import time_limits_paused
@@ -34,6 +35,21 @@ class Generator(Protocol):
         """Generate a picture; see `providers.images.routing.router.Router.generate`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureServices:
+    """Services that generate and store pictures.
+
+    Attributes:
+        generator: Chooses the provider and calls it.
+        fetcher: Copies a picture that only the provider stores, if no later stage does.
+        scratch: Stores image bytes between stages.
+    """
+
+    generator: Generator
+    fetcher: Fetcher
+    scratch: Scratch
+
+
 #: Journals a picture and its cost in US dollars; the cost is 0 if it is journalled already.
 Record = Callable[[dict[str, Any], float], Awaitable[None]]
 
@@ -41,26 +57,30 @@ Record = Callable[[dict[str, Any], float], Awaitable[None]]
 class PaidPicture:
     """Generates and stores one picture. After the provider's answer only writes are retried, never the call."""
 
-    def __init__(  # noqa: PLR0913  the services that one picture needs
-        self, job: Job, request: ImageRequest, *, generator: Generator, fetcher: Fetcher | None, scratch: Scratch,
-        journal: JobJournal, record: Record,
-    ) -> None:  # fmt: skip
+    def __init__(  # noqa: PLR0913  the facts about one picture
+        self,
+        job: Job,
+        request: ImageRequest,
+        services: PictureServices,
+        *,
+        copies_remote: bool,
+        journal: JobJournal,
+        record: Record,
+    ) -> None:
         """Generate the picture that `request` describes.
 
         Args:
             job: The job it belongs to.
             request: Describes the picture; its index is that of the picture.
-            generator: Chooses the provider and calls it.
-            fetcher: Copies the provider's picture; None if a later stage does.
-            scratch: Stores the picture.
+            services: Generate, copy and store the picture.
+            copies_remote: Whether to copy a picture that only the provider stores; False if a later stage does.
             journal: The job's journal.
             record: Writes the picture into the journal.
         """
         self._job = job
         self._request = request
-        self._generator = generator
-        self._fetcher = fetcher
-        self._scratch = scratch
+        self._services = services
+        self._copies_remote = copies_remote
         self._journal = journal
         self._record = record
         self._key = str(request.index)
@@ -88,7 +108,7 @@ class PaidPicture:
     async def _call_provider(self, started: dict[str, str]) -> GeneratedImage:
         self._id_known = bool(started)
         try:
-            return await self._generator.generate(
+            return await self._services.generator.generate(
                 self._request,
                 on_begin=self._begin,
                 on_work=self._journal_job_id,
@@ -103,7 +123,7 @@ class PaidPicture:
             await self._stop_writing_id()
 
     async def _begin(self) -> None:
-        await self._scratch.probe()
+        await self._services.scratch.probe()
         await self._journal.begin_call(self._key)
 
     async def _journal_job_id(self, provider: str, job_id: str) -> None:
@@ -160,9 +180,11 @@ class PaidPicture:
     async def _copy_remote(self, made: dict[str, Any]) -> dict[str, Any]:
         """Copy a picture that only the provider stores; until then the journal keeps its address."""
         picture = Picture.model_validate(made["picture"])
-        if self._fetcher is None or picture.source_url is None:
+        if not self._copies_remote or picture.source_url is None:
             return made
-        data = await self._fetcher.fetch(picture.source_url, subject="The generated picture", owner=self._job.owner_id)
+        data = await self._services.fetcher.fetch(
+            picture.source_url, subject="The generated picture", owner=self._job.owner_id
+        )
         return await finish_when_cancelled(self._store_copy(made, picture, data))
 
     async def _store_copy(self, made: dict[str, Any], picture: Picture, data: bytes) -> dict[str, Any]:
@@ -175,12 +197,12 @@ class PaidPicture:
     async def _write_scratch(self, data: bytes) -> str:
         name = f"{self._job.task_id}/made-{self._key}"
         try:
-            await self._scratch.write(name, data)
+            await self._services.scratch.write(name, data)
         except Unavailable:
             # Record the cost now, although the picture can't be stored yet.
             await self._write_cost()
             self._cost_written = True
-            await retry_while_unavailable(lambda: self._scratch.write(name, data))
+            await retry_while_unavailable(lambda: self._services.scratch.write(name, data))
         return name
 
     def _calls_json(self) -> list[dict[str, Any]]:

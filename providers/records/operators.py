@@ -5,10 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from providers.records.base import Rpc
-from schemas.common import Product
+from schemas.common import Payload, Product
 
 
 class NewSession(StrEnum):
@@ -29,19 +27,15 @@ class Grant(StrEnum):
     NO_TYPE = "no_type"
 
 
-class Granted(BaseModel):
+class Granted(Payload):
     """Whether credits were added, and the balance then, credits."""
-
-    model_config = ConfigDict(frozen=True)
 
     outcome: Grant
     balance: int
 
 
-class Credits(BaseModel):
+class Credits(Payload):
     """Balance and totals of an owner, credits; None for a total that the database does not keep."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     balance: int | None = None
     total_earned: int | None = None

@@ -17,6 +17,7 @@ from PIL import Image
 from pipelines.engine.planning import plan_job
 from pipelines.products.images import IMAGES
 from pipelines.stages.generate import Generate
+from pipelines.stages.paid_picture import PictureServices
 from providers.fetch import Fetcher, FetchPolicy
 from providers.images.base import GeneratedImage, ImageRequest
 from providers.progress import ProgressLog
@@ -151,7 +152,7 @@ class Batch:
     async def generate(self, job: Job, *, keep_partial: bool = False) -> Job:
         fetcher = Fetcher(FetchPolicy())
         stage = Generate(
-            generator=self.generator, fetcher=fetcher, scratch=self.scratch, records=self.records,
+            PictureServices(generator=self.generator, fetcher=fetcher, scratch=self.scratch), records=self.records,
             progress=self._progress, deadline_s=5, max_retries=3, keep_partial=keep_partial,
         )  # fmt: skip
         try:
