@@ -1,4 +1,4 @@
-"""An HTTP server that gives the same answer to everything, or none."""
+"""An HTTP server with one response to every request, or none."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def page(status: str, body: bytes, content_type: str = "application/json") -> bytes:
-    """An answer as it goes over the wire."""
+    """Return an encoded HTTP response."""
     head = f"HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
 class Answering:
-    """Counts connections and requests; None as the answer keeps clients waiting."""
+    """Server that counts connections and requests; with None as its response it never responds."""
 
     def __init__(self, answer: bytes | None) -> None:
         self._answer = answer

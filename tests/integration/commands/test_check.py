@@ -1,4 +1,4 @@
-"""What `check` finds wrong, and how it says it."""
+"""Findings of `check`, and their output."""
 
 from __future__ import annotations
 

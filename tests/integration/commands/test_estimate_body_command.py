@@ -8,7 +8,7 @@ from rich.console import Console
 from commands.estimate_body import estimate_body
 from devtools.pictures.synthetic_person import draw_person, jpeg
 from settings import Settings
-from tests.integration.providers.pose.drawn import nobody
+from tests.integration.providers.pose.drawn import empty_picture
 from tests.integration.providers.pose.model import ROOT, installed_model
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def test_an_invalid_request_gives_the_same_error_as_over_http(
 
 
 def test_a_refused_photo_gives_instructions(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "wall.jpg").write_bytes(jpeg(nobody()))
+    (tmp_path / "wall.jpg").write_bytes(jpeg(empty_picture()))
     outcome = estimate_body(settings, tmp_path / "wall.jpg", height_cm=175)
 
     assert outcome.data["code"] == "NO_PERSON"

@@ -1,4 +1,4 @@
-"""What operators do by hand: sessions, credits, and finding out about tasks that were refused."""
+"""Commands of operators: sessions, credits and the status of refused tasks."""
 
 from __future__ import annotations
 

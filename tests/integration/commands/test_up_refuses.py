@@ -1,4 +1,4 @@
-"""What `up` says, and that it ends, when it can't start."""
+"""`up` ends with a message if it can't start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `make` installs, against an index that offers newer versions than the requirements file pins."""
+"""Packages that `make` installs from an index with newer versions than the pinned ones."""
 
 from __future__ import annotations
 

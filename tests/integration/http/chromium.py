@@ -121,7 +121,7 @@ class Chromium:
             await self.press(letter, text=letter)
 
     async def choose_file(self, selector: str, path: Path) -> None:
-        """What happens when a person picks a file in the dialog of a file field."""
+        """Choose a file, as in the dialog of a file field."""
         root = await self.call("DOM.getDocument")
         node = await self.call("DOM.querySelector", nodeId=root["root"]["nodeId"], selector=selector)
         await self.call("DOM.setFileInputFiles", nodeId=node["nodeId"], files=[str(path)])

@@ -109,7 +109,7 @@ def _wait_ready(service: Service) -> None:
 
 @pytest.fixture(scope="module")
 def settings() -> dict[str, str]:
-    """What a module sets for its service; modules override this."""
+    """Environment variables of the module's service; modules override this."""
     return {}
 
 

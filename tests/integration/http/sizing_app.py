@@ -53,7 +53,7 @@ class Lifespan:
 
 
 class NoDatabase:
-    """A database that is away."""
+    """A database that is unavailable."""
 
     async def call(self, function: str, **_: Any) -> Any:
         raise DatabaseUnavailable(function)

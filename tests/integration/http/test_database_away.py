@@ -77,7 +77,7 @@ def unavailable(answer: httpx.Response) -> bool:
 
 
 def wait_for_the_charge(database: psycopg.Connection[Any], user_id: str, expected: int) -> None:
-    """Return when the server has executed what lay unread in a connection while it was frozen."""
+    """Return once the server has executed the statements that it had not read while it was frozen."""
     wait_until(lambda: balance(database, user_id) == expected, "the charge")
 
 

@@ -24,7 +24,7 @@ from schemas.errors import Invalid
 from schemas.gates import SENTENCES, Gate
 from schemas.size_charts import Chart, Girth
 from tests.integration.http.sizing_app import MAX_PICTURE_BYTES, NoDatabase, build
-from tests.unit.pipelines.sizing.bodies import seen
+from tests.unit.pipelines.sizing.bodies import with_visibility
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -189,7 +189,7 @@ async def test_an_estimate_works_while_the_feedback_database_is_unavailable(serv
 async def test_a_refused_photo_gives_a_code_a_sentence_and_the_measured_values(
     service: ASGIConductor, poses: list[Pose]
 ) -> None:
-    poses[:] = [seen(standing_pose(), 27, 0.2)]
+    poses[:] = [with_visibility(standing_pose(), 27, 0.2)]
     result = await upload(service, **MAN)
 
     assert result.status_code == 422

@@ -1,4 +1,4 @@
-"""The size recommendation in the service as it is deployed: what it answers, and what it leaves behind."""
+"""The size recommendation in the deployed service: its answers, files and connections."""
 
 from __future__ import annotations
 

@@ -89,14 +89,14 @@ async def test_counts_made_during_a_redis_outage_are_sent_later() -> None:
 
 
 async def test_the_model_status_of_providers_is_exported(client: httpx.Client, redis_url: str) -> None:
-    def said(model: str, *, available: bool, days: int | None = None) -> str:
+    def sample_line(model: str, *, available: bool, days: int | None = None) -> str:
         end = None if days is None else today() + timedelta(days=days)
         status = ModelStatus(model=model, setting="S", available=available, shutdown_date=end)
         return StatusAnswer(status=status, asked_at=time.time()).model_dump_json()
 
     async with redis.asyncio.Redis.from_url(redis_url) as connection:
-        await connection.hset(keys.MODELS, "openai", said("gpt-image-1.5", available=True, days=30))
-        await connection.hset(keys.MODELS, "replicate", said("a/b:c", available=False))
+        await connection.hset(keys.MODELS, "openai", sample_line("gpt-image-1.5", available=True, days=30))
+        await connection.hset(keys.MODELS, "replicate", sample_line("a/b:c", available=False))
     found = samples(client)
     assert found[of("darkroom_model_days_left", provider="openai", model="gpt-image-1.5")] in {29, 30}
     assert found[of("darkroom_model_offered", provider="openai", model="gpt-image-1.5")] == 1

@@ -67,7 +67,7 @@ async def post(client: httpx.Client, body: bytes, headers: dict[str, str] | None
 
 @asynccontextmanager
 async def published(redis_url: str) -> AsyncIterator[list[str]]:
-    """What is published while this is open; everything before the end has arrived when it closes."""
+    """Collect the messages published in the block; all of them have arrived at its end."""
     heard: list[str] = []
     async with redis.asyncio.Redis.from_url(redis_url) as client, client.pubsub() as pubsub:
         await pubsub.subscribe(provider_webhooks("replicate"))

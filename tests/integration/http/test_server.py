@@ -1,4 +1,4 @@
-"""What gunicorn's asgi worker leaves to us."""
+"""Connection limits, deadlines and shutdown, which gunicorn's asgi worker lacks."""
 
 from __future__ import annotations
 

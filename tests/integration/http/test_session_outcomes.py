@@ -1,4 +1,4 @@
-"""What became of a session, as HTTP tells it: the picture, the refund, the reason."""
+"""Outcomes of sessions over HTTP: the picture, the refund, the reason."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def order(client: httpx.Client, user_id: str) -> dict[str, Any]:
 
 
 def start(database: psycopg.Connection[Any], told: dict[str, Any], user_id: str) -> None:
-    """What ingest and dispatch do with the pushed task."""
+    """Accept and dispatch the pushed task, as ingest and dispatcher do."""
     task = {
         "task_id": told["task_id"], "product": "tryon", "session_id": told["session_id"], "owner_id": user_id,
         "user_id": user_id, "channel": "b2c", "request_id": "r", "payload": {},

@@ -8,7 +8,7 @@ from commands.local.programs import LOOPBACK_NETWORKS, fetch_networks
 from settings import Settings
 
 
-def made(**values: Any) -> Settings:
+def make_settings(**values: Any) -> Settings:
     return Settings(_env_file=None, **values)
 
 
@@ -19,7 +19,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_up_allows_loopback_pictures_on_its_own_servers() -> None:
-    assert fetch_networks(made()) == LOOPBACK_NETWORKS
+    assert fetch_networks(make_settings()) == LOOPBACK_NETWORKS
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_up_allows_loopback_pictures_on_its_own_servers() -> None:
     ],
 )
 def test_up_refuses_loopback_pictures_on_a_public_address(values: dict[str, Any]) -> None:
-    assert fetch_networks(made(**values)) == ()
+    assert fetch_networks(make_settings(**values)) == ()
 
 
 def test_up_keeps_configured_networks() -> None:
-    assert fetch_networks(made(fetch_allowed_networks=("10.0.0.0/8",))) == ("10.0.0.0/8",)
+    assert fetch_networks(make_settings(fetch_allowed_networks=("10.0.0.0/8",))) == ("10.0.0.0/8",)

@@ -22,7 +22,7 @@ FIXED = {"host", "port", "data_dir", "log_format", "pose_model_path", "pose_mode
 
 
 def queues(words: list[str]) -> list[str]:
-    """What stands behind `--queues`."""
+    """Return the arguments of `--queues`."""
     return words[words.index("--queues") + 1 :] if "--queues" in words else []
 
 

@@ -29,11 +29,11 @@ async def test_a_failed_loop_of_the_hub_is_logged_and_restarted(monkeypatch: pyt
     monkeypatch.setattr(hub.Hub, "_run", forever)
     monkeypatch.setattr(hub.Hub, "_tick", tick)
     unused: Any = None
-    made = hub.Hub(unused, unused, unused)
+    running = hub.Hub(unused, unused, unused)
 
     with structlog.testing.capture_logs() as lines:
-        made.start()
+        running.start()
         await asyncio.wait_for(again.wait(), 10)
-        await made.stop()
+        await running.stop()
 
     assert [(line["event"], line["task"]) for line in lines] == [("hub_task_failed", "tick")]

@@ -18,7 +18,7 @@ def event(status: Status, run: int = 1) -> Progress:
 
 
 @pytest.mark.parametrize(
-    ("state", "said", "status"),
+    ("state", "published", "status"),
     [
         (JobState.WAITING, None, Status.PENDING),
         (JobState.RUNNING, Status.PROCESSING, Status.PROCESSING),
@@ -30,9 +30,9 @@ def event(status: Status, run: int = 1) -> Progress:
     ],
 )
 def test_outcomes_come_from_the_database_and_progress_from_redis(
-    state: JobState, said: Status | None, status: Status
+    state: JobState, published: Status | None, status: Status
 ) -> None:
-    assert merge(facts(state), event(said) if said else None).status is status
+    assert merge(facts(state), event(published) if published else None).status is status
 
 
 def test_the_outcome_of_an_earlier_run_is_ignored() -> None:

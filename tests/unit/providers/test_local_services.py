@@ -17,7 +17,7 @@ REDIS, DATABASE = "unix:///served.sock", "postgresql://postgres@/darkroom?host=%
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Path]:
-    """A data folder whose owner lives."""
+    """A data folder whose owner is running."""
     folder = tmp_path / "embedded"
     folder.mkdir()
     (folder / "endpoints.json").write_text(json.dumps({"redis_url": REDIS, "database_url": DATABASE, "pid": 7}))

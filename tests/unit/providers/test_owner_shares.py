@@ -6,7 +6,7 @@ from providers.owner_shares import OwnerShares
 
 
 class Holders:
-    """Holders of amounts, each in a task that ends when it is told to."""
+    """Holders of amounts, each in a task that ends on request."""
 
     def __init__(self, shares: OwnerShares) -> None:
         self.shares = shares

@@ -1,4 +1,4 @@
-"""Our own providers against the provider that counts."""
+"""Our real providers against the counting provider."""
 
 from __future__ import annotations
 

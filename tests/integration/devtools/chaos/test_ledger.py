@@ -1,4 +1,4 @@
-"""The audit finds what is wrong: each test breaks one rule in a real database."""
+"""The audit reports violations: each test breaks one rule in a real database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chaos takes away is really away, and back afterwards."""
+"""Injected outages make a service unavailable, and restore it afterwards."""
 
 from __future__ import annotations
 

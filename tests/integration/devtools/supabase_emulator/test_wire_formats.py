@@ -1,4 +1,4 @@
-"""The local Supabase answers as the real one does, down to the error bodies that clients look into."""
+"""The emulator responds like Supabase, including the error bodies that clients parse."""
 
 from __future__ import annotations
 

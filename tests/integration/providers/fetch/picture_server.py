@@ -74,7 +74,7 @@ class PictureServer:
                 await writer.wait_closed()
 
     async def end(self) -> None:
-        """Cut whoever is still served, and wait until nothing is left of it."""
+        """Close all connections, and wait until their tasks have ended."""
         for task in self._serving:
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)

@@ -26,7 +26,7 @@ END = date(2027, 1, 1)
 
 
 class TellingProvider(ScriptedProvider):
-    """Says what it is told to say about its model, and counts how often it was asked."""
+    """Reports the given model status, and counts the queries."""
 
     def __init__(self, said: Any, model: str = "m-1") -> None:
         super().__init__("openai")
@@ -51,7 +51,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Redis]:
 
 
 async def age(client: Redis, seconds: float) -> None:
-    """Make the answers older, and end the claims of those who asked."""
+    """Make the stored results older, and expire the workers' locks."""
     for name, answer in (await answers(client)).items():
         older = answer.model_copy(update={"asked_at": answer.asked_at - seconds})
         await client.hset(keys.MODELS, name, older.model_dump_json())

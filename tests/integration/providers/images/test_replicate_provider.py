@@ -55,7 +55,7 @@ REQUEST = ImageRequest(task_id="t1", owner_id="o1", prompt="Mia in a cafe", dead
 
 
 def lifecycle(*polls: Any, created: Any = None) -> Any:
-    """Create answers 201, then each GET takes the next of `polls`, the last one again and again."""
+    """Respond 201 to the creation, then to each GET with the next of `polls`, the last one repeatedly."""
     left = list(polls)
 
     async def handler(asked: ReceivedRequest, writer: asyncio.StreamWriter) -> None:

@@ -91,5 +91,5 @@ def lunging() -> Image.Image:
     return draw_person(Stance(thighs=60, shanks=-60))
 
 
-def nobody() -> Image.Image:
+def empty_picture() -> Image.Image:
     return Image.new("RGB", (700, 1000), WALL)

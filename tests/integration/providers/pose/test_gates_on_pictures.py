@@ -1,4 +1,4 @@
-"""Every gate on real pixels: drawn people everywhere, and the photos beside the repository where they are."""
+"""Every gate on real pixels: drawn people, and photos if they lie next to the repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from providers.pose.mediapipe import MediaPipeEstimator
 from providers.pose.picture import decode
 from schemas.gates import Gate
 from schemas.sizing import Facts, Sex, SizeAnswer
-from tests.integration.providers.pose.drawn import FromBehind, FromTheSide, far_away, lunging, nobody, two_people
+from tests.integration.providers.pose.drawn import FromBehind, FromTheSide, empty_picture, far_away, lunging, two_people
 from tests.integration.providers.pose.model import ROOT, installed_model
 
 PHOTOS = ROOT.parent / "shared" / "photos"
@@ -44,7 +44,7 @@ def gate_of(estimator: MediaPipeEstimator, data: bytes) -> Gate:
 
 DRAWN: dict[str, tuple[Image.Image, Gate]] = {
     "tiny": (draw_person().resize((140, 200)), Gate.IMAGE_TOO_SMALL),
-    "nobody": (nobody(), Gate.NO_PERSON),
+    "empty_picture": (empty_picture(), Gate.NO_PERSON),
     "far away": (far_away(180), Gate.PERSON_TOO_SMALL),
     "cut at the hips": (draw_person().crop((0, 0, 700, 620)), Gate.BODY_CROPPED),
     "two people": (two_people(), Gate.MULTIPLE_PEOPLE),

@@ -11,7 +11,7 @@ from providers.pose.load import load_estimator
 from providers.pose.mediapipe import MediaPipeEstimator
 from schemas.errors import Invalid
 from tests.contracts.pose_estimator import PoseEstimatorContract
-from tests.integration.providers.pose.drawn import nobody, two_people
+from tests.integration.providers.pose.drawn import empty_picture, two_people
 from tests.integration.providers.pose.model import installed_model
 
 
@@ -29,7 +29,7 @@ class TestMediaPipeEstimator(PoseEstimatorContract):
 
 
 def test_no_person_and_two_people_are_detected_as_such(loaded: MediaPipeEstimator) -> None:
-    assert len(loaded.detect(np.asarray(nobody()))) == 0
+    assert len(loaded.detect(np.asarray(empty_picture()))) == 0
     assert len(loaded.detect(np.asarray(two_people()))) == 2
 
 

@@ -1,4 +1,4 @@
-"""What native code writes to standard error: known notices are left out, everything else is passed on."""
+"""Output of native code to standard error: known notices are dropped, all other lines are forwarded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a database says about everything in it that is not ours."""
+"""Catalog entries of the objects in a database that are not Darkroom's."""
 
 from __future__ import annotations
 

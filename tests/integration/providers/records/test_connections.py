@@ -23,9 +23,9 @@ TIMEOUT_S = 1.0
 
 @pytest.fixture
 async def rpc(database_url: str) -> AsyncIterator[PostgresRpc]:
-    made = PostgresRpc(database_url, max_connections=4, timeout_s=TIMEOUT_S)
-    yield made
-    await made.aclose()
+    opened = PostgresRpc(database_url, max_connections=4, timeout_s=TIMEOUT_S)
+    yield opened
+    await opened.aclose()
 
 
 @pytest.fixture

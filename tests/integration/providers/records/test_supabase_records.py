@@ -60,7 +60,7 @@ async def test_an_invalid_url_is_refused_before_any_request() -> None:
 
 
 async def ask(answer: bytes | None, *, calls: int = 1, timeout_s: float = 5.0) -> tuple[Answering, list[object]]:
-    """What `calls` calls at once get from a server that answers so."""
+    """Return the results of concurrent calls to a server with this response."""
     async with Answering(answer) as server:
         rpc = SupabaseRpc(server.url, "key", timeout_s=timeout_s, max_connections=4)
         found: list[object] = await asyncio.gather(

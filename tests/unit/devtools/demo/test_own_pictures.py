@@ -35,9 +35,9 @@ class Host:
 
 
 def picture() -> bytes:
-    made = io.BytesIO()
-    Image.new("RGB", (8, 12), (10, 120, 60)).save(made, "PNG")
-    return made.getvalue()
+    created = io.BytesIO()
+    Image.new("RGB", (8, 12), (10, 120, 60)).save(created, "PNG")
+    return created.getvalue()
 
 
 @pytest.fixture
@@ -77,21 +77,21 @@ def test_a_drawing_of_an_earlier_demo_can_be_given_again(tmp_path: Path, own: Pa
 def test_no_card_names_a_person_or_a_garment_that_was_replaced(tmp_path: Path, own: Path) -> None:
     pictures = Pictures(tmp_path / "drawings", photo=own, outfit=own)
     pictures.draw()
-    made = tasks(pictures)
+    created = tasks(pictures)
     replaced = {look.person for look in LOOKS} | {look.outfit for look in LOOKS} - {"size guide"}
-    shown = " ".join(f"{task.title} {task.prompt} {[item.label for item in task.inputs]}" for task in made).lower()
+    shown = " ".join(f"{task.title} {task.prompt} {[item.label for item in task.inputs]}" for task in created).lower()
     assert not [name for name in replaced if name.lower() in shown]
-    assert made[1].title == "your photo, your outfit, leather bag"
-    assert made[1].prompt == "Your outfit and bag, a walk after the rain"
-    assert made[1].payload["prompt"] == made[1].prompt
+    assert created[1].title == "your photo, your outfit, leather bag"
+    assert created[1].prompt == "Your outfit and bag, a walk after the rain"
+    assert created[1].payload["prompt"] == created[1].prompt
 
 
 def test_drawn_pictures_keep_their_captions(tmp_path: Path) -> None:
     pictures = Pictures(tmp_path / "drawings", photo=None, outfit=None)
     pictures.draw()
-    made = tasks(pictures)
-    assert (made[0].title, made[0].prompt) == ("Mara, linen shirt", "Linen shirt, morning light by the window")
-    assert not [task for task in made if "{" in task.prompt]
+    created = tasks(pictures)
+    assert (created[0].title, created[0].prompt) == ("Mara, linen shirt", "Linen shirt, morning light by the window")
+    assert not [task for task in created if "{" in task.prompt]
 
 
 def test_a_file_that_is_not_a_picture_is_refused_before_anything_is_deleted(tmp_path: Path) -> None:

@@ -35,10 +35,10 @@ def first_message() -> Message[Any]:
 
 
 def open_pool(*queues: StageName, limit: int = 1) -> SlotPool:
-    made = SlotPool(dict.fromkeys(queues, limit))
+    pool = SlotPool(dict.fromkeys(queues, limit))
     for queue in queues:
-        made.open(queue)
-    return made
+        pool.open(queue)
+    return pool
 
 
 def claim_slot(pool: SlotPool) -> Slot:
@@ -102,17 +102,17 @@ async def test_a_job_stops_before_a_stage_without_a_free_slot() -> None:
 
 
 async def test_each_stage_starts_with_its_first_attempt_and_a_message_id_of_its_own() -> None:
-    seen: list[tuple[str, int]] = []
+    runs: list[tuple[str, int]] = []
 
     class Recorder(StageMiddleware):
         async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
-            seen.append((run.message_id, run.job.attempt))
+            runs.append((run.message_id, run.job.attempt))
             return await call_next(run)
 
     retried = JOB.model_copy(update={"attempt": 2, "delivery": 1})
     await run(open_pool(*ORDER), (Recorder(),), fetch=retried)
 
-    assert seen == [("t1:1:fetch:0.0", 0), ("t1:1:resize:0.0", 0), ("t1:1:upload:0.0", 0)]
+    assert runs == [("t1:1:fetch:0.0", 0), ("t1:1:resize:0.0", 0), ("t1:1:upload:0.0", 0)]
 
 
 async def test_a_stage_that_is_retried_is_the_last_one_that_ran() -> None:

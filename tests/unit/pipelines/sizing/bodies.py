@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SIDE_PX = 1000
 
 
-def found(*poses: Pose, width: int = SIDE_PX, height: int = SIDE_PX) -> Detection:
+def detection(*poses: Pose, width: int = SIDE_PX, height: int = SIDE_PX) -> Detection:
     """A detection of these poses; one standing person if there are none."""
     return Detection(width, height, width, height, poses or (standing_pose(),))
 
@@ -37,8 +37,8 @@ def placed(pose: Pose, **slots: tuple[float, float]) -> Pose:
     return replace(pose, image=tuple(marks))
 
 
-def seen(pose: Pose, index: int, visibility: float) -> Pose:
-    """The pose with one landmark seen less well."""
+def with_visibility(pose: Pose, index: int, visibility: float) -> Pose:
+    """The pose with one landmark with_visibility less well."""
     marks = list(pose.image)
     marks[index] = marks[index]._replace(visibility=visibility)
     return replace(pose, image=tuple(marks))

@@ -11,7 +11,7 @@ from pipelines.sizing.chart import BUILT_IN
 from providers.pose.fake import standing_pose
 from schemas.size_charts import Chart, Girth, WaistLevel
 from schemas.sizing import BodyType, Facts, Fit, Sex, SizeAnswer, Wish
-from tests.unit.pipelines.sizing.bodies import found, moved, placed, seen
+from tests.unit.pipelines.sizing.bodies import detection, moved, placed, with_visibility
 
 MAN = Facts(height_cm=175, weight_kg=75, sex=Sex.MALE)
 LETTERS = ("XS", "S", "M", "L", "XL", "XXL")
@@ -22,7 +22,7 @@ def codes(answer: SizeAnswer) -> list[str]:
 
 
 def test_the_answer_has_the_fields_of_the_contract() -> None:
-    answer = recommend(found(), MAN)
+    answer = recommend(detection(), MAN)
 
     assert answer.recommended_size == "M"
     assert answer.measurements.chest_cm == 99.6
@@ -38,15 +38,15 @@ def test_the_answer_has_the_fields_of_the_contract() -> None:
 
 
 def test_each_measurement_has_an_interval_around_it() -> None:
-    answer = recommend(found(), MAN)
+    answer = recommend(detection(), MAN)
     for name in ("chest_cm", "waist_cm", "hip_cm", "shoulder_cm"):
         interval = getattr(answer.intervals, name)
         assert interval.lower < getattr(answer.measurements, name) < interval.upper
 
 
 def test_the_shoulders_are_scaled_by_the_height() -> None:
-    small = recommend(found(), MAN.model_copy(update={"height_cm": 150}))
-    tall = recommend(found(), MAN.model_copy(update={"height_cm": 195}))
+    small = recommend(detection(), MAN.model_copy(update={"height_cm": 150}))
+    tall = recommend(detection(), MAN.model_copy(update={"height_cm": 195}))
 
     # 0.17 of the picture between the shoulders, 0.735 from ears to ankles.
     assert small.measurements.shoulder_cm == pytest.approx(1.15 * 0.17 * 150 * 0.8837 / 0.735, abs=0.06)
@@ -54,7 +54,7 @@ def test_the_shoulders_are_scaled_by_the_height() -> None:
 
 
 def test_without_a_weight_the_answer_is_a_range_and_an_advice() -> None:
-    answer = recommend(found(), Facts(height_cm=175, sex=Sex.MALE))
+    answer = recommend(detection(), Facts(height_cm=175, sex=Sex.MALE))
     lower, upper = answer.size_range.lower, answer.size_range.upper
 
     assert answer.confidence < 0.4
@@ -76,28 +76,28 @@ def test_without_a_weight_the_answer_is_a_range_and_an_advice() -> None:
     ],
 )
 def test_the_answer_lists_the_facts_used(facts: dict[str, object], used: tuple[str, ...]) -> None:
-    assert recommend(found(), Facts.model_validate({"height_cm": 175, **facts})).used == used
+    assert recommend(detection(), Facts.model_validate({"height_cm": 175, **facts})).used == used
 
 
 def test_the_chart_depends_on_the_sex_unless_one_is_selected() -> None:
     woman = Facts(height_cm=165, weight_kg=60, sex=Sex.FEMALE)
 
-    assert recommend(found(), woman).chart == "women"
-    assert recommend(found(), woman, Wish(chart="men")).chart == "men"
-    assert recommend(found(), Facts(height_cm=170, weight_kg=70)).chart == "unisex"
+    assert recommend(detection(), woman).chart == "women"
+    assert recommend(detection(), woman, Wish(chart="men")).chart == "men"
+    assert recommend(detection(), Facts(height_cm=170, weight_kg=70)).chart == "unisex"
 
 
 def test_a_shop_can_send_its_chart() -> None:
     trousers = Chart(girth=Girth.WAIST, sizes=("30", "32", "34", "36"), bounds_cm=(79, 84, 89))
 
-    assert recommend(found(), MAN, Wish(chart=trousers)).recommended_size == "34"
-    assert recommend(found(), MAN, Wish(chart="jeans"), {**BUILT_IN, "jeans": trousers}).chart == "jeans"
+    assert recommend(detection(), MAN, Wish(chart=trousers)).recommended_size == "34"
+    assert recommend(detection(), MAN, Wish(chart="jeans"), {**BUILT_IN, "jeans": trousers}).chart == "jeans"
 
 
 def test_a_waist_at_the_narrowest_part_is_smaller_than_at_the_navel() -> None:
     bounds = {"girth": Girth.WAIST, "sizes": ("30", "32", "34", "36"), "bounds_cm": (79, 84, 89)}
-    navel = recommend(found(), MAN, Wish(chart=Chart(**bounds)))
-    narrowest = recommend(found(), MAN, Wish(chart=Chart(**bounds, waist_level=WaistLevel.NARROWEST)))
+    navel = recommend(detection(), MAN, Wish(chart=Chart(**bounds)))
+    narrowest = recommend(detection(), MAN, Wish(chart=Chart(**bounds, waist_level=WaistLevel.NARROWEST)))
 
     assert (navel.recommended_size, navel.waist_level) == ("34", WaistLevel.NAVEL)
     assert (narrowest.recommended_size, narrowest.waist_level) == ("32", WaistLevel.NARROWEST)
@@ -105,22 +105,25 @@ def test_a_waist_at_the_narrowest_part_is_smaller_than_at_the_navel() -> None:
 
 
 def test_returns_of_a_shop_shift_the_size() -> None:
-    assert recommend(found(), MAN, feedback_shift_cm=4).recommended_size == "L"
-    assert recommend(found(), MAN, feedback_shift_cm=4).feedback_shift_cm == 4
+    assert recommend(detection(), MAN, feedback_shift_cm=4).recommended_size == "L"
+    assert recommend(detection(), MAN, feedback_shift_cm=4).feedback_shift_cm == 4
 
 
 def test_the_error_of_an_unknown_chart_lists_the_known_ones() -> None:
     with pytest.raises(UnknownChart) as refusal:
-        recommend(found(), MAN, Wish(chart="hats"))
+        recommend(detection(), MAN, Wish(chart="hats"))
     assert "men, unisex, women" in refusal.value.public_message
 
 
 def test_a_loose_fit_increases_and_a_slim_fit_decreases_the_size() -> None:
     between = Facts(height_cm=175, weight_kg=78, sex=Sex.MALE)
-    sizes = [recommend(found(), between, Wish(fit=fit)).recommended_size for fit in (Fit.SLIM, Fit.LOOSE)]
+    sizes = [recommend(detection(), between, Wish(fit=fit)).recommended_size for fit in (Fit.SLIM, Fit.LOOSE)]
 
     assert sizes == ["M", "L"]
-    assert recommend(found(), between, Wish(fit=Fit.LOOSE)).measurements == recommend(found(), between).measurements
+    assert (
+        recommend(detection(), between, Wish(fit=Fit.LOOSE)).measurements
+        == recommend(detection(), between).measurements
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,27 +131,27 @@ def test_a_loose_fit_increases_and_a_slim_fit_decreases_the_size() -> None:
     [(55, BodyType.SLIM), (75, BodyType.ATHLETIC), (83, BodyType.AVERAGE), (100, BodyType.BROAD)],
 )
 def test_the_body_type_comes_from_the_girths(weight: float, figure: BodyType) -> None:
-    assert recommend(found(), MAN.model_copy(update={"weight_kg": weight})).body_type is figure
+    assert recommend(detection(), MAN.model_copy(update={"weight_kg": weight})).body_type is figure
 
 
 def test_raised_arms_are_noted() -> None:
     raised = placed(standing_pose(), m13=(0.62, 0.12), m14=(0.38, 0.12))
 
-    assert codes(recommend(found(raised), MAN)) == ["ARMS_RAISED"]
-    assert codes(recommend(found(), MAN)) == []
+    assert codes(recommend(detection(raised), MAN)) == ["ARMS_RAISED"]
+    assert codes(recommend(detection(), MAN)) == []
 
 
 def test_a_second_smaller_figure_is_noted_and_not_measured() -> None:
     poster = moved(standing_pose(), lambda mark: (0.85 + 0.3 * (mark.x - 0.5), 0.5 + 0.3 * (mark.y - 0.5)))
-    answer = recommend(found(standing_pose(), poster), MAN)
+    answer = recommend(detection(standing_pose(), poster), MAN)
 
     assert codes(answer) == ["ANOTHER_FIGURE"]
-    assert answer.measurements == recommend(found(), MAN).measurements
+    assert answer.measurements == recommend(detection(), MAN).measurements
 
 
 def test_a_hardly_visible_joint_or_a_small_person_is_noted() -> None:
-    assert codes(recommend(found(seen(standing_pose(), 27, 0.7)), MAN)) == ["LOW_QUALITY"]
-    assert codes(recommend(found(width=350, height=350), MAN)) == ["LOW_QUALITY"]
+    assert codes(recommend(detection(with_visibility(standing_pose(), 27, 0.7)), MAN)) == ["LOW_QUALITY"]
+    assert codes(recommend(detection(width=350, height=350), MAN)) == ["LOW_QUALITY"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_a_hardly_visible_joint_or_a_small_person_is_noted() -> None:
     ],
 )
 def test_people_outside_the_survey_are_noted(facts: dict[str, object]) -> None:
-    assert codes(recommend(found(), Facts.model_validate({"weight_kg": 60, **facts}))) == ["EXTRAPOLATED"]
+    assert codes(recommend(detection(), Facts.model_validate({"weight_kg": 60, **facts}))) == ["EXTRAPOLATED"]
 
 
 @given(
@@ -178,7 +181,7 @@ def test_every_answer_is_finite_and_sums_to_one(  # noqa: PLR0913, PLR0917 - a p
 ) -> None:
     facts = Facts(height_cm=height, weight_kg=weight, build=build, sex=sex, age=age)
     try:
-        answer = recommend(found(), facts, Wish(fit=fit))
+        answer = recommend(detection(), facts, Wish(fit=fit))
     except SizingRefused as refusal:
         assert refusal.gate == "WEIGHT_OUT_OF_RANGE"  # noqa: PT017 - some combinations are
         return
@@ -193,7 +196,7 @@ def test_every_answer_is_finite_and_sums_to_one(  # noqa: PLR0913, PLR0917 - a p
 @given(height=st.floats(160, 190), bmi=st.floats(16, 40), more=st.floats(0, 9), sex=st.sampled_from(Sex))
 def test_a_heavier_person_never_gets_a_smaller_size(height: float, bmi: float, more: float, sex: Sex) -> None:
     light, heavy = (
-        recommend(found(), Facts(height_cm=height, weight_kg=index * (height / 100) ** 2, sex=sex))
+        recommend(detection(), Facts(height_cm=height, weight_kg=index * (height / 100) ** 2, sex=sex))
         for index in (bmi, bmi + more)
     )
 

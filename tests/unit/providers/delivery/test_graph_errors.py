@@ -10,7 +10,7 @@ from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Trans
 NUMBER = "4915123456789"
 
 
-def said(code: int, **more: Any) -> dict[str, Any]:
+def graph_body(code: int, **more: Any) -> dict[str, Any]:
     return {
         "error": {
             "message": f"(#{code}) something about {NUMBER}",
@@ -26,25 +26,25 @@ def said(code: int, **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "body", "kind", "code"),
     [
-        (429, said(130429), RateLimited, "rate_limited"),
-        (400, said(130429), RateLimited, "rate_limited"),
-        (400, said(131056), RateLimited, "rate_limited"),
-        (400, said(80007), RateLimited, "rate_limited"),
-        (403, said(4), RateLimited, "rate_limited"),
-        (429, said(999), RateLimited, "rate_limited"),
-        (400, said(131047), Invalid, "window_closed"),
-        (400, said(131026), Invalid, "undeliverable"),
-        (400, said(131030), Invalid, "bad_number"),
-        (400, said(100), Invalid, "bad_number"),
-        (401, said(190), Invalid, "token_refused"),
-        (400, said(33), Invalid, "sender_unknown"),
-        (403, said(131031), Invalid, "account_blocked"),
-        (400, said(777), Invalid, "whatsapp_refused"),
-        (500, said(131000), Transient, "whatsapp_unavailable"),
-        (503, said(2), Transient, "whatsapp_unavailable"),
-        (500, said(777), Transient, "whatsapp_unavailable"),
-        (400, said(777, is_transient=True), Transient, "whatsapp_unavailable"),
-        (500, said(131047), Invalid, "window_closed"),
+        (429, graph_body(130429), RateLimited, "rate_limited"),
+        (400, graph_body(130429), RateLimited, "rate_limited"),
+        (400, graph_body(131056), RateLimited, "rate_limited"),
+        (400, graph_body(80007), RateLimited, "rate_limited"),
+        (403, graph_body(4), RateLimited, "rate_limited"),
+        (429, graph_body(999), RateLimited, "rate_limited"),
+        (400, graph_body(131047), Invalid, "window_closed"),
+        (400, graph_body(131026), Invalid, "undeliverable"),
+        (400, graph_body(131030), Invalid, "bad_number"),
+        (400, graph_body(100), Invalid, "bad_number"),
+        (401, graph_body(190), Invalid, "token_refused"),
+        (400, graph_body(33), Invalid, "sender_unknown"),
+        (403, graph_body(131031), Invalid, "account_blocked"),
+        (400, graph_body(777), Invalid, "whatsapp_refused"),
+        (500, graph_body(131000), Transient, "whatsapp_unavailable"),
+        (503, graph_body(2), Transient, "whatsapp_unavailable"),
+        (500, graph_body(777), Transient, "whatsapp_unavailable"),
+        (400, graph_body(777, is_transient=True), Transient, "whatsapp_unavailable"),
+        (500, graph_body(131047), Invalid, "window_closed"),
         (502, None, Ambiguous, "whatsapp_unknown"),
         (503, None, Transient, "whatsapp_unavailable"),
         (429, None, RateLimited, "rate_limited"),
@@ -62,9 +62,9 @@ def test_errors_are_mapped_by_their_code(status: int, body: Any, kind: type[Dark
 
 
 def test_a_rate_limit_keeps_its_retry_after() -> None:
-    assert graph_error(429, {"retry-after": "17"}, said(130429)).retry_after == 17
+    assert graph_error(429, {"retry-after": "17"}, graph_body(130429)).retry_after == 17
 
 
 def test_the_message_of_meta_is_not_logged() -> None:
-    error = graph_error(400, {}, said(131026))
+    error = graph_error(400, {}, graph_body(131026))
     assert NUMBER not in f"{error} {error.public_message} {error.details}"

@@ -27,7 +27,7 @@ class Narrow:
         """Never called here."""
 
     async def aclose(self) -> None:
-        """Nothing to give back."""
+        """Do nothing."""
 
 
 def broken(_config: Any) -> Any:
@@ -52,14 +52,14 @@ def plug_ins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "entry_points", entry_points)
 
 
-async def made(**fields: Any) -> ProviderSet:
+async def provider_set(**fields: Any) -> ProviderSet:
     found = make_providers(Settings.model_construct(**fields))
     await found.aclose()
     return found
 
 
 async def test_a_missing_key_disables_only_the_products_that_need_it() -> None:
-    found = await made(**PAID)
+    found = await provider_set(**PAID)
     assert found.served == {Product.TRYON, Product.IMAGES}
     assert found.reason_off(Product.TRYON) is None
     reason = found.reason_off(Product.AVATAR)
@@ -69,21 +69,21 @@ async def test_a_missing_key_disables_only_the_products_that_need_it() -> None:
 
 
 async def test_an_empty_list_disables_a_product() -> None:
-    found = await made(**PAID, avatar_providers=())
+    found = await provider_set(**PAID, avatar_providers=())
     assert found.served == {Product.TRYON, Product.IMAGES}
     assert found.reason_off(Product.AVATAR) == "AVATAR_PROVIDERS is empty: avatar is switched off"
     assert found.refused == {}
 
 
 async def test_a_product_not_named_in_the_setting_is_disabled() -> None:
-    found = await made(ai_mock_mode=True, products=(Product.TRYON,))
+    found = await provider_set(ai_mock_mode=True, products=(Product.TRYON,))
     assert found.served == {Product.TRYON}
     assert found.reason_off(Product.IMAGES) == "PRODUCTS does not name it: images is switched off"
     assert found.listed[Product.IMAGES] == ()
 
 
 async def test_a_second_provider_without_a_key_is_skipped() -> None:
-    found = await made(**PAID, avatar_providers=("replicate", "openai"))
+    found = await provider_set(**PAID, avatar_providers=("replicate", "openai"))
     assert found.served == set(Product)
     assert [provider.name for provider in found.of(Product.AVATAR)] == ["openai"]
     assert found.passed_over(Product.AVATAR) == {"replicate": "replicate needs an API token: set REPLICATE_API_TOKEN"}
@@ -92,14 +92,14 @@ async def test_a_second_provider_without_a_key_is_skipped() -> None:
 @pytest.mark.usefixtures("plug_ins")
 async def test_a_broken_plug_in_affects_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPLICATE_API_TOKEN", "r8-test")
-    found = await made(**PAID, images_providers=("broken",))
+    found = await provider_set(**PAID, images_providers=("broken",))
     assert found.served == {Product.TRYON, Product.AVATAR}
     assert found.refused == {"broken": "the image provider 'broken' can't be made: KeyError: 'BROKEN_URL'"}
 
 
 @pytest.mark.usefixtures("plug_ins")
 async def test_a_provider_that_accepts_too_few_pictures_is_reported() -> None:
-    found = await made(ai_mock_mode=True, tryon_providers=("narrow", "openai"))
+    found = await provider_set(ai_mock_mode=True, tryon_providers=("narrow", "openai"))
     assert found.passed_over(Product.TRYON) == {
         "narrow": "narrow takes at most 1 input pictures, a tryon has 2 or more"
     }
@@ -107,6 +107,6 @@ async def test_a_provider_that_accepts_too_few_pictures_is_reported() -> None:
 
 
 async def test_a_misspelt_provider_is_reported_even_in_mock_mode() -> None:
-    found = await made(ai_mock_mode=True, tryon_providers=("openia",))
+    found = await provider_set(ai_mock_mode=True, tryon_providers=("openia",))
     assert found.served == {Product.AVATAR, Product.IMAGES}
     assert "'openia' is unknown; there are mock, openai, replicate" in found.refused["openia"]

@@ -25,19 +25,19 @@ PHOTO = jpeg(draw_person())
 
 
 class Slow(FakeEstimator):
-    """Waits in `detect` until it is let go."""
+    """Waits in `detect` until it is released."""
 
     go = threading.Event()
 
     def __init__(self) -> None:
         super().__init__()
         self.busy = False
-        self.seen = 0
+        self.calls = 0
 
     def detect(self, rgb: NDArray[np.uint8]) -> tuple[Pose, ...]:
         assert not self.busy, "one call at a time"
         self.busy = True
-        self.seen += 1
+        self.calls += 1
         self.go.wait(10)
         self.busy = False
         return super().detect(rgb)
@@ -45,16 +45,16 @@ class Slow(FakeEstimator):
 
 @pytest.fixture
 async def slow() -> AsyncIterator[tuple[PosePool, list[Slow]]]:
-    made: list[Slow] = []
+    created: list[Slow] = []
 
     def load() -> Slow:
-        made.append(Slow())
-        return made[-1]
+        created.append(Slow())
+        return created[-1]
 
     Slow.go = threading.Event()
     pool = PosePool(load, size=2, max_waiting=1)
     await pool.start()
-    yield pool, made
+    yield pool, created
     Slow.go.set()
     await pool.aclose()
 
@@ -97,14 +97,14 @@ async def test_the_reason_of_a_failed_load_is_kept() -> None:
 
 
 async def test_pictures_share_the_estimators_and_the_rest_waits(slow: tuple[PosePool, list[Slow]]) -> None:
-    pool, made = slow
+    pool, created = slow
     calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
     await asyncio.sleep(0)
     Slow.go.set()
 
     assert len(await asyncio.gather(*calls)) == 3
-    assert sum(estimator.seen for estimator in made) == 3
-    assert len(made) == 2
+    assert sum(estimator.calls for estimator in created) == 3
+    assert len(created) == 2
 
 
 async def test_a_full_queue_is_refused_with_retry_after(slow: tuple[PosePool, list[Slow]]) -> None:
@@ -134,7 +134,7 @@ async def test_the_event_loop_is_not_blocked(slow: tuple[PosePool, list[Slow]]) 
 
 
 async def test_a_cancelled_caller_releases_its_place_in_the_queue(slow: tuple[PosePool, list[Slow]]) -> None:
-    pool, made = slow
+    pool, created = slow
     calls = [asyncio.create_task(pool.detect(PHOTO)) for _ in range(3)]
     await asyncio.sleep(0)
     calls[2].cancel()
@@ -145,7 +145,7 @@ async def test_a_cancelled_caller_releases_its_place_in_the_queue(slow: tuple[Po
     Slow.go.set()
     await asyncio.gather(calls[0], calls[1], fourth)
 
-    assert sum(estimator.seen for estimator in made) == 3
+    assert sum(estimator.calls for estimator in created) == 3
 
 
 async def test_a_bad_picture_does_not_lose_an_estimator() -> None:
@@ -159,17 +159,17 @@ async def test_a_bad_picture_does_not_lose_an_estimator() -> None:
 
 
 async def test_closing_releases_every_model() -> None:
-    made: list[FakeEstimator] = []
+    created: list[FakeEstimator] = []
 
     def load() -> FakeEstimator:
-        made.append(FakeEstimator())
-        return made[-1]
+        created.append(FakeEstimator())
+        return created[-1]
 
     pool = PosePool(load, size=3)
     await pool.start()
     await pool.aclose()
 
-    assert [estimator.closed for estimator in made] == [True, True, True]
+    assert [estimator.closed for estimator in created] == [True, True, True]
 
 
 def test_there_is_one_estimator_per_core_by_default() -> None:

@@ -34,7 +34,7 @@ class TestHeldScratchOfJobsInHand(ScratchContract):
             yield held
 
     async def test_a_purge_deletes_old_tasks_and_counts_them(self, scratch: Scratch) -> None:
-        """Of the store behind; what is in hand is no older than its job."""
+        """A purge applies to the store; cached files are no older than their job."""
         await scratch.write("t1/a", b"1")
         assert await scratch.purge(older_than_s=-2) == 1
         assert await scratch.read("t1/a") == b"1"

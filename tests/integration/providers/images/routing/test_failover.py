@@ -1,4 +1,4 @@
-"""The two paid providers behind one router, each with a far end that speaks its wire format."""
+"""The two paid providers behind one router, each with a scripted server in its wire format."""
 
 from __future__ import annotations
 
