@@ -1,4 +1,4 @@
-"""What tests share: real embedded servers, once for a whole run, and a fresh database for each module."""
+"""Shared fixtures: real embedded servers per process, and a new database per module."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Unit tests open no sockets, but for the unix socket pairs of event loops."""
+    """Forbid sockets in unit tests, except the Unix socket pairs of event loops."""
     if UNIT in item.path.parents and "enable_socket" not in getattr(item, "fixturenames", ()):
         disable_socket(allow_unix_socket=True)
 
 
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Embedded]:
-    """A Valkey and a PostgreSQL that nothing outlives; its addresses are `redis_url` and `database_url`."""
+    """A Valkey and a PostgreSQL that run until the process ends; see `redis_url` and `database_url`."""
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as another account
         with Embedded(Path(folder), ephemeral=True) as servers:
@@ -46,27 +46,27 @@ def embedded() -> Iterator[Embedded]:
 
 @pytest.fixture(scope="session")
 def redis_url(embedded: Embedded) -> str:
-    """The address of a Valkey; see `flush_redis`."""
+    """URL of the Valkey; `flush_redis` empties it."""
     assert embedded.redis_url
     return embedded.redis_url
 
 
 @pytest.fixture
 def redis_client(redis_url: str) -> Iterator[redis.Redis]:
-    """A client of the Valkey."""
+    """Client of the Valkey."""
     with redis.Redis.from_url(redis_url) as client:
         yield client
 
 
 @pytest.fixture
 def flush_redis(redis_client: redis.Redis) -> None:
-    """Starts the test with an empty Valkey."""
+    """Empty the Valkey before the test."""
     redis_client.flushall()
 
 
 @pytest.fixture(scope="session")
 def template_database(embedded: Embedded) -> str:
-    """The name of a database with all migrations applied, for copying."""
+    """Name of a database with all migrations applied, to be copied."""
     assert embedded.postgres
     with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {TEMPLATE}")
@@ -76,7 +76,7 @@ def template_database(embedded: Embedded) -> str:
 
 @pytest.fixture(scope="module")
 def database_url(embedded: Embedded, template_database: str) -> Iterator[str]:
-    """The address of a database with all migrations applied, fresh for each module."""
+    """URL of a database with all migrations applied, new for each module."""
     assert embedded.postgres
     name = f"test_{next(_numbers)}"
     with psycopg.connect(embedded.postgres.url, autocommit=True) as connection:

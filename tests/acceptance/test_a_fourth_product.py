@@ -1,4 +1,4 @@
-"""Follows docs/a-fourth-product.md in a copy of the repository, and has the copy make a postcard."""
+"""Apply docs/a-fourth-product.md to a copy of the repository and run a task of the new product there."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "a-fourth-product.md"
-ROOMS = ("schemas", "providers", "pipelines", "actors", "settings.py")
-PLACE = r"(?:Create `(?P<new>[^`]+)`|In `(?P<old>[^`]+)`, below `(?P<anchor>[^`]+)`)"
-STEP = re.compile(PLACE + r"[^`]*?:\n\n```\w+\n(?P<text>.*?)```\n", re.DOTALL)
+COPIED = ("schemas", "providers", "pipelines", "actors", "settings.py")
+TARGET = r"(?:Create `(?P<new>[^`]+)`|In `(?P<old>[^`]+)`, below `(?P<anchor>[^`]+)`)"
+STEP = re.compile(TARGET + r"[^`]*?:\n\n```\w+\n(?P<text>.*?)```\n", re.DOTALL)
 
 
-def follow(copy: Path) -> list[str]:
-    """Do what the page says; the files that were touched."""
-    touched = []
+def apply_steps(copy: Path) -> list[str]:
+    """Apply the steps of the page and return the changed files."""
+    changed = []
     for step in STEP.finditer(PAGE.read_text()):
         file = copy / (step["new"] or step["old"])
-        touched.append(str(file.relative_to(copy)))
+        changed.append(str(file.relative_to(copy)))
         if step["new"]:
             assert not file.exists()
             file.write_text(step["text"])
@@ -44,17 +44,17 @@ def follow(copy: Path) -> list[str]:
             before, anchor, after = file.read_text().rpartition(f"\n{step['anchor']}\n")
             assert anchor, f"{file} has no line {step['anchor']!r} any more"
             file.write_text(f"{before}{anchor}{step['text']}{after}")
-    return touched
+    return changed
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for room in ROOMS:
-        source = ROOT / room
+    for name in COPIED:
+        source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(source, tmp_path / room)
+            shutil.copy(source, tmp_path / name)
     return tmp_path
 
 
@@ -76,7 +76,7 @@ def run(copy: Path, code: str) -> str:
 def test_the_page_makes_a_product(
     copy: Path, own_database: str, redis_url: str, redis_client: redis.Redis, flush_redis: None  # noqa: ARG001  starts empty
 ) -> None:  # fmt: skip
-    assert follow(copy) == [
+    assert apply_steps(copy) == [
         "schemas/common.py",
         *["schemas/tasks.py"] * 3,
         "pipelines/products/postcard.py",
@@ -88,7 +88,7 @@ def test_the_page_makes_a_product(
     found = run(copy, "from pipelines.products import PRODUCTS; print(*PRODUCTS)")
     assert found.split() == ["tryon", "avatar", "images", "postcard"]
 
-    redis_client.lpush("cards:tasks:postcard", json.dumps(task_of_the_page()))
+    redis_client.lpush("cards:tasks:postcard", json.dumps(task_of_page()))
     env = {"REDIS_URL": redis_url, "DATABASE_URL": own_database, "DATA_DIR": str(copy / "var")}
     with (copy / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
@@ -96,7 +96,7 @@ def test_the_page_makes_a_product(
             cwd=copy, env=os.environ | env, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
-        assert state_of_the_card(own_database, worker) == "completed", (copy / "worker.log").read_text()
+        assert state_of_job(own_database, worker) == "completed", (copy / "worker.log").read_text()
     finally:
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
@@ -105,15 +105,15 @@ def test_the_page_makes_a_product(
         assert picture.size == (1536, 1024)
 
 
-def task_of_the_page() -> dict[str, str]:
-    pushed = re.search(r"lpush cards:tasks:postcard '([^']+)'", PAGE.read_text())
-    assert pushed
-    task: dict[str, str] = json.loads(pushed[1])
+def task_of_page() -> dict[str, str]:
+    example = re.search(r"lpush cards:tasks:postcard '([^']+)'", PAGE.read_text())
+    assert example
+    task: dict[str, str] = json.loads(example[1])
     return task
 
 
-def state_of_the_card(database_url: str, worker: subprocess.Popen[bytes]) -> str:
-    """How the job ended."""
+def state_of_job(database_url: str, worker: subprocess.Popen[bytes]) -> str:
+    """Return the state of the only job once it has ended."""
     deadline = time.monotonic() + 60
     with psycopg.connect(database_url, autocommit=True) as connection:
         while time.monotonic() < deadline and worker.poll() is None:
@@ -121,4 +121,4 @@ def state_of_the_card(database_url: str, worker: subprocess.Popen[bytes]) -> str
             if row:
                 return str(row[0])
             time.sleep(0.1)
-    return "not at all"
+    return "unfinished"

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.processes import unmeasured
 
 ROOT = Path(__file__).parents[2]
-OBJECT = {
+FIGURES = {
     "idle": {"to_provider_ms_p50", "to_provider_ms_p95", "to_completed_ms_p50", "to_completed_ms_p95"},
     "efficiency": {"ratio", "jobs_per_s", "bare_jobs_per_s"},
     "overhead": {"cpu_ms_per_task", "ratio_to_celery", "ratio_to_one_message"},
@@ -31,14 +31,14 @@ def _manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_everything_is_measured_and_printed_as_one_object_and_shown_on_a_page(tmp_path: Path) -> None:
+def test_all_parts_are_measured_printed_as_one_object_and_plotted(tmp_path: Path) -> None:
     done = _manage(tmp_path, "--quick")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    for part, figures in OBJECT.items():
+    for part, figures in FIGURES.items():
         assert figures <= set(found[part]), part
     page = (tmp_path / "bench" / "index.html").read_text()
-    assert page.count("<svg") == len(OBJECT)
+    assert page.count("<svg") == len(FIGURES)
     assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
     assert json.loads((tmp_path / "bench" / "bench.json").read_text())["idle"] == found["idle"]
 
@@ -51,7 +51,7 @@ def test_one_part_is_compared_with_an_earlier_run(tmp_path: Path) -> None:
     assert "-100 %" in (tmp_path / "bench" / "index.html").read_text()
 
 
-def test_an_unknown_part_is_named_beside_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_part_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     done = _manage(tmp_path, "--only", "speed")
     assert done.returncode == 1
     assert "speed" in done.stderr

@@ -24,14 +24,14 @@ SERVICES = {"REDIS_URL", "DATABASE_URL", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_
 
 
 @pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
+def data_dir() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="darkroom-") as folder:
         Path(folder).chmod(0o711)  # for the account that PostgreSQL runs as when we are root
         yield Path(folder)
 
 
-def demo(home: Path, *words: str) -> tuple[int, dict[str, Any]]:
-    env = {name: value for name, value in os.environ.items() if name not in SERVICES} | {"DATA_DIR": str(home)}
+def demo(data_dir: Path, *words: str) -> tuple[int, dict[str, Any]]:
+    env = {name: value for name, value in os.environ.items() if name not in SERVICES} | {"DATA_DIR": str(data_dir)}
     done = subprocess.run(
         [sys.executable, "manage.py", "demo", "--json", *words],
         cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False,
@@ -40,21 +40,21 @@ def demo(home: Path, *words: str) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def shown(home: Path) -> dict[str, Any]:
-    code, data = demo(home)
+def outcome(data_dir: Path) -> dict[str, Any]:
+    code, data = demo(data_dir)
     assert code == 0
     return data
 
 
-def test_all_three_products_make_pictures_and_what_is_meant_to_fail_is_refunded(shown: dict[str, Any]) -> None:
-    assert {name: shown[name] for name in ("tasks", "completed", "failed", "refunded")} == {
+def test_all_three_products_make_pictures_and_intended_failures_are_refunded(outcome: dict[str, Any]) -> None:
+    assert {name: outcome[name] for name in ("tasks", "completed", "failed", "refunded")} == {
         "tasks": 19, "completed": 16, "failed": 3, "refunded": 3,
     }  # fmt: skip
-    assert shown["products"] == {"tryon": 12, "avatar": 3, "images": 1}
+    assert outcome["products"] == {"tryon": 12, "avatar": 3, "images": 1}
 
 
-def test_the_gallery_shows_every_picture_beside_its_inputs_and_what_users_read(shown: dict[str, Any]) -> None:
-    gallery = Path(shown["gallery"])
+def test_the_gallery_shows_every_picture_with_its_inputs_and_messages(outcome: dict[str, Any]) -> None:
+    gallery = Path(outcome["gallery"])
     page = gallery.read_text()
     assert page.count("<article") == 14
     linked = set(re.findall(r'(?:src|href)="([^"#]+)"', page))
@@ -67,8 +67,8 @@ def test_the_gallery_shows_every_picture_beside_its_inputs_and_what_users_read(s
     assert page.count("1 credit refunded") == 2
 
 
-def test_the_gallery_shows_the_chats_and_the_contact_sheet(shown: dict[str, Any]) -> None:
-    page = html.unescape(Path(shown["gallery"]).read_text())
+def test_the_gallery_shows_the_chats_and_the_contact_sheet(outcome: dict[str, Any]) -> None:
+    page = html.unescape(Path(outcome["gallery"]).read_text())
     assert page.count('class="chat ') == 2
     assert page.count('class="says photo"') == 2
     assert page.count("Here's your photo (link valid 24h):") == 1
@@ -76,8 +76,8 @@ def test_the_gallery_shows_the_chats_and_the_contact_sheet(shown: dict[str, Any]
     assert re.findall(r"<figcaption>(\d\d)</figcaption>", page) == ["01", "02", "03", "04", "05", "06"]
 
 
-def test_the_gallery_says_which_tasks_were_pushed_and_which_were_ordered(shown: dict[str, Any]) -> None:
-    page = Path(shown["gallery"]).read_text()
+def test_the_gallery_tells_pushed_tasks_from_ordered_ones(outcome: dict[str, Any]) -> None:
+    page = Path(outcome["gallery"]).read_text()
     facts = re.findall(r'<div class="facts"><span>(\w+), ([\w ]+)</span>', page)
     assert {fact: facts.count(fact) for fact in facts} == {
         ("shopper", "pushed"): 5, ("shopper", "over HTTP"): 2, ("shop", "pushed"): 5, ("shop", "over HTTP"): 2,
@@ -87,9 +87,9 @@ def test_the_gallery_says_which_tasks_were_pushed_and_which_were_ordered(shown: 
     assert all("generate" in stage for stage in stages if "upload" in stage)
 
 
-def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any], home: Path) -> None:
-    assert shown["completed"] == 16
-    with Embedded(home) as servers, psycopg.connect(str(servers.database_url)) as database:
+def test_sessions_and_credits_in_the_database_agree_with_the_outcome(outcome: dict[str, Any], data_dir: Path) -> None:
+    assert outcome["completed"] == 16
+    with Embedded(data_dir) as servers, psycopg.connect(str(servers.database_url)) as database:
         sessions = database.execute(
             "SELECT status, count(*) FROM (SELECT status FROM generation_sessions"
             " UNION ALL SELECT status FROM store_generation_sessions) s GROUP BY 1 ORDER BY 1"
@@ -107,14 +107,14 @@ def test_the_database_says_the_same_and_the_credits_add_up(shown: dict[str, Any]
     assert orders == (4,)
 
 
-def test_a_visitors_own_photo_is_used(home: Path, tmp_path: Path) -> None:
+def test_a_photo_given_on_the_command_line_is_used(data_dir: Path, tmp_path: Path) -> None:
     Image.new("RGB", (640, 960), (200, 60, 120)).save(tmp_path / "me.png")
-    code, data = demo(home, "--photo", str(tmp_path / "me.png"))
+    code, data = demo(data_dir, "--photo", str(tmp_path / "me.png"))
     assert (code, data["completed"]) == (0, 16)
     page = Path(data["gallery"]).read_text()
     assert "inputs/your%20photo.png" in page
     assert "inputs/Mara.jpg" not in page
 
 
-def test_a_photo_that_does_not_exist_is_named_before_anything_starts(home: Path) -> None:
-    assert demo(home, "--photo", "nobody.jpg") == (1, {"error": "There is no file nobody.jpg."})
+def test_a_missing_photo_is_reported_before_anything_starts(data_dir: Path) -> None:
+    assert demo(data_dir, "--photo", "nobody.jpg") == (1, {"error": "There is no file nobody.jpg."})

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 README_PUSH = re.compile(r"```sh\n(eval .*?LPUSH.*?)```", re.DOTALL)
-#: As much of redis-cli as the example needs; where Redis is, is fixed.
+#: Stands for redis-cli: it knows LPUSH only, and its server is fixed.
 REDIS_CLI = """#!{python}
 import sys
 import redis
@@ -48,7 +48,7 @@ def env() -> Iterator[dict[str, str]]:
         yield {name: value for name, value in os.environ.items() if name not in unset} | own
 
 
-def folder_of(env: dict[str, str]) -> Path:
+def data_dir(env: dict[str, str]) -> Path:
     return Path(env["DATA_DIR"])
 
 
@@ -60,14 +60,16 @@ def manage(env: dict[str, str], *words: str) -> tuple[int, dict[str, object]]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
-def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> None:
-    log = folder_of(env) / "up.log"
+def test_up_runs_everything_until_sigterm(env: dict[str, str]) -> None:
+    log = data_dir(env) / "up.log"
     with log.open("wb") as output:
         up = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--json"], cwd=ROOT, env=env, stdout=output, stderr=output
         )
     try:
-        wait_for(lambda: {"Listening at", "worker_started"} <= said(log), 90, f"the start ({log.read_text()})")
+        wait_for(
+            lambda: {"Listening at", "worker_started"} <= start_messages(log), 90, f"the start ({log.read_text()})"
+        )
         family = psutil.Process(up.pid).children(recursive=True)
         assert {"valkey-server", "postgres"} <= {process.name() for process in family}
 
@@ -76,14 +78,14 @@ def test_up_runs_everything_until_it_is_told_to_stop(env: dict[str, str]) -> Non
         assert code == 1
         assert str(data["error"]).startswith("Darkroom is running in ")
 
-        Image.new("RGB", (640, 960), (200, 60, 120)).save(folder_of(env) / "me.jpg")
-        code, data = manage(env, "enqueue", str(folder_of(env) / "me.jpg"), "--prompt", "a red coat")
+        Image.new("RGB", (640, 960), (200, 60, 120)).save(data_dir(env) / "me.jpg")
+        code, data = manage(env, "enqueue", str(data_dir(env) / "me.jpg"), "--prompt", "a red coat")
         assert (code, data["state"]) == (0, "completed")
         (url,) = cast("list[str]", data["urls"])
         with Image.open(BytesIO(httpx.get(url).raise_for_status().content)) as picture:
             assert picture.size == (1024, 1536)
 
-        follow_readme(env, folder_of(env) / "me.jpg")
+        follow_readme(env, data_dir(env) / "me.jpg")
 
         up.send_signal(signal.SIGTERM)
         assert up.wait(timeout=60) == 0
@@ -98,9 +100,9 @@ def follow_readme(env: dict[str, str], photo: Path) -> None:
     """Run the README's example of a push as it is written, with this Python, Redis and pictures."""
     example = README_PUSH.search((ROOT / "README.md").read_text())
     assert example
-    programs = folder_of(env) / "bin"
+    programs = data_dir(env) / "bin"
     programs.mkdir()
-    endpoints = attach(folder_of(env))
+    endpoints = attach(data_dir(env))
     assert endpoints
     (programs / "redis-cli").write_text(REDIS_CLI.format(python=sys.executable, url=endpoints.redis_url))
     (programs / "redis-cli").chmod(0o755)
@@ -115,7 +117,7 @@ def follow_readme(env: dict[str, str], photo: Path) -> None:
         wait_for(lambda: manage(env, "status", task)[1].get("state") == "completed", 60, f"the task ({done.stdout})")
 
 
-def said(log: Path) -> set[str]:
-    """Which of the two signs of a complete start the log has."""
+def start_messages(log: Path) -> set[str]:
+    """Return the messages in the log that announce a started service and worker."""
     text = log.read_text()
-    return {sign for sign in ("Listening at", "worker_started") if sign in text}
+    return {message for message in ("Listening at", "worker_started") if message in text}

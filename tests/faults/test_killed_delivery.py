@@ -1,4 +1,4 @@
-"""Workers that die while they make or deliver what a chat or a workspace waits for."""
+"""Workers that are killed while they make or deliver pictures of avatars and batches."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ PHOTOS, BATCHES = "ava:tasks:photo", "studio:tasks:images"
 ACCEPTED = {"messaging_product": "whatsapp", "messages": [{"id": "wamid.1"}]}
 
 
-class Meta:
-    """Takes WhatsApp messages, slowly, and counts them by text."""
+class WhatsAppServer:
+    """A WhatsApp API that answers after `seconds` and counts messages by text."""
 
     def __init__(self, seconds: float) -> None:
         self.messages: Counter[str] = Counter()
-        meta = self
+        whatsapp_server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                meta.messages[message["text"]["body"]] += 1
+                whatsapp_server.messages[message["text"]["body"]] += 1
                 time.sleep(seconds)
                 body = json.dumps(ACCEPTED).encode()
                 try:
@@ -41,7 +41,7 @@ class Meta:
                     self.end_headers()
                     self.wfile.write(body)
                 except ConnectionError:
-                    """The worker that asked is dead."""
+                    """The worker was killed."""
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -54,7 +54,7 @@ class Meta:
         return {
             "WHATSAPP_BASE_URL": f"http://127.0.0.1:{self._server.server_port}",
             "WHATSAPP_PHONE_NUMBER_ID": "1055",
-            "WHATSAPP_ACCESS_TOKEN": "nobodys",
+            "WHATSAPP_ACCESS_TOKEN": "token",
         }
 
     def close(self) -> None:
@@ -63,8 +63,8 @@ class Meta:
 
 
 @pytest.fixture
-def meta() -> Iterator[Meta]:
-    opened = Meta(seconds=0.5)
+def whatsapp_server() -> Iterator[WhatsAppServer]:
+    opened = WhatsAppServer(seconds=0.5)
     yield opened
     opened.close()
 
@@ -90,8 +90,8 @@ def count(deployment: Deployment, query: str, *values: object) -> int:
     return int(row[0])
 
 
-def all_said(deployment: Deployment, ids: list[str]) -> bool:
-    """Whether every task has its photo delivered, or its delivery given up."""
+def all_delivered(deployment: Deployment, ids: list[str]) -> bool:
+    """Return whether every task's photo was delivered or its delivery ended for good."""
     return count(
         deployment,
         "select count(*) from darkroom_deliveries where task_id = any(%s) and kind = 'photo'"
@@ -109,9 +109,9 @@ def messages_per_photo(deployment: Deployment, ids: list[str]) -> list[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-def test_no_message_twice_however_often_workers_die(deployment: Deployment, meta: Meta) -> None:
-    """Given photos for both chats, when workers die again and again meanwhile, each is told once, or at most once."""
-    deployment.env = meta.environment
+def test_repeated_kills_duplicate_no_message(deployment: Deployment, whatsapp_server: WhatsAppServer) -> None:
+    """Given photos for both chats, when workers are killed again and again, then no message is sent twice."""
+    deployment.env = whatsapp_server.environment
     deployment.start_worker()
     web, whatsapp = push_photos(deployment, 20, "web"), push_photos(deployment, 20, "whatsapp")
     for _ in range(4):
@@ -119,27 +119,29 @@ def test_no_message_twice_however_often_workers_die(deployment: Deployment, meta
         deployment.workers[-1].kill()
         deployment.start_worker()
 
-    wait_for(lambda: all_said(deployment, web + whatsapp), 120, "all messages")
+    wait_for(lambda: all_delivered(deployment, web + whatsapp), 120, "all messages")
 
     assert messages_per_photo(deployment, web) == [1] * 20
     assert count(deployment, "select count(*) from audit_log") == 40
-    assert max(meta.messages.values()) == 1
+    assert max(whatsapp_server.messages.values()) == 1
     unknown = count(deployment, "select count(*) from darkroom_deliveries where code = 'outcome_unknown'")
-    assert len(meta.messages) >= 20 - unknown
+    assert len(whatsapp_server.messages) >= 20 - unknown
     assert count(deployment, "select count(*) from darkroom_jobs where state = 'completed'") == 40
 
 
-def test_a_worker_killed_while_meta_answers_sends_nothing_again(deployment: Deployment, meta: Meta) -> None:
-    deployment.env = meta.environment
+def test_a_message_in_flight_when_its_worker_is_killed_is_not_repeated(
+    deployment: Deployment, whatsapp_server: WhatsAppServer
+) -> None:
+    deployment.env = whatsapp_server.environment
     deployment.start_worker()
     ids = push_photos(deployment, 1, "whatsapp")
-    wait_for(lambda: meta.messages, what="the message")
+    wait_for(lambda: whatsapp_server.messages, what="the message")
     deployment.workers[-1].kill()
     deployment.start_worker()
 
-    wait_for(lambda: all_said(deployment, ids), 90, "the end of the delivery")
+    wait_for(lambda: all_delivered(deployment, ids), 90, "the end of the delivery")
 
-    assert sum(meta.messages.values()) == 1
+    assert sum(whatsapp_server.messages.values()) == 1
     row = deployment.database.execute(
         "select state, code from darkroom_deliveries where task_id = %s and kind = 'photo'", ids
     ).fetchone()
@@ -147,7 +149,7 @@ def test_a_worker_killed_while_meta_answers_sends_nothing_again(deployment: Depl
 
 
 def test_no_avatar_is_paid_for_twice_when_its_worker_dies(deployment: Deployment) -> None:
-    """Given ten photos in the making at a provider that can be asked again, a new worker waits for the same work."""
+    """Given ten photos at a provider with resumable work, when the worker is killed, then the next one resumes them."""
     with CountingProvider(latency_s=3.0) as provider:
         deployment.env = provider.environment
         deployment.start_worker()
@@ -158,15 +160,15 @@ def test_no_avatar_is_paid_for_twice_when_its_worker_dies(deployment: Deployment
         )
         deployment.workers[-1].kill()
         deployment.start_worker()
-        wait_for(lambda: all_said(deployment, ids), 90, "all photos")
+        wait_for(lambda: all_delivered(deployment, ids), 90, "all photos")
 
         assert provider.paid_calls(Kind.REPLICATE) == dict.fromkeys(ids, 1)
 
     assert messages_per_photo(deployment, ids) == [1] * 10
 
 
-def test_no_finished_picture_of_a_batch_is_made_again(deployment: Deployment) -> None:
-    """Given a batch of which some pictures are finished, when its worker dies, only the others are asked for again."""
+def test_finished_pictures_of_a_batch_are_not_repeated(deployment: Deployment) -> None:
+    """Given a batch with finished pictures, when its worker is killed, then only the others are generated again."""
     with CountingProvider(latency_s=1.5) as provider:
         deployment.env = provider.environment
         deployment.start_worker()

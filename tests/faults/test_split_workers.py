@@ -1,4 +1,4 @@
-"""Stages on workers of their own: jobs and their bytes pass through Redis and the disk."""
+"""Workers that run some stages only: jobs and their bytes pass between them through Redis and the disk."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ GENERATE = ("--queues", "generate")
 REST = ("--queues", "ingest", "fetch", "upload", "notify", "control")
 
 
-def split(deployment: Deployment) -> Worker:
-    """A worker for each kind of work; the one for pixels."""
+def start_split_workers(deployment: Deployment) -> Worker:
+    """Start three workers with different queues and return the one for pixels."""
     deployment.start_worker(*REST)
     deployment.start_worker(*GENERATE)
     return deployment.start_worker(*PIXELS)
 
 
-def left_in_scratch(deployment: Deployment) -> list[str]:
+def scratch_entries(deployment: Deployment) -> list[str]:
     folder = deployment.data_dir / "scratch"
     return [path.name for path in folder.iterdir()] if folder.is_dir() else []
 
 
-def test_jobs_pass_between_workers_with_all_that_belongs_to_them(deployment: Deployment) -> None:
-    split(deployment)
+def test_jobs_pass_between_workers_with_their_data(deployment: Deployment) -> None:
+    start_split_workers(deployment)
 
     tasks = deployment.run(12)
 
     assert deployment.settle(tasks) == {"completed": 12}
     assert deployment.jobs(tasks, "distinct recoveries") == [(0,)]
-    wait_for(lambda: not left_in_scratch(deployment), what="the scratch folder to be empty")
+    wait_for(lambda: not scratch_entries(deployment), what="the scratch folder to be empty")
 
 
-def test_jobs_outlive_the_worker_that_had_their_bytes_in_memory(deployment: Deployment) -> None:
-    """Given jobs in the hands of the only worker for pixels, when it is killed, then the next one starts them over."""
-    pixels = split(deployment)
+def test_jobs_survive_the_loss_of_the_worker_with_their_bytes(deployment: Deployment) -> None:
+    """Given jobs on the only worker for pixels, when it is killed, then the next one repeats their stages."""
+    pixels = start_split_workers(deployment)
     tasks = deployment.new_tasks(12)
     deployment.push_until(tasks, "resize")
     pixels.kill()
@@ -48,7 +48,7 @@ def test_jobs_outlive_the_worker_that_had_their_bytes_in_memory(deployment: Depl
     assert deployment.settle(tasks) == {"completed": 12}
 
 
-def test_a_worker_that_leaves_saves_what_its_jobs_hold(deployment: Deployment) -> None:
+def test_a_stopping_worker_saves_the_data_of_its_jobs(deployment: Deployment) -> None:
     """Given generations under way, when their worker gets SIGTERM, then another one finds their inputs."""
     deployment.start_worker(*REST)
     deployment.start_worker(*PIXELS)

@@ -1,4 +1,4 @@
-"""Records and pictures go through Supabase, and Supabase goes away."""
+"""Outages of a Supabase that holds records and pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def supabase(deployment: Deployment) -> Iterator[LocalSupabase]:
 
 
 @pytest.mark.parametrize("stage", ["fetch", "generate", "upload"])
-def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(
+def test_nothing_is_lost_when_supabase_is_killed_during_a_run(
     deployment: Deployment, supabase: LocalSupabase, stage: str
 ) -> None:
     """Given 40 sessions in flight, when Supabase is killed and comes back, then all are completed and paid once."""
@@ -32,7 +32,7 @@ def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(
     tasks = deployment.new_tasks(40)
     deployment.push_until(tasks, stage)
     supabase.kill()
-    wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="somebody noticing")
+    wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="a failed call")
     supabase.start()
     assert deployment.settle(tasks, timeout_s=120) == {"completed": 40}
     assert worker.alive
@@ -43,12 +43,10 @@ def test_nothing_is_lost_when_supabase_is_killed_in_mid_run(
     assert stored == (40,)
 
 
-def test_what_the_producer_pushes_while_supabase_is_away_is_done_when_it_is_back(
-    deployment: Deployment, supabase: LocalSupabase
-) -> None:
+def test_tasks_pushed_during_an_outage_complete_after_it(deployment: Deployment, supabase: LocalSupabase) -> None:
     worker = deployment.start_worker()
     supabase.kill()
     tasks = deployment.run(10)
-    wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="somebody noticing")
+    wait_for(lambda: b"ConnectError" in worker.log.read_bytes(), what="a failed call")
     supabase.start()
     assert deployment.settle(tasks, timeout_s=120) == {"completed": 10}
