@@ -4,7 +4,7 @@
 #
 #   deploy/update.sh IMAGE
 #
-# A worker that stops finishes its running jobs or hands them back; waiting jobs wait for the new worker. The HTTP service
+# A worker that stops finishes its running jobs or requeues them; waiting jobs wait for the new worker. The HTTP service
 # is unavailable for the seconds in which it is replaced. COMPOSE_ARGS is passed on (`-f …` for Supabase); HEALTHY_WITHIN is
 # the number of seconds in which the new image must become healthy (180). The image that runs in the end is written to
 # `.env` (ENV_FILE). A container that has not stopped after STOP_GRACE seconds (40; from the environment or ENV_FILE, as for

@@ -162,8 +162,8 @@ async def test_a_webhook_is_requested_and_an_already_finished_prediction_is_not_
 
 
 async def test_a_wakeup_polls_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("providers.images.replicate.provider._MIN_POLL_S", 3600)
-    monkeypatch.setattr("providers.images.replicate.provider._MAX_POLL_S", 3600)
+    monkeypatch.setattr("providers.images.queued_provider._MIN_POLL_S", 3600)
+    monkeypatch.setattr("providers.images.queued_provider._MAX_POLL_S", 3600)
     async with run_server(lifecycle(SUCCEEDED)) as end:
         provider = make(end.url)
 
