@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 INTERRUPT_CHECK_S = 3600.0
 #: Threads that process messages: they only start jobs on the event loop, or wait for a sweep.
 THREADS = 4
-#: Seconds that cancelled jobs have to be requeued; supervisors wait five longer than the grace period.
+#: Seconds that cancelled jobs have to be requeued.
 REQUEUE_S = 4.0
 #: Seconds for closing connections when a worker stops.
 CLOSE_S = 5.0

@@ -26,12 +26,20 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
+#: Variables of `.env` that only podman-compose.yml and deploy/update.sh read.
+DEPLOYMENT = frozenset({
+    "DARKROOM_IMAGE", "GENERATE_CPUS", "GENERATE_MEMORY", "HTTP_BIND", "HTTP_CPUS", "HTTP_MEMORY", "HTTP_PORT",
+    "PIXELS_CPUS", "PIXELS_MEMORY", "POSTGRES_CPUS", "POSTGRES_IMAGE", "POSTGRES_MEMORY", "REDIS_IMAGE",
+    "REDIS_MAXMEMORY", "REDIS_MEMORY", "REST_CPUS", "REST_MEMORY", "SECRETS_FOLDER", "STOP_GRACE", "WEB_CONCURRENCY",
+})  # fmt: skip
+
+
 def env_file(settings: Settings) -> CheckRow:
     """Check `.env` for unknown settings, which are ignored, so that a misspelt one has no effect."""
     path = type(settings).model_config.get("env_file")
     if not isinstance(path, Path | str) or not Path(path).is_file():
         return ok(".env", "no file; environment and defaults apply")
-    known = set(every_setting())
+    known = {*every_setting(), *DEPLOYMENT}
     unknown = [name for name in dotenv_values(path, interpolate=False) if name.upper() not in known]
     near = {name: difflib.get_close_matches(name.upper(), known, 1, cutoff=0.8) for name in unknown}
     misspelt = [f"{name} (did you mean {match[0]}?)" for name, match in near.items() if match]

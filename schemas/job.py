@@ -1,7 +1,7 @@
 """The job: the value that is passed from stage to stage.
 
 A job is small JSON: ids, references and costs. Image bytes are kept in the scratch store, under names that the job
-holds.
+holds. A message of another build of the same version may have fields that this one doesn't know: they are ignored.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.common import Frozen, Id, Product, RequestId, StageName, Url
+from schemas.common import Id, Payload, Product, RequestId, StageName, Url
 
 #: Version of the job's wire format. A worker leaves jobs of a newer version to newer workers.
 JOB_VERSION = 2
 
 
-class Call(Frozen):
+class Call(Payload):
     """One call to an image provider, with its outcome and cost, and the parts of the request that it left out."""
 
     provider: str
@@ -27,7 +27,7 @@ class Call(Frozen):
     left_out: tuple[str, ...] = ()
 
 
-class Picture(Frozen):
+class Picture(Payload):
     """A picture of a job.
 
     Attributes:
@@ -48,7 +48,7 @@ class Picture(Frozen):
     size_bytes: int = 0
 
 
-class Failure(Frozen):
+class Failure(Payload):
     """The reason of a job's failure: `message` is for the user, the other fields are for operators."""
 
     code: str
@@ -58,7 +58,7 @@ class Failure(Frozen):
     details: dict[str, str | float] = Field(default_factory=dict)
 
 
-class Job(Frozen):
+class Job(Payload):
     """The state of a task between two stages.
 
     Attributes:

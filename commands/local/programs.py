@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 _LAUNCH = (sys.executable, "-m", "commands.launch")
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 LOOPBACK_NETWORKS = ("127.0.0.0/8",)
+#: Time that a worker may need after its grace period, seconds: it requeues its jobs, stops its threads and disconnects.
+#: `STOP_GRACE` leaves containers as much.
+STOP_S = 20.0
 
 
 def environment(settings: Settings, embedded: Embedded, **more: str) -> dict[str, str]:
@@ -62,8 +65,7 @@ def http(settings: Settings, env: Mapping[str, str], log: Path | None) -> Comman
 
 
 def _program(name: str, argv: tuple[str, ...], settings: Settings, env: Mapping[str, str], log: Path | None) -> Command:
-    # Longer than the worker waits for its stages.
-    return Command(name, argv, ROOT, log, grace_s=settings.shutdown_grace_s + 5, env=env)
+    return Command(name, argv, ROOT, log, grace_s=settings.shutdown_grace_s + STOP_S, env=env)
 
 
 def _script(name: str) -> str:

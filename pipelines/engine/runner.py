@@ -208,4 +208,6 @@ def _enqueue_function(broker: Broker, current: Message[Any], outcome: StageOutco
 
 async def _run_function(run: StageRun) -> StageOutcome:
     job = await run.function(run.job)
-    return NotifyOutcome(job) if job.failure is not None and run.stage is not StageName.NOTIFY else Advance(job)
+    if job.failure is None or run.stage is StageName.NOTIFY:
+        return Advance(job)
+    return NotifyOutcome(job.model_copy(update={"attempt": 0, "delivery": 0}))

@@ -12,7 +12,7 @@ from providers.records import Records
 from providers.scratch.base import Scratch
 from providers.storage.base import Storage
 from schemas.errors import Cancelled, Fenced
-from schemas.job import Job
+from schemas.job import Failure, Job
 from schemas.records import Completion
 
 
@@ -25,7 +25,9 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
     Raises:
         Invalid: The storage refuses the picture.
         Fenced: Another worker owns the job.
-        Cancelled: The session was ended elsewhere in the meantime.
+
+    Returns:
+        The job with its stored pictures; with a failure if the session was ended elsewhere in the meantime.
     """
     spec = PRODUCTS[job.product]
     pictures = []
@@ -51,7 +53,8 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
     if done is Completion.FENCED:
         raise Fenced("another worker took over the job before its completion")
     if done is Completion.ENDED:
-        raise Cancelled("the session was ended elsewhere")
+        # `darkroom_complete` has cancelled the job; only its notification is left.
+        return job.model_copy(update={"failure": Failure(code="session_ended", message=Cancelled().public_message)})
     return job
 
 

@@ -3,8 +3,8 @@
 -- Locks: the job, then its session, then the balance of its payer.
 
 -- Complete a job: result, session, picture rows and state together. Returns completed, also when it is called again
--- with the same token; fenced (another worker owns the job, or it has ended); or ended (the session ended elsewhere:
--- nothing is stored or refunded). `processing_time_ms` is counted from the dispatch of this run, if the session has
+-- with the same token; fenced (another worker owns the job, or it has ended); or ended, also when it is called again
+-- (the session ended elsewhere: nothing is stored or refunded). `processing_time_ms` is counted from the dispatch of this run, if the session has
 -- that column: both times are the database's. Called by `Records.complete`.
 create or replace function darkroom_complete(
   p_task_id text, p_token bigint, p_outcome jsonb, p_session jsonb, p_images jsonb, p_lease_s float8
@@ -18,6 +18,9 @@ begin
   select * into v_job from darkroom_jobs where task_id = p_task_id for update;
   if v_job.state = 'completed' and v_job.token = p_token then
     return 'completed';
+  end if;
+  if v_job.state = 'cancelled' and v_job.token = p_token and v_job.failure ->> 'code' = 'session_ended' then
+    return 'ended';
   end if;
   if v_job.state is distinct from 'running' or v_job.token <> p_token then
     return 'fenced';

@@ -64,7 +64,7 @@ def test_unknown_settings_in_the_env_file_are_reported(
     monkeypatch.setattr(Settings, "model_config", {**Settings.model_config, "env_file": tmp_path / ".env"})
     (tmp_path / ".env").write_text("OPENAI_API_KEEY=x\n")
     assert ".env: unknown settings: OPENAI_API_KEEY (did you mean OPENAI_API_KEY?)" in cli("check")[1]["faults"]
-    (tmp_path / ".env").write_text("COMPOSE_PROJECT_NAME=x\n")
+    (tmp_path / ".env").write_text("COMPOSE_PROJECT_NAME=x\nSTOP_GRACE=60s\n")
     assert ".env: unknown settings, ignored: COMPOSE_PROJECT_NAME" in cli("check")[1]["warnings"]
 
 

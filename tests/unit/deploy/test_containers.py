@@ -6,6 +6,8 @@ import pytest
 
 from actors import queues as actor_queues
 from actors.worker import CLOSE_S, REQUEUE_S
+from commands.check_settings import DEPLOYMENT
+from commands.local import programs
 from pipelines.control.background import STOP_S as BACKGROUND_STOP_S
 from settings import every_setting
 from tests.unit.deploy.files import DEPLOY, QUADLET, ROOT, compose, kube, unit
@@ -96,12 +98,18 @@ def test_a_unit_uses_known_secrets_and_drops_all_capabilities(path: Path) -> Non
     assert "--memory=" in container["PodmanArgs"][0]
 
 
+def test_every_variable_of_the_containers_is_known_in_the_env_file() -> None:
+    variables = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "podman-compose.yml").read_text()))
+    assert variables - set(every_setting()) == DEPLOYMENT
+
+
 def test_every_worker_has_time_to_requeue_its_jobs_before_it_is_killed() -> None:
     needed_s = STOP_S + every_setting()["SHUTDOWN_GRACE_S"].default
     units = [unit(path) for path in QUADLET.glob("darkroom-worker-*.container")]
 
     workers = [service for name, service in compose()["services"].items() if name.startswith("worker-")]
     assert [service["stop_grace_period"] for service in workers] == ["${STOP_GRACE:-40s}"] * 3
+    assert programs.STOP_S >= STOP_S
     assert kube()[1]["spec"]["terminationGracePeriodSeconds"] >= needed_s
     assert len(units) == 3
     for found in units:

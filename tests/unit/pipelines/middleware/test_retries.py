@@ -66,12 +66,26 @@ async def run_with_retries(
         return await retries.run_stage(run, fail if isinstance(error, DarkroomError) else error)
 
 
-@pytest.mark.parametrize("error", [Transient("once"), RateLimited("slower", retry_after=5)])
-async def test_a_stage_is_retried_although_the_database_is_unavailable(error: DarkroomError) -> None:
-    outcome = await run_with_retries(error, None)
+@pytest.mark.parametrize(
+    ("error", "stage"),
+    [(Transient("once"), StageName.NOTIFY), (RateLimited("slower", retry_after=5), StageName.GENERATE)],
+)
+async def test_a_stage_is_retried_although_the_database_is_unavailable(error: DarkroomError, stage: StageName) -> None:
+    outcome = await run_with_retries(error, None, stage, JOB.model_copy(update={"attempt": 0}))
 
     assert isinstance(outcome, RetryStage)
-    assert (outcome.job.attempt, outcome.job.token) == (2, 3)
+    assert (outcome.job.attempt, outcome.job.token) == (1, 3)
+
+
+async def test_a_rate_limit_of_a_provider_is_shown_in_the_session() -> None:
+    database = Database(answer={"t": "running"})
+
+    outcome = await run_with_retries(
+        RateLimited("slower", retry_after=5), database, StageName.GENERATE, JOB.model_copy(update={"attempt": 0})
+    )
+
+    assert isinstance(outcome, RetryStage)
+    assert list(database.started_at_calls) == ["darkroom_renew_leases", "darkroom_mark_rate_limited"]
 
 
 async def test_a_job_that_another_worker_owns_is_dropped() -> None:
