@@ -131,6 +131,18 @@ def sweep(
     _await(lambda settings: run(settings, older_than_s=older_than), as_json=as_json)
 
 
+@command(app, "prune --dry-run", "prune")
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be deleted; change nothing.")] = False,  # noqa: FBT002  how Typer makes a flag
+    *,
+    as_json: Json = False,
+) -> None:
+    """Delete the rows whose retention has passed."""
+    from commands import prune as module
+
+    _await(module.dry_run if dry_run else module.prune, as_json=as_json)
+
+
 @command(app, "cancel 77b2c1de-3f4a-4d0c-8a55-0d3c6f1e9b20", "cancel order-7 --product images")
 def cancel(
     session: Annotated[str, typer.Argument(help="Id of the session.")],

@@ -123,7 +123,18 @@ class Settings(ProductProviders):
         330.0, description="time after which a stage is cut off and its lease no longer renewed"
     )
     shutdown_grace_s: Seconds = Field(20.0, description="time that running stages have to finish after SIGTERM")
+    job_ttl_s: Annotated[int, Field(ge=86_400)] = Field(
+        30 * 86_400, description="retention of jobs; the ids of deleted ones are kept, so that no task runs again"
+    )
+    delivery_ttl_s: Positive = Field(30 * 86_400, description="retention of deliveries that were sent or given up")
+    request_ttl_s: Positive = Field(
+        86_400, description="retention of orders over HTTP: how long a repeated `Idempotency-Key` is recognised"
+    )
     dead_letter_ttl_s: Positive = Field(14 * 86_400, description="retention of dead letters")
+    audit_ttl_s: Positive | None = Field(
+        None, description="retention of Darkroom's entries in `audit_log`; for ever if unset"
+    )
+    size_feedback_ttl_s: Positive | None = Field(None, description="retention of size feedback; for ever if unset")
     progress_ttl_s: Positive = Field(86_400, description="retention of a task's latest progress event")
     avatar_price_credits: Annotated[int, Field(ge=0)] = Field(
         0, description="price in credits of an avatar photo ordered over HTTP"

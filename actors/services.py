@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import redis.asyncio
 
 from actors.generators import Generators
+from actors.retention import make_retention
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
@@ -137,7 +138,7 @@ def make_sweep(
         client=client,
         scratch=make_scratch(settings.scratch, settings.data_dir, client),
         stuck_after_s=settings.stuck_after_s,
-        dead_letter_ttl_s=settings.dead_letter_ttl_s,
+        retention=make_retention(settings, records),
     )
 
 

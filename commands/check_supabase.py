@@ -125,6 +125,7 @@ def _found_rows(found: dict[str, Any], functions: int) -> list[DatabaseFinding]:
 def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[DatabaseFinding]:
     closed = [*found["open_functions"], *found["open_tables"]]
     open_credits = found["open_credit_functions"]
+    missing_indexes = found["missing_indexes"]
     return [
         _products_row(prefix, found["products"]),
         _row(f"{prefix} functions", found["missing_functions"], f"{functions} found", f"missing; {_MIGRATE}"),
@@ -135,6 +136,15 @@ def _table_rows(found: dict[str, Any], functions: int, prefix: str) -> list[Data
             "missing, or with other parameters",
         ),
         _row(f"{prefix} tables", found["missing_columns"], "all columns found", f"missing; {_MIGRATE}"),
+        # Not a fault: lists and the sweep are slow on large tables, but right.
+        DatabaseFinding(
+            f"{prefix} indexes",
+            ok=True,
+            detail=f"slow: lists and the sweep read whole tables without {', '.join(missing_indexes)}; {_MIGRATE}"
+            if missing_indexes
+            else "all found",
+            risk=bool(missing_indexes),
+        ),
         _row(
             f"{prefix} required columns",
             found["unfilled_columns"],

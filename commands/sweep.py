@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
+from actors.retention import make_retention
 from commands.connections import queue, records, redis_client
 from commands.outcome import CommandOutcome
 from pipelines.control.database_contact import DatabaseContact
@@ -37,7 +38,7 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOut
                 client=client,
                 scratch=make_scratch(settings.scratch, settings.data_dir, client),
                 stuck_after_s=settings.stuck_after_s if older_than_s is None else older_than_s,
-                dead_letter_ttl_s=settings.dead_letter_ttl_s,
+                retention=make_retention(settings, found),
             ).run_once()
     return CommandOutcome(asdict(tally), _table(tally))
 

@@ -10,7 +10,7 @@ begin
      where pronamespace = 'public'::regnamespace and proname like 'darkroom\_%'
     union all
     select 'table ' || oid::regclass from pg_class
-     where relnamespace = 'public'::regnamespace and relname like 'darkroom\_%' and relkind = 'r'
+     where relnamespace = 'public'::regnamespace and relname like 'darkroom\_%' and relkind in ('r', 'v')
   loop
     for v_role in select 'public' union all select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
       execute format('revoke all on %s from %s', v_object, v_role);

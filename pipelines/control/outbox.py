@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
 from collections.abc import Mapping
 
 import orjson
@@ -29,9 +28,6 @@ LEASE_S = 30.0
 IDLE_S = 1
 #: Seconds that deliveries in flight may take to finish when the worker stops.
 STOP_S = 3.0
-#: Age at which settled deliveries are deleted, and the interval of that, seconds.
-KEPT_S = 30 * 86_400.0
-PURGE_INTERVAL_S = 3600.0
 
 #: Code of a delivery whose previous attempt was interrupted; it counts as sent.
 OUTCOME_UNKNOWN = "outcome_unknown"
@@ -49,7 +45,6 @@ class DeliveryDispatcher:
         self._wakeup = wakeup
         self._channels = channels
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._purge_at = 0.0
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Send due deliveries until `stopped`; log and retry failures."""
@@ -57,7 +52,6 @@ class DeliveryDispatcher:
             try:
                 await self._wait_for_wakeup(stopped)
                 await self.run_once()
-                await self._purge()
             except DarkroomError as error:
                 log.warning("delivery_dispatch_failed", error=str(error))
                 await wait_or_stop(stopped, IDLE_S)
@@ -111,11 +105,6 @@ class DeliveryDispatcher:
             return
         found = await self._deliveries.retry_dead(number)
         log.info("dead_delivery_retried", delivery=number, found=found)
-
-    async def _purge(self) -> None:
-        if time.monotonic() >= self._purge_at:
-            self._purge_at = time.monotonic() + PURGE_INTERVAL_S
-            await self._deliveries.purge(KEPT_S)
 
     async def _deliver_logged(self, delivery: Delivery) -> None:
         with structlog.contextvars.bound_contextvars(

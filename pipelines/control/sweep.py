@@ -8,6 +8,7 @@ import structlog
 
 from pipelines.control.ingest import requeue_abandoned
 from pipelines.control.recovery import STUCK_MESSAGE, JobRecovery, SweepReport
+from pipelines.control.retention import Retention
 from pipelines.control.unread_tasks import UnreadTasks
 from pipelines.engine.dramatiq_redis.broker import QueueUnreachable
 from providers.records import Records
@@ -19,9 +20,12 @@ from schemas.tasks import TASK_LISTS
 
 log = structlog.get_logger(__name__)
 
+#: Seconds that the deletion of old rows may take in each sweep.
+PRUNING_S = 20.0
+
 
 class Sweep:
-    """Recovers jobs, ends stuck sessions, and deletes old dead letters and scratch files.
+    """Recovers jobs, ends stuck sessions, and deletes old rows and scratch files.
 
     Runs every minute, at the start of a worker and as `manage.py sweep`.
     """
@@ -34,7 +38,7 @@ class Sweep:
         client: redis.asyncio.Redis,
         scratch: Scratch,
         stuck_after_s: float,
-        dead_letter_ttl_s: float,
+        retention: Retention,
     ) -> None:
         """Prepare a sweep.
 
@@ -44,14 +48,14 @@ class Sweep:
             client: Redis, for the task lists.
             scratch: The scratch store.
             stuck_after_s: Age of a session without a job, seconds, from which on it counts as stuck.
-            dead_letter_ttl_s: Age at which dead letters are deleted, seconds.
+            retention: Deletes old rows.
         """
         self.recovery = recovery
         self._records = records
         self._client = client
         self._scratch = scratch
         self._stuck_after_s = stuck_after_s
-        self._dead_letter_ttl_s = dead_letter_ttl_s
+        self._retention = retention
 
     async def run_once(self) -> SweepReport:
         """Run all parts of the sweep.
@@ -63,8 +67,8 @@ class Sweep:
         # After an outage, the task of a session that looks stuck may still be waiting for the database.
         if self.recovery.may_recover:
             await self._end_orphans(report)
-        await self._records.purge_dead_letters(self._dead_letter_ttl_s)
         await self._scratch.purge(2 * self._stuck_after_s)
+        await self._retention.prune(within_s=PRUNING_S)
         log.info(
             "sweep_finished",
             checked=report.checked,

@@ -12,6 +12,7 @@ from providers.records.base import Rpc
 from providers.records.operators import Operators
 from providers.records.orders import Orders
 from providers.records.outbox import Outbox
+from providers.records.retention import RetentionRecords
 from providers.records.size_feedback import SizeFeedbackRecords
 from schemas.common import JobState, Product
 from schemas.job import Failure
@@ -53,6 +54,8 @@ class Records:
         self.orders = Orders(rpc)
         #: Commands of operators, through the same connections.
         self.operators = Operators(rpc)
+        #: Deletion of old rows, through the same connections.
+        self.retention = RetentionRecords(rpc)
         #: Feedback on recommended sizes, through the same connections.
         self.size_feedback = SizeFeedbackRecords(rpc)
 
@@ -267,10 +270,6 @@ class Records:
     async def drop_dead_letter(self, letter_id: int) -> bool:
         """Delete a dead letter; return False if there is none with that id."""
         return bool(await self._rpc.call("darkroom_drop_dead_letter", p_id=letter_id))
-
-    async def purge_dead_letters(self, older_than_s: float) -> int:
-        """Delete dead letters older than `older_than_s` seconds; return how many."""
-        return int(await self._rpc.call("darkroom_purge_dead_letters", p_older_s=older_than_s))
 
     async def job_counts(self) -> dict[str, float]:
         """Return the number of jobs by state, and `oldest_waiting_s`."""

@@ -8,6 +8,8 @@ A function is defined in exactly one file, and its rights are set again after ev
 4. `products/*.sql`: the tables of these products, created if missing.
 5. `adopt.sql`: columns and credit functions that a database with product tables of its own lacks.
 6. `rights.sql`: revokes the default rights of PUBLIC, also on functions that this version added.
+
+Indexes on product tables follow after the transaction, so that their creation does not block writers.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 import psycopg
 
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
+from providers.records.indexes import create_indexes
 from schemas.common import Product
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -35,6 +38,11 @@ alter table darkroom_migrations enable row level security;
 
 # Functions call each other and are created in any order. `choose_products.sql` reads the other setting.
 _BEFORE = "set local check_function_bodies = off; set local darkroom.requested_products = '{products}'"
+
+_INDEXES = """
+-- Then, for large tables, execute each statement that this query returns, one at a time and outside of a transaction:
+select statement from darkroom_missing_indexes();
+"""
 
 
 @dataclass(frozen=True)
@@ -78,11 +86,13 @@ def script(products: Collection[Product] | None = None) -> str:
         products: As for `migrate`.
     """
     files = "\n".join(f"-- {item.name}\n{item.text}" for item in migrations())
-    return f"begin;\n{_before(products)};\n{files}\ncommit;\nnotify pgrst, 'reload schema';\n"
+    return f"begin;\n{_before(products)};\n{files}\ncommit;\nnotify pgrst, 'reload schema';\n{_INDEXES}"
 
 
 def migrate(dsn: str, products: Collection[Product] | None = None) -> list[str]:
     """Bring the database up to date in one transaction; return the names of the files that were new or had changed.
+
+    Missing indexes on product tables are created afterwards.
 
     Args:
         dsn: `postgresql://…`.
@@ -113,6 +123,10 @@ def migrate(dsn: str, products: Collection[Product] | None = None) -> list[str]:
                     (item.name, item.sha256),
                 )
             connection.execute("notify pgrst, 'reload schema'")
+        with psycopg.connect(
+            dsn, application_name="darkroom-migrate", connect_timeout=10, autocommit=True
+        ) as connection:
+            create_indexes(connection)
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"the database can't be reached: {type(error).__name__}") from error
     except psycopg.Error as error:

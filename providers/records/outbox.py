@@ -64,10 +64,6 @@ class Outbox:
         """Make a dead delivery due again, with all its attempts; return False if it is not dead."""
         return bool(await self._rpc.call("darkroom_retry_dead_delivery", p_id=delivery_id))
 
-    async def purge(self, older_than_s: float) -> int:
-        """Delete deliveries settled more than `older_than_s` seconds ago; return how many."""
-        return int(await self._rpc.call("darkroom_purge_deliveries", p_older_s=float(older_than_s)))
-
     async def for_task(self, task_id: str) -> list[Delivery]:
         """Return the deliveries of a task, oldest first."""
         found = await self._rpc.call("darkroom_deliveries_of", p_task_id=task_id)

@@ -1,8 +1,8 @@
 -- From a producer's list into `darkroom_jobs`, and from there into the queue of the first stage.
 -- Locks: jobs in queue order, skipping locked rows; then the session rows of these jobs.
 
--- Insert a waiting job for each task of `p_tasks`. Returns `{task_id: verdict}`: accepted; duplicate (the task has a
--- job); unknown_session (the owner has no session of this id); ended (the session has ended); product_off (the
+-- Insert a waiting job for each task of `p_tasks`. Returns `{task_id: verdict}`: accepted; duplicate (the task has or
+-- had a job); unknown_session (the owner has no session of this id); ended (the session has ended); product_off (the
 -- database lacks the tables of the product). Price and payer are fixed here: where the ledger has no charge, the
 -- `credits_used` of the session can be refunded up to `p_max_refund`. Called by `Records.accept`.
 create or replace function darkroom_accept(p_tasks jsonb, p_max_refund integer default 1) returns jsonb
@@ -35,7 +35,7 @@ begin
   v_turn := coalesce(v_turn, 0) - 1;
 
   with task as (
-    select j.*, t.table_name,
+    select j.*, t.table_name, darkroom_canonical_id(t.table_name, j.session_id) as canonical_id,
            coalesce(v_sessions -> (j.product || ':' || j.channel || ':' || j.session_id),
                     v_sessions -> (j.product || ':' || j.channel || ':' || lower(j.session_id))) as session
       from rows from (jsonb_to_recordset(p_tasks) as (
@@ -60,8 +60,7 @@ begin
   ), taken as (
     insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, run, price,
                                payer, turn)
-    select judged.task_id, judged.product, darkroom_canonical_id(table_name, judged.session_id), judged.owner_id, user_id,
-           channel, request_id, judged.payload,
+    select judged.task_id, judged.product, judged.canonical_id, judged.owner_id, user_id, channel, request_id, judged.payload,
            coalesce(charge.run, 1),
            -- A replay charges this amount again.
            coalesce(charge.amount, darkroom_refundable(
@@ -73,9 +72,14 @@ begin
       left join lateral (
         select l.run, l.amount, l.payer from darkroom_ledger l
          where l.product = judged.product and l.channel = judged.channel and l.kind = 'charge'
-           and l.session_id = darkroom_canonical_id(table_name, judged.session_id)
+           and l.session_id = judged.canonical_id
          order by l.run desc limit 1) charge on true
      where verdict = 'accepted'
+       -- `on conflict` sees neither pruned jobs nor those that are pruned while this statement runs.
+       and not exists (select from darkroom_known_jobs k where k.task_id = judged.task_id)
+       and not exists (select from darkroom_known_jobs k
+                        where k.product = judged.product and k.channel = judged.channel
+                          and k.session_id = judged.canonical_id)
      order by ord
     on conflict do nothing
     returning task_id
@@ -87,7 +91,7 @@ begin
 
   -- A task that has a job is a duplicate, whatever the status of its session.
   select v_verdicts || coalesce(jsonb_object_agg(j.task_id, 'duplicate'), '{}') into v_verdicts
-    from darkroom_jobs j
+    from darkroom_known_jobs j
    where v_verdicts ->> j.task_id = 'ended'
      and j.task_id = any (array(select jsonb_object_keys(v_verdicts)));
   return v_verdicts;

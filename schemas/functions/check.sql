@@ -34,6 +34,41 @@ begin
             from unnest(v_refused) name);
 end $$;
 
+-- Returns the indexes on product tables that lists and the sweep need and this database lacks: `label`, which names table
+-- and columns; the name; whether an interrupted creation has left an invalid index of this name; and the statement that
+-- creates it. Any valid index that begins with these columns will do. Called by `manage.py migrate` and
+-- `darkroom_check`.
+create or replace function darkroom_missing_indexes()
+returns table (label text, index_name text, invalid boolean, statement text)
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  with wanted as (
+    select t.product, t.table_name, array['status', 'created_at'] as columns from darkroom_session_tables t
+    union all
+    -- Only sessions of `tryon` are listed by owner.
+    select t.product, t.table_name, array[t.owner_column, 'status', 'created_at'] from darkroom_session_tables t
+     where t.product = 'tryon'
+    union all values ('avatar', 'audit_log', array['created_at'])
+  ), found as (
+    select w.*, to_regclass(quote_ident(w.table_name)) as relation,
+           left(format('darkroom_%s_%s', w.table_name, array_to_string(w.columns, '_')), 63) as name,
+           (select array_agg(a.attnum order by array_position(w.columns, a.attname::text)) from pg_attribute a
+             where a.attrelid = to_regclass(quote_ident(w.table_name)) and a.attname = any (w.columns)
+               and not a.attisdropped) as numbers
+      from wanted w where w.product = any (darkroom_installed_products())
+  )
+  select format('%s (%s)', f.table_name, array_to_string(f.columns, ', ')), f.name,
+         exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
+                  where i.indrelid = f.relation and c.relname = f.name and not i.indisvalid),
+         format('create index concurrently if not exists %I on %I (%s)', f.name, f.table_name,
+                (select string_agg(quote_ident(name), ', ' order by n) from unnest(f.columns) with ordinality c(name, n)))
+    from found f
+   where cardinality(f.numbers) = cardinality(f.columns)
+     and not exists (
+       select from pg_index i
+        where i.indrelid = f.relation and i.indisvalid and i.indpred is null
+          and (i.indkey::int2[])[0:cardinality(f.columns) - 1] = f.numbers)
+$$;
+
 -- Returns the faults of this database by kind, with empty lists if there are none, the role of the caller, and the
 -- products whose tables exist. Only tables of `p_products` are checked; null means the products whose tables exist.
 -- Called by `manage.py check`.
@@ -71,6 +106,7 @@ language sql stable security definer set search_path = public, extensions, pg_te
     'missing_columns', array(
       select w.table_name || '.' || w.column_name from wanted w
        where darkroom_column_type(w.table_name, w.column_name) is null order by 1),
+    'missing_indexes', array(select label from darkroom_missing_indexes() order by 1),
     -- Columns that need a value and get none from Darkroom: every insert would be refused.
     'unfilled_columns', array(
       select i.table_name || '.' || n.name from inserted i, darkroom_needed_columns(i.table_name) n

@@ -54,10 +54,10 @@ begin
   return found;
 end $$;
 
--- Returns those of the task ids that have a job. Called by `Records.known_tasks`.
+-- Returns those of the task ids that have or had a job. Called by `Records.known_tasks`.
 create or replace function darkroom_known_tasks(p_task_ids jsonb) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select coalesce(jsonb_agg(task_id), '[]') from darkroom_jobs
+  select coalesce(jsonb_agg(task_id), '[]') from darkroom_known_jobs
    where task_id = any (array(select jsonb_array_elements_text(p_task_ids)))
 $$;
 
@@ -84,7 +84,7 @@ begin
     return 'ready';
   end if;
   if v_terms ->> 'status' <> 'failed'
-     or exists (select from darkroom_jobs
+     or exists (select from darkroom_known_jobs
                  where product = v_letter.product and channel = v_letter.channel and session_id = v_session) then
     return 'ended';
   end if;
@@ -109,17 +109,4 @@ begin
   return 'ready';
 exception when sqlstate 'DR402' then  -- also rolls back the move of the session
   return 'no_credits';
-end $$;
-
--- Delete dead letters older than `p_older_s` seconds, except refunds that are still owed. Returns the number
--- deleted. Called by `Records.purge_dead_letters`.
-create or replace function darkroom_purge_dead_letters(p_older_s float8) returns integer
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-declare
-  v_dropped integer;
-begin
-  delete from darkroom_dead_letters
-   where created_at < now() - make_interval(secs => p_older_s) and list <> 'darkroom:refunds';
-  get diagnostics v_dropped = row_count;
-  return v_dropped;
 end $$;

@@ -41,7 +41,7 @@ language sql security definer set search_path = public, extensions, pg_temp as $
       from due where due.id = d.id
      returning d.*, due.state = 'sending' as interrupted, extract(epoch from now() - d.armed_at) as age_s)
   select coalesce(jsonb_agg(to_jsonb(claimed) || jsonb_build_object('session_id', j.session_id) order by claimed.id), '[]')
-    from claimed left join darkroom_jobs j using (task_id)
+    from claimed left join darkroom_known_jobs j using (task_id)
 $$;
 
 -- Record that a claimed delivery is about to be sent. Returns false if another claim holds it. Called by
@@ -115,21 +115,6 @@ begin
   update darkroom_deliveries set state = 'due', attempts = 0, next_at = now(), armed_at = now(), code = null
    where id = p_id and state = 'dead';
   return found;
-end $$;
-
--- Delete deliveries that were sent or dead more than `p_older_s` seconds ago, at most 1000. Returns the number
--- deleted. Called by `Outbox.purge`.
-create or replace function darkroom_purge_deliveries(p_older_s float8) returns integer
-language plpgsql security definer set search_path = public, extensions, pg_temp as $$
-declare
-  v_dropped integer;
-begin
-  delete from darkroom_deliveries where id in (
-    select id from darkroom_deliveries
-     where state in ('sent', 'dead') and next_at < now() - make_interval(secs => p_older_s)
-     order by id limit 1000 for update skip locked);
-  get diagnostics v_dropped = row_count;
-  return v_dropped;
 end $$;
 
 -- Returns the deliveries of a task, oldest first. Called by `Outbox.for_task`.

@@ -50,6 +50,22 @@ language sql stable security definer set search_path = public, extensions, pg_te
     case when p_table = 'image_generation_jobs' and p_word = 'queued' then 'pending' else p_word end)
 $$;
 
+-- Returns the values of the column `status` that mean one of `p_words`, as a list of SQL literals: the labels of an enum
+-- that are equal apart from case; for a text column, each word in small letters, in capitals and with a capital initial.
+-- Unlike a comparison of `lower(status)`, a comparison with these can use an index. Called by `darkroom_orphans`.
+create or replace function darkroom_status_labels(p_table text, p_words text[]) returns text
+language sql stable security definer set search_path = public, extensions, pg_temp as $$
+  with labels as (
+    select e.enumlabel::text as label
+      from pg_attribute a join pg_enum e on e.enumtypid = a.atttypid
+     where a.attrelid = to_regclass(quote_ident(p_table)) and a.attname = 'status')
+  select coalesce(string_agg(format('%L', label), ', '), 'null') from (
+    select label from labels where lower(label) = any (p_words)
+    union
+    select spelling from unnest(p_words) word, unnest(array[word, upper(word), initcap(word)]) spelling
+     where not exists (select from labels)) found(label)
+$$;
+
 -- Returns whether `p_id` can be an id of the table; false if the table does not exist. A uuid column raises an error
 -- for other texts. Called by `darkroom_accept`, `darkroom_session_terms`, `darkroom_canonical_id`,
 -- `darkroom_order_state`, `darkroom_images_job`, `darkroom_move_session`, `darkroom_session_filter` and

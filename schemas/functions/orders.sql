@@ -15,7 +15,7 @@ declare
   v_table darkroom_session_tables;
   v_payer jsonb;
 begin
-  v_new := jsonb_populate_record(null::darkroom_requests, p_request || '{"ended": false}');
+  v_new := jsonb_populate_record(null::darkroom_requests, p_request || '{"ended": false, "arrived": false}');
   v_new.created_at := now();
   v_payer := darkroom_payer(v_new.channel, v_new.owner_id, v_new.user_id, p_session ->> 'shopper_email');
   if v_new.product = any (darkroom_missing_products()) then
@@ -28,7 +28,7 @@ begin
      where client = v_new.client and idempotency_key = v_new.idempotency_key;
     if found then
       return jsonb_build_object('answer', v_old.answer,
-        'arrived', exists (select from darkroom_jobs where task_id = v_old.task_id), 'outcome',
+        'arrived', exists (select from darkroom_known_jobs where task_id = v_old.task_id), 'outcome',
         case when v_old.fingerprint = v_new.fingerprint then 'replayed' else 'conflict' end);
     end if;
   end loop;
@@ -47,13 +47,6 @@ begin
       'status', darkroom_enum_label(v_table.table_name, 'status', 'queued')));
   end if;
 
-  if random() < 0.01 then
-    delete from darkroom_requests where task_id in (
-      select r.task_id from darkroom_requests r
-       where r.created_at < now() - interval '1 day'
-         and (r.ended or exists (select from darkroom_jobs j where j.task_id = r.task_id))
-       order by r.created_at limit 1000 for update skip locked);
-  end if;
   -- Check deferred constraints here, where a violation can still be reported as an outcome.
   set constraints all immediate;
   return jsonb_build_object('outcome', 'created');
@@ -86,7 +79,7 @@ begin
   if v_request.ended then
     return jsonb_build_object('ended', true, 'refunded', 0);
   end if;
-  if v_request.task_id is null or exists (select from darkroom_jobs where task_id = p_task_id) then
+  if v_request.task_id is null or exists (select from darkroom_known_jobs where task_id = p_task_id) then
     return jsonb_build_object('ended', false, 'refunded', 0);
   end if;
   if exists (select from darkroom_session_tables
@@ -95,7 +88,7 @@ begin
       v_request.product, v_request.channel, v_request.session_id, array['queued', 'pending'], 'failed',
       jsonb_build_object('error_message', p_message, 'completed_at', now()));
     -- A dispatch held the lock of the session and has committed: the task runs.
-    if not v_moved and exists (select from darkroom_jobs where task_id = p_task_id) then
+    if not v_moved and exists (select from darkroom_known_jobs where task_id = p_task_id) then
       return jsonb_build_object('ended', false, 'refunded', 0);
     end if;
   else
@@ -120,12 +113,21 @@ begin
 end $$;
 
 -- Returns `{task_id, product, session_id}` of orders older than `p_older_s` seconds whose task has no job, oldest first,
--- at most `p_limit`: their process ended before it pushed the task. Called by `Orders.lost_orders`.
+-- at most `p_limit`: their process ended before it pushed the task. Orders whose task has a job are marked and not looked
+-- at again; at most 10,000 orders are looked at. Called by `Orders.lost_orders`.
 create or replace function darkroom_lost_orders(p_older_s float8, p_limit integer) returns jsonb
-language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select coalesce(jsonb_agg(to_jsonb(lost)), '[]') from (
-    select r.task_id, r.product, r.session_id from darkroom_requests r
-     where r.created_at < now() - make_interval(secs => p_older_s) and not r.ended
-       and not exists (select from darkroom_jobs j where j.task_id = r.task_id)
-     order by r.created_at limit p_limit) lost
-$$;
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+begin
+  update darkroom_requests r set arrived = true
+    from (select ctid from darkroom_requests
+           where not ended and not arrived and created_at < now() - make_interval(secs => p_older_s)
+           order by created_at limit 10000 for update skip locked) oldest
+   where r.ctid = oldest.ctid and exists (select from darkroom_known_jobs j where j.task_id = r.task_id);
+  return (select coalesce(jsonb_agg(to_jsonb(lost)), '[]') from (
+    select r.task_id, r.product, r.session_id from (
+      select * from darkroom_requests
+       where not ended and not arrived and created_at < now() - make_interval(secs => p_older_s)
+       order by created_at limit 10000) r
+     where not exists (select from darkroom_known_jobs j where j.task_id = r.task_id)
+     order by r.created_at limit p_limit) lost);
+end $$;

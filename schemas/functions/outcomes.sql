@@ -95,7 +95,7 @@ begin
   v_terms := darkroom_session_terms(p_product, p_channel, v_id);
   v_owner := v_terms ->> 'owner_id';
   if v_owner is null or lower(v_owner) is distinct from lower(coalesce(p_owner_id, v_owner))
-     or exists (select from darkroom_jobs
+     or exists (select from darkroom_known_jobs
                  where product = p_product and channel = p_channel and session_id = v_id)
      or not darkroom_move_session(p_product, p_channel, v_id, array['queued', 'pending', 'processing'], 'failed',
                                   jsonb_build_object('error_message', p_message, 'completed_at', now())) then

@@ -13,21 +13,62 @@ language sql stable security definer set search_path = public, extensions, pg_te
   select coalesce(jsonb_agg(to_jsonb(j)), '[]') from darkroom_jobs j where session_id = p_session_id
 $$;
 
--- Returns the newest jobs, at most `p_limit`; only those in `p_state` if it is not null. Called by `Records.recent`.
+-- Returns the newest jobs, at most `p_limit`; only those in `p_state` if it is not null. Completed ones are looked for among
+-- the 10,000 newest jobs, failed and cancelled ones among the 10,000 newest that did not complete. Called by
+-- `Records.recent`.
 create or replace function darkroom_recent_jobs(p_state text, p_limit integer) returns jsonb
-language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select coalesce(jsonb_agg(to_jsonb(j)), '[]') from (
-    select * from darkroom_jobs where p_state is null or state = p_state order by seq desc limit p_limit) j
-$$;
+language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_jobs jsonb;
+begin
+  execute format(
+    'select coalesce(jsonb_agg(to_jsonb(j) order by j.created_at desc, j.seq desc), ''[]'') from ('
+    ' select * from (select * from darkroom_jobs where %s order by created_at desc, seq desc limit %s) newest'
+    '  where %L::text is null or state = %3$L order by created_at desc, seq desc limit %4$s) j',
+    case when p_state in ('waiting', 'running') then format('state = %L', p_state)
+         when p_state in ('failed', 'cancelled') then 'failure is not null' else 'true' end,
+    greatest(p_limit, 10000), p_state, p_limit) into v_jobs;
+  return v_jobs;
+end $$;
 
--- Returns `{state: number of jobs}`, and the age of the oldest waiting job in seconds as `oldest_waiting_s`. Called
--- by `Records.job_counts`.
+-- Returns `{state: number of jobs}`, and the age of the oldest waiting job in seconds as `oldest_waiting_s`. If there are
+-- more than 10,000 jobs, those that have ended are the planner's estimates. Called by `Records.job_counts`.
 create or replace function darkroom_job_counts() returns jsonb
-language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select coalesce(jsonb_object_agg(state, n), '{}') || jsonb_build_object('oldest_waiting_s', coalesce(
-           (select extract(epoch from now() - min(created_at)) from darkroom_jobs where state = 'waiting'), 0))
-    from (select state, count(*) as n from darkroom_jobs group by state) c
-$$;
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_counts jsonb;
+  v_estimate bigint;
+  v_state text;
+begin
+  if (select count(*) from (select from darkroom_jobs order by created_at limit 10001) oldest) <= 10000 then
+    select coalesce(jsonb_object_agg(state, n), '{}') into v_counts
+      from (select state, count(*) as n from darkroom_jobs group by state) counted;
+  else
+    select coalesce(jsonb_object_agg(state, n), '{}') into v_counts from (
+      select state, count(*) as n from darkroom_jobs where state = 'waiting' group by state
+      union all
+      select state, count(*) from darkroom_jobs where state = 'running' group by state) counted;
+    foreach v_state in array array['completed', 'failed', 'cancelled'] loop
+      v_estimate := darkroom_estimated_count(format('darkroom_jobs where state = %L', v_state));
+      if v_estimate > 1 then
+        v_counts := v_counts || jsonb_build_object(v_state, v_estimate);
+      end if;
+    end loop;
+  end if;
+  return v_counts || jsonb_build_object('oldest_waiting_s', coalesce(
+    (select extract(epoch from now() - min(created_at)) from darkroom_jobs where state = 'waiting'), 0));
+end $$;
+
+-- Returns the planner's estimate of the number of rows of `select from` `p_from`, at least 1. PostgreSQL allows `explain`
+-- in volatile functions only. Called by `darkroom_job_counts` and `darkroom_session_stats`.
+create or replace function darkroom_estimated_count(p_from text) returns bigint
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_plan json;
+begin
+  execute 'explain (format json) select from ' || p_from into v_plan;
+  return (v_plan #>> '{0,Plan,Plan Rows}')::numeric::bigint;
+end $$;
 
 -- Returns `{task_id: {…}}` for the tasks that are known, without payloads. An order without a job is waiting, unless
 -- its session has ended. A payload that could not be processed has failed, and its owner is unknown. Called by

@@ -50,8 +50,8 @@ begin
     jsonb_build_object('progress', p_progress));
 end $$;
 
--- Returns the SQL condition that selects sessions of one table by `{owner_id, session_id, status}`; null if no
--- session can match. Called by `darkroom_sessions` and `darkroom_session_stats`.
+-- Returns the SQL condition that selects sessions of one table by `{owner_id, session_id}`; null if no session can
+-- match. Called by `darkroom_sessions` and `darkroom_session_stats`.
 create or replace function darkroom_session_filter(p_table darkroom_session_tables, p_query jsonb) returns text
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -72,23 +72,36 @@ begin
     end if;
     v_filter := v_filter || format(' and id = %L', p_query ->> 'session_id');
   end if;
-  if p_query ->> 'status' is not null then
-    v_filter := v_filter || format(' and lower(status::text) = any (%L::text[])',
-      case when p_query ->> 'status' = 'queued' then array['queued', 'pending'] else array[p_query ->> 'status'] end);
-  end if;
   return v_filter;
 end $$;
 
+-- Returns the common table expression `present`, the different values of `status` among the sessions of a filter that
+-- `darkroom_session_filter` made: one probe of the index for each. Called by `darkroom_sessions` and
+-- `darkroom_session_stats`.
+create or replace function darkroom_present_statuses(p_table text, p_filter text) returns text
+language sql immutable security definer set search_path = public, extensions, pg_temp as $$
+  select format(
+    'recursive present(status) as ('
+    '  (select status from %1$I where %2$s order by status limit 1)'
+    '  union all'
+    '  select (select s.status from %1$I s where %2$s and s.status > present.status order by s.status limit 1)'
+    '    from present where present.status is not null)', p_table, p_filter)
+$$;
+
 -- Returns try-on sessions, newest first, with columns of their job and the ledger (`job_state`, `failure_code`,
 -- `picture_path`, `refunded` in the latest run): those of `{channel, owner_id, session_id, status}`, after
--- `{after_at, after_id}`, at most `limit`. Sessions of the same time are ordered by id, so that pages are stable.
--- Called by `Orders.find` and `Orders.page`.
+-- `{after_at, after_id}`, at most `limit`. Sessions of the same time are ordered by id, so that pages are stable. At most
+-- `limit` sessions of each status are read. Called by `Orders.find` and `Orders.page`.
 create or replace function darkroom_sessions(p_query jsonb) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table darkroom_session_tables;
   v_filter text;
   v_at text;
+  v_after text := '';
+  v_limit integer := coalesce((p_query ->> 'limit')::integer, 1);
+  v_statuses text[] := case p_query ->> 'status' when 'queued' then array['queued', 'pending']
+                                                 else array[p_query ->> 'status'] end;
   v_found jsonb;
   v_all jsonb := '[]';
 begin
@@ -101,31 +114,43 @@ begin
     v_at := case when darkroom_column_type(v_table.table_name, 'created_at') is null
                  then '''epoch''::timestamptz' else 's.created_at' end;
     if p_query ->> 'after_id' is not null then
-      v_filter := v_filter || format(' and (%s, id::text) < (%L::timestamptz, %L)', v_at, p_query ->> 'after_at',
-                                     p_query ->> 'after_id');
+      -- The first comparison can use an index; the second one alone could not.
+      v_after := format(' and %1$s <= %2$L::timestamptz and (%1$s, s.id::text) < (%2$L::timestamptz, %3$L)',
+                        v_at, p_query ->> 'after_at', p_query ->> 'after_id');
     end if;
     execute format(
-      'select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('
-      '         ''channel'', %1$L, ''at'', %2$s, ''job_state'', j.state, ''failure_code'', j.failure ->> ''code'','
-      '         ''picture_path'', j.outcome #>> ''{pictures,0,path}'', ''refunded'', coalesce(l.amount, 0))), ''[]'')'
-      ' from (select s.* from %3$I s where %4$s order by %2$s desc, id::text desc limit %5$L) s'
+      'with %9$s'
+      ' select coalesce(jsonb_agg(to_jsonb(s) || jsonb_build_object('
+      '         ''channel'', %1$L, ''at'', %2$s, ''job_state'', coalesce(j.state, p.state),'
+      '         ''failure_code'', coalesce(j.failure ->> ''code'', p.failure_code),'
+      '         ''picture_path'', coalesce(j.outcome #>> ''{pictures,0,path}'', p.picture_path),'
+      '         ''refunded'', coalesce(l.amount, 0))), ''[]'')'
+      ' from (select s.* from present cross join lateral ('
+      '         select s.* from %3$I s where %4$s and s.status = present.status%7$s'
+      '          order by %2$s desc, s.id::text desc limit %5$s) s'
+      '        where present.status is not null and (%8$L::text[] is null or lower(present.status::text) = any (%8$L))'
+      '        order by %2$s desc, s.id::text desc limit %5$s) s'
       ' left join darkroom_jobs j on j.product = %6$L and j.session_id = s.id::text and j.channel = %1$L'
+      ' left join darkroom_pruned_jobs p on p.product = %6$L and p.session_id = s.id::text and p.channel = %1$L'
       ' left join darkroom_ledger l on l.product = %6$L and l.channel = %1$L and l.session_id = s.id::text'
-      '                            and l.kind = ''refund'' and l.run = coalesce(j.run, 1)',
-      v_table.channel, v_at, v_table.table_name, v_filter, coalesce((p_query ->> 'limit')::integer, 1), v_table.product)
+      '                            and l.kind = ''refund'' and l.run = coalesce(j.run, p.run, 1)',
+      v_table.channel, v_at, v_table.table_name, v_filter, v_limit, v_table.product, v_after,
+      case when p_query ->> 'status' is not null then v_statuses end,
+      darkroom_present_statuses(v_table.table_name, v_filter))
       into v_found;
     v_all := v_all || v_found;
   end loop;
   return (select coalesce(jsonb_agg(row order by (row ->> 'at')::timestamptz desc, row ->> 'id' desc), '[]')
             from (select row from jsonb_array_elements(v_all) row
                    order by (row ->> 'at')::timestamptz desc, row ->> 'id' desc
-                   limit coalesce((p_query ->> 'limit')::integer, 1)) page);
+                   limit v_limit) page);
 end $$;
 
--- Returns `{total, completed, active, failed}`: the numbers of try-on sessions of `{channel, owner_id}`. Called by
+-- Returns `{total, completed, active, failed}`: the numbers of try-on sessions of `{channel, owner_id}`. Those of one
+-- owner are counted; those of all owners are counted up to 10,000 a status and estimated above. Called by
 -- `Orders.stats`.
 create or replace function darkroom_session_stats(p_query jsonb) returns jsonb
-language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_table darkroom_session_tables;
   v_filter text;
@@ -140,13 +165,25 @@ begin
   loop
     v_filter := darkroom_session_filter(v_table, p_query);
     continue when v_filter is null;
-    execute format(
-      'select count(*) as total, count(*) filter (where lower(status::text) = ''completed'') as completed,'
-      ' count(*) filter (where lower(status::text) = ''failed'') as failed from %I where %s',
-      v_table.table_name, v_filter) into v_count;
-    v_total := v_total + v_count.total;
-    v_completed := v_completed + v_count.completed;
-    v_failed := v_failed + v_count.failed;
+    for v_count in execute
+      case when p_query ->> 'owner_id' is not null then
+        format('select lower(status::text) as status, count(*) as number from %I where %s group by 1',
+               v_table.table_name, v_filter)
+      else
+        format('with %1$s select lower(present.status::text) as status, case when number > 10000'
+               '  then greatest(number, darkroom_estimated_count(format(''%2$I where status = %%L'', present.status)))'
+               '  else number end as number'
+               ' from present cross join lateral (select count(*) as number from ('
+               '   select from %2$I s where s.status = present.status order by %3$I limit 10001) c) counted'
+               ' where present.status is not null',
+               darkroom_present_statuses(v_table.table_name, v_filter), v_table.table_name,
+               case when darkroom_column_type(v_table.table_name, 'created_at') is null then 'id' else 'created_at' end)
+      end
+    loop
+      v_total := v_total + v_count.number;
+      v_completed := v_completed + case when v_count.status = 'completed' then v_count.number else 0 end;
+      v_failed := v_failed + case when v_count.status = 'failed' then v_count.number else 0 end;
+    end loop;
   end loop;
   return jsonb_build_object('total', v_total, 'completed', v_completed, 'failed', v_failed,
                             'active', v_total - v_completed - v_failed);
@@ -176,7 +213,8 @@ begin
 end $$;
 
 -- Returns `{product, channel, session_id}` of sessions that have been queued or running for longer than `p_older_s`
--- seconds without a job, oldest first, at most `p_limit` per table. Called by `Records.orphans`.
+-- seconds without a job, oldest first, at most `p_limit` per table. Ended sessions are not read. Called by
+-- `Records.orphans`.
 create or replace function darkroom_orphans(p_older_s float8, p_limit integer) returns jsonb
 language plpgsql stable security definer set search_path = public, extensions, pg_temp as $$
 declare
@@ -188,13 +226,14 @@ begin
     continue when darkroom_column_type(v_table.table_name, 'created_at') is null;
     execute format(
       'select coalesce(jsonb_agg(jsonb_build_object(''product'', %L, ''channel'', %L, ''session_id'', s.id::text)), ''[]'')'
-      ' from (select id from %I where lower(status::text) in (''queued'', ''pending'', ''processing'')'
+      ' from (select id from %I where status in (%s)'
       '         and created_at < now() - make_interval(secs => %L)'
-      '         and not exists (select from darkroom_jobs j where j.product = %L and j.channel = %L'
-      '                                                       and j.session_id = id::text)'
+      '         and not exists (select from darkroom_known_jobs j where j.product = %L and j.channel = %L'
+      '                                                             and j.session_id = id::text)'
       '        order by created_at limit %L) s',
-      v_table.product, v_table.channel, v_table.table_name, p_older_s, v_table.product, v_table.channel, p_limit)
-      into v_found;
+      v_table.product, v_table.channel, v_table.table_name,
+      darkroom_status_labels(v_table.table_name, array['queued', 'pending', 'processing']), p_older_s, v_table.product,
+      v_table.channel, p_limit) into v_found;
     v_all := v_all || v_found;
   end loop;
   return v_all;

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from providers.records.retention import DataKind
 from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
 from schemas.job import Failure
 
@@ -220,6 +221,7 @@ class DeliveriesContract:
     async def test_old_sent_deliveries_are_deleted_and_due_ones_are_kept(self, database: DeliveryDatabase) -> None:
         sent, due = await database.claimed(), await database.claimed()
         await database.deliveries.mark_sent(sent)
-        assert await database.deliveries.purge(3600) == 0
-        assert await database.deliveries.purge(-1) == 1
+        retention = database.records.retention
+        assert await retention.prune(DataKind.DELIVERIES, older_than_s=3600, limit=10) == 0
+        assert await retention.prune(DataKind.DELIVERIES, older_than_s=-1, limit=10) == 1
         assert database.state(due)[0] == "claimed"

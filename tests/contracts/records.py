@@ -16,6 +16,7 @@ from schemas.common import JobState, Product
 from schemas.records import Completion, DeadLetter, JobRow, NewTask, Reopening, Replay, SettlementResult, Verdict
 from tests.contracts.database_fixture import FAILURE, LEASE_S, World, avatar, images, tryon
 from tests.contracts.operators import OperatorContract
+from tests.contracts.retention import RetentionContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -463,7 +464,6 @@ class LostTaskContract:
         assert [item.code for item in kept] == ["too_large", "too_large"]
         assert await records.drop_dead_letter(kept[0].id)
         assert not await records.drop_dead_letter(kept[0].id)
-        assert await records.purge_dead_letters(older_than_s=0) == 1
 
     async def test_replaying_a_dead_letter_of_a_refunded_session_charges_again(
         self, records: Records, world: World
@@ -607,5 +607,6 @@ class RecordsContract(
     LostTaskContract,
     RefusalContract,
     OperatorContract,
+    RetentionContract,
 ):
     """All of it."""

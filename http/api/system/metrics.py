@@ -87,7 +87,7 @@ def _products(workers: Mapping[Product, int]) -> dict[str, tuple[str, Mapping[st
 def _jobs(counts: Mapping[str, float]) -> dict[str, tuple[str, Mapping[str, float]]]:
     return {
         "darkroom_jobs": (
-            "Jobs in the database, by state.",
+            "Jobs in the database, by state; ended ones are estimated above 10,000 jobs.",
             {f"state={state}": counts.get(state, 0.0) for state in JobState},
         ),
         "darkroom_oldest_waiting_seconds": (

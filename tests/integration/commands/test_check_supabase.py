@@ -46,6 +46,7 @@ async def test_the_check_passes_once_the_buckets_exist(local_supabase: LocalSupa
         "supabase functions",
         "supabase credit functions",
         "supabase tables",
+        "supabase indexes",
         "supabase required columns",
         "supabase allowed values",
         "supabase rights",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.dispatcher import Dispatcher
 from pipelines.control.recovery import JobRecovery
+from pipelines.control.retention import Retention
 from pipelines.control.sweep import Sweep
 from providers.scratch.folder import FolderScratch
 from schemas.common import JobState
@@ -153,7 +154,7 @@ async def test_a_session_is_not_swept_before_the_database_was_reached_for_a_leas
     recovery = JobRecovery(records, broker, DatabaseContact(20), lease_s=LEASE_S, max_recoveries=3)
     sweep = Sweep(
         recovery=recovery, records=records, client=client, scratch=FolderScratch(tmp_path),
-        stuck_after_s=0, dead_letter_ttl_s=1000,
+        stuck_after_s=0, retention=Retention(records.retention, {}),
     )  # fmt: skip
 
     assert (await sweep.run_once()).failed == 0
@@ -167,7 +168,7 @@ async def test_a_session_without_a_job_is_swept_unless_its_task_is_still_in_a_li
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
     sweep = Sweep(
         recovery=recovery, records=records, client=client, scratch=FolderScratch(tmp_path),
-        stuck_after_s=0, dead_letter_ttl_s=1000,
+        stuck_after_s=0, retention=Retention(records.retention, {}),
     )  # fmt: skip
     await client.lpush("wearon:tasks:generation", pushed(task))
     assert (await sweep.run_once()).failed == 0
@@ -186,7 +187,7 @@ async def test_a_long_backlog_is_not_swept(
     recovery = JobRecovery(records, broker, DatabaseContact(0), lease_s=LEASE_S, max_recoveries=3)
     sweep = Sweep(
         recovery=recovery, records=records, client=client, scratch=FolderScratch(tmp_path),
-        stuck_after_s=0, dead_letter_ttl_s=1000,
+        stuck_after_s=0, retention=Retention(records.retention, {}),
     )  # fmt: skip
 
     report = await sweep.run_once()

@@ -13,6 +13,7 @@ import pytest
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.dispatcher import Dispatcher
 from pipelines.control.recovery import JobRecovery
+from pipelines.control.retention import Retention
 from pipelines.control.sweep import Sweep
 from providers.scratch.folder import FolderScratch
 from schemas.common import JobState
@@ -163,7 +164,7 @@ async def test_jobs_of_an_unknown_product_are_left_alone(
     recovery = engine.recovery()
     sweep = Sweep(
         recovery=recovery, records=engine.records, client=engine.client, scratch=FolderScratch(tmp_path),
-        stuck_after_s=0, dead_letter_ttl_s=1000,
+        stuck_after_s=0, retention=Retention(engine.records.retention, {}),
     )  # fmt: skip
 
     assert await dispatcher.run_once() == 1

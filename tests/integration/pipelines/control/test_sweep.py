@@ -13,8 +13,10 @@ import pytest
 from pipelines.control import unread_tasks
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery
+from pipelines.control.retention import Retention
 from pipelines.control.sweep import Sweep
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
+from providers.records.retention import DataKind
 from providers.scratch.folder import FolderScratch
 from schemas import keys
 from schemas.common import Product
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
 def sweep(records: Records, broker: Broker, client: redis.asyncio.Redis, tmp_path: Path) -> Sweep:
     return Sweep(
         recovery=JobRecovery(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records,
-        client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=0,
+        client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0,
+        retention=Retention(records.retention, {DataKind.DEAD_LETTERS: 0}),
     )  # fmt: skip
 
 

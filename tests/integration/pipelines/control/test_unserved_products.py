@@ -12,6 +12,7 @@ from pipelines.control import ingest as module
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.ingest import TaskListConsumer
 from pipelines.control.recovery import JobRecovery
+from pipelines.control.retention import Retention
 from pipelines.control.sweep import Sweep
 from providers.images.base import ImageRequest
 from providers.images.routing.admission import AdmissionControl
@@ -101,7 +102,7 @@ async def test_its_stuck_sessions_are_refunded_although_their_tasks_are_still_in
     await client.lpush(TASKS, pushed(new_task()))
     sweep = Sweep(
         recovery=JobRecovery(records, broker, DatabaseContact(0), lease_s=1, max_recoveries=3), records=records,
-        client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0, dead_letter_ttl_s=1000,
+        client=client, scratch=FolderScratch(tmp_path), stuck_after_s=0, retention=Retention(records.retention, {}),
     )  # fmt: skip
     await ServedProducts(client).announce("one", [Product.TRYON, Product.AVATAR])
     assert (await sweep.run_once()).failed == 0

@@ -157,6 +157,12 @@ def test_existing_objects_are_not_altered(connection: psycopg.Connection[Any], b
         "store_generation_sessions.processing_time_ms integer",
         "store_generation_sessions.prompt_system text",
     }
+    assert {item.partition(" USING ")[2] for item in added.pop("indexes")} == {
+        "btree (created_at)",
+        "btree (status, created_at)",
+        "btree (user_id, status, created_at)",
+        "btree (store_id, status, created_at)",
+    }
     assert set().union(*added.values()) == set()
 
 
