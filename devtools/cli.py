@@ -73,6 +73,22 @@ def bench_inflight(
     )
 
 
+@command(bench_app, "bench ledger --history 1000000", name="ledger")
+def bench_ledger(
+    history: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Ended jobs in the database; a million takes minutes and 3 GB.")
+    ] = 1_000_000,
+    tasks: Annotated[int, typer.Option(min=100, metavar="N", help="Tasks on each database, at least 100.")] = 5000,
+    connections: Annotated[int, typer.Option(min=1, metavar="N", help="Concurrent workers, at least 1.")] = 8,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Measure the database alone: tasks without pictures, on an empty database and beside a history of ended jobs."""
+    from devtools.bench.ledger import bench_ledger as run
+
+    run_command(lambda settings: run(settings, history=history, tasks=tasks, connections=connections), as_json=as_json)
+
+
 @command(bench_app, "bench http", name="http")
 def bench_http(*, as_json: Json = False) -> None:
     """Measure event streams and orders over HTTP."""

@@ -23,8 +23,8 @@ select 't-' || n, 'tryon', 's-' || n, 'user-' || n %% 3, 'b2c', 'req_1', '{}',
        case when n %% 50 = 0 then '{"code": "x"}'::jsonb end, t.at, t.at, t.at, t.at
   from generate_series(1, %(rows)s) n
  cross join lateral (select now() - interval '60 days' + n * interval '1 second' as at) t;
-insert into darkroom_ledger (product, session_id, run, kind, owner_id, amount)
-select 'tryon', 's-' || n, 1, 'charge', 'user-' || n %% 3, 1 from generate_series(1, %(rows)s) n;
+insert into darkroom_ledger (product, channel, session_id, run, kind, owner_id, amount)
+select 'tryon', 'b2c', 's-' || n, 1, 'charge', 'user-' || n %% 3, 1 from generate_series(1, %(rows)s) n;
 insert into darkroom_requests (task_id, client, fingerprint, product, channel, session_id, owner_id, request_id, answer,
                                arrived, created_at)
 select 't-' || n, 'test', '', 'tryon', 'b2c', 's-' || n, 'user-' || n %% 3, 'req_1', '{}', true,
