@@ -162,6 +162,10 @@ class Settings(ProductProviders):
     )
     fetch_max_pixels: Positive = Field(40_000_000, description="maximum pixels of a decoded picture")
     fetch_timeout_s: Seconds = Field(10.0, description="deadline of one fetch, redirects included")
+    decoder_processes: Positive | None = Field(
+        None,
+        description="maximum processes per worker and HTTP process that decode pictures; one per core if unset",
+    )
     input_max_px: Positive = Field(1024, description="maximum side length of an input picture after resizing")
 
     watermark_text: str = Field("Darkroom", min_length=1, max_length=64, description="text of the watermark")

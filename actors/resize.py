@@ -12,7 +12,7 @@ async def resize(job: Job, services: Services) -> Job:
     return await resize_inputs(
         job,
         scratch=services.scratch,
-        image_executor=services.image_executor,
+        decoders=services.decoders,
         max_px=services.settings.input_max_px,
         max_pixels=services.settings.fetch_max_pixels,
     )

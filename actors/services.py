@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,11 +13,11 @@ from actors.retention import make_retention
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
+from pipelines.decoders.decoders import Decoders
 from pipelines.engine.claims import MessageClaims
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.generate import Generate
-from pipelines.stages.image_executor import ImageExecutor
 from pipelines.stages.paid_picture import PictureServices
 from providers.delivery.wakeup import DeliveryWakeup
 from providers.fetch import Fetcher, FetchPolicy, fetch_memory
@@ -45,15 +46,19 @@ class Services:
     claims: MessageClaims
     metrics: Metrics
     scratch: CachedScratch
-    storage: Storage
     fetcher: Fetcher
     result_fetcher: Fetcher
-    image_executor: ImageExecutor
+    decoders: Decoders
     generators: Generators
     generate: Mapping[Product, Generate]
     sweep: Sweep
     running_jobs: RunningJobs
     client: redis.asyncio.Redis
+
+    @functools.cached_property
+    def storage(self) -> Storage:
+        """The storage of finished pictures; made on first use, so that only workers that upload need its keys."""
+        return make_storage(self.settings)
 
     def provider_calls(self) -> Mapping[str, int]:
         """Return the number of this process's calls in flight by provider."""
@@ -66,11 +71,12 @@ class Services:
         await self.generators.aclose()
         await self.fetcher.aclose()
         await self.result_fetcher.aclose()
-        await self.storage.aclose()
+        if "storage" in vars(self):
+            await self.storage.aclose()
         await self.scratch.aclose()
         await self.records.aclose()
         await self.client.aclose()
-        self.image_executor.close()
+        self.decoders.close()
 
 
 def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
@@ -83,9 +89,9 @@ def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
 ) -> Services:
     """Return the services of one process. Call this on its event loop; connections open on first use."""
     client = async_client(redis_url, max_connections=64)
+    metrics = Metrics(client)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)
     scratch = CachedScratch(make_scratch(settings.scratch, settings.data_dir, client))
-    storage = make_storage(settings)
     input_policy = _policy(settings, settings.fetch_allowed_hosts)
     memory = fetch_memory(input_policy)
     fetcher = Fetcher(input_policy, memory=memory)
@@ -97,12 +103,11 @@ def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
         progress=progress,
         wakeup=DeliveryWakeup(client),
         claims=MessageClaims(client),
-        metrics=Metrics(client),
+        metrics=metrics,
         scratch=scratch,
-        storage=storage,
         fetcher=fetcher,
         result_fetcher=result_fetcher,
-        image_executor=ImageExecutor(),
+        decoders=Decoders(settings.decoder_processes, on_death=metrics.count_killed_picture),
         generators=generators,
         generate=_generate(
             settings, generators, fetcher=result_fetcher, scratch=scratch, records=records, progress=progress

@@ -17,7 +17,7 @@ async def watermark(job: Job, services: Services) -> Job:
     return await finish_pictures(
         job,
         scratch=services.scratch,
-        image_executor=services.image_executor,
+        decoders=services.decoders,
         text=settings.watermark_text if visible else None,
         credit=settings.credit_line,
         max_pixels=settings.fetch_max_pixels,

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from commands.outcome import CommandOutcome
+from pipelines.images.pixels import decode_pixels
 from pipelines.sizing import SizingRefused, UnknownChart, check_asked, recommend
 from pipelines.sizing.populations import population_named
 from pipelines.sizing.shop_charts import read_charts
 from providers.pose.base import Detection
 from providers.pose.bundle import installed_pose_model
 from providers.pose.load import load_estimator
-from providers.pose.picture import decode
 from schemas.errors import DarkroomError, InputRefused
 from schemas.sizing import EstimateRequest, SizeAnswer
 
@@ -55,7 +55,7 @@ def estimate_body(settings: Settings, photo: Path, **fields: Any) -> CommandOutc
 def _answer(settings: Settings, photo: Path, asked: EstimateRequest) -> SizeAnswer:
     charts = read_charts(settings.data_dir / "charts")
     check_asked(asked, asked, charts)
-    picture = decode(_read(photo), max_pixels=settings.fetch_max_pixels, subject="The photo")
+    picture = decode_pixels(_read(photo), max_pixels=settings.fetch_max_pixels, subject="The photo")
     estimator = load_estimator(installed_pose_model(settings.data_dir, settings.pose_model_path))
     try:
         poses = estimator.detect(picture.rgb)

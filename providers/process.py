@@ -7,7 +7,7 @@ import os
 import socket
 
 #: Parameters of glibc's mallopt(3), from its malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 #: Maximum that glibc accepts on 64-bit systems: half a heap of a thread (`HEAP_MAX_SIZE`), bytes.
 _MMAP_BYTES = 32 * 1024 * 1024
 #: Freed memory kept at the end of a heap, bytes: a few decoded pictures.
@@ -24,6 +24,16 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
         mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
+
+
+def limit_malloc_arenas() -> None:
+    """Let all threads share one heap: each further heap takes 64 MB of address space, which may be limited.
+
+    Does nothing where the C library is not glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def container_name() -> str:

@@ -62,13 +62,13 @@ async def _everything(job: Job) -> None:
     job = await resize_inputs(
         job,
         scratch=use.scratch,
-        image_executor=use.image_executor,
+        decoders=use.decoders,
         max_px=settings.input_max_px,
         max_pixels=settings.fetch_max_pixels,
     )
     job = await use.generate[job.product](job)
     job = await finish_pictures(
-        job, scratch=use.scratch, image_executor=use.image_executor, text=None, credit=settings.credit_line,
+        job, scratch=use.scratch, decoders=use.decoders, text=None, credit=settings.credit_line,
         max_pixels=settings.fetch_max_pixels,
     )  # fmt: skip
     job = await upload_pictures(

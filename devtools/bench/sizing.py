@@ -28,9 +28,9 @@ from commands.outcome import CommandOutcome
 from devtools.bench import usage
 from devtools.bench.upload_load import UploadLoad, form_request, upload
 from devtools.pictures.synthetic_person import draw_person, jpeg
+from pipelines.images.pixels import decode_pixels
 from providers.pose.bundle import installed_pose_model
 from providers.pose.load import load_estimator
-from providers.pose.picture import decode
 from providers.records.migrate import migrate
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _bare(estimators: list[PoseEstimator], picture: bytes) -> float:
 def _repeat(estimator: PoseEstimator, picture: bytes, until: float) -> int:
     times = 0
     while time.monotonic() < until:
-        estimator.detect(decode(picture).rgb)
+        estimator.detect(decode_pixels(picture).rgb)
         times += 1
     return times
 

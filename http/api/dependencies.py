@@ -14,6 +14,7 @@ from api.signed_urls import EventUrls
 from api.sizing.estimators import Sizing, make_sizing
 from api.tasks.hub import Hub
 from api.tasks.task_states import TaskStates
+from pipelines.decoders.decoders import Decoders
 from pipelines.sizing.populations import population_named
 from providers.fetch import FetchPolicy
 from providers.images.replicate.settings import ReplicateSettings
@@ -166,6 +167,7 @@ def make_dependencies(settings: Settings) -> Dependencies:
             key,
             pose_model_path=settings.pose_model_path,
             population=population_named(settings.population),
+            decoders=Decoders(settings.decoder_processes, on_death=metrics.count_killed_picture),
         ),
         replicate_webhook_secret=replicate.webhook_secret if replicate.webhook_url else None,
     )

@@ -1,6 +1,6 @@
 """Image functions: pure functions from bytes to bytes, thread-safe.
 
-They block and use a core: run them from an event loop through `ImageExecutor`.
+They block and use a core: run them from an event loop through `pipelines.decoders`.
 """
 
 from pipelines.images.finish import FinishedImage, finish

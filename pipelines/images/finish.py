@@ -11,6 +11,8 @@ from pipelines.images.watermark import draw_watermark
 from schemas.errors import InputRefused, Transient
 
 _QUALITY = 92
+#: Maximum length of the longest side, pixels: bounds the memory of a picture that is not shrunk.
+_MAX_PX = 4096
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class FinishedImage:
 def finish(data: bytes, *, credit: str, product: str, max_pixels: int, watermark_text: str | None) -> FinishedImage:
     """Convert a provider's picture to a JPEG with XMP metadata that marks it as generated.
 
+    A picture of more than 4096 pixels on its longest side is shrunk to that.
+
     Args:
         data: JPEG, PNG or WebP bytes from a provider.
         credit: Credit line for the metadata.
@@ -36,7 +40,7 @@ def finish(data: bytes, *, credit: str, product: str, max_pixels: int, watermark
         Transient: The provider's data is not a usable picture (code `bad_picture`).
     """
     try:
-        image = decode(data, max_pixels=max_pixels, subject="The generated picture")
+        image = decode(data, max_pixels=max_pixels, subject="The generated picture", max_px=_MAX_PX)
     except InputRefused as error:
         raise Transient(f"the provider returned no usable picture: {error.error_code}", code="bad_picture") from error
     if watermark_text is not None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pipelines.images import normalize
-from pipelines.stages.image_executor import ImageExecutor
+from pipelines.decoders.decoders import Decoders
 from providers.scratch.base import Scratch
 from schemas.errors import DarkroomError
 from schemas.job import Job
 
 
-async def resize_inputs(
-    job: Job, *, scratch: Scratch, image_executor: ImageExecutor, max_px: int, max_pixels: int
-) -> Job:
+async def resize_inputs(job: Job, *, scratch: Scratch, decoders: Decoders, max_px: int, max_pixels: int) -> Job:
     """Replace each input by a JPEG of at most `max_px` pixels on its longest side.
 
     Raises:
@@ -20,9 +17,7 @@ async def resize_inputs(
     names = []
     for index, name in enumerate(job.input_scratch):
         data = await read_scratch(scratch, name)
-        small = await image_executor.run(
-            normalize, data, max_px=max_px, max_pixels=max_pixels, subject=f"Input {index + 1}"
-        )
+        small = await decoders.normalize(data, max_px=max_px, max_pixels=max_pixels, subject=f"Input {index + 1}")
         names.append(f"{job.task_id}/{job.token}-small-{index}")
         await scratch.write(names[-1], small, durable=False)
     # Don't await from here on: a cancellation in between would lose both the originals and the small copies.

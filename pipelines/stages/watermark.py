@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 
-from pipelines.images import finish
+from pipelines.decoders.decoders import Decoders
 from pipelines.retrying.unavailable import retry_while_unavailable
-from pipelines.stages.image_executor import ImageExecutor
 from pipelines.stages.resize import read_scratch
 from providers.scratch.base import Scratch
 from schemas.job import Job, Picture
 
 
 async def finish_pictures(  # noqa: PLR0913  the texts and limits of a finished picture
-    job: Job, *, scratch: Scratch, image_executor: ImageExecutor, text: str | None, credit: str, max_pixels: int
+    job: Job, *, scratch: Scratch, decoders: Decoders, text: str | None, credit: str, max_pixels: int
 ) -> Job:
     """Convert and mark every picture; `text` is the visible watermark, None for none.
 
     Raises:
         Transient: The provider's data is not a picture.
+        InputRefused: A picture ended its decoder.
     """
     pictures = []
     for index, picture in enumerate(job.pictures):
         data = await retry_while_unavailable(partial(read_scratch, scratch, picture.scratch or ""))
-        finished = await image_executor.run(
-            finish, data, credit=credit, product=job.product.value, max_pixels=max_pixels, watermark_text=text
+        finished = await decoders.finish(
+            data, credit=credit, product=job.product.value, max_pixels=max_pixels, watermark_text=text
         )
         name = f"{job.task_id}/{job.token}-final-{index}"
         await retry_while_unavailable(partial(scratch.write, name, finished.data, durable=False))

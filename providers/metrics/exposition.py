@@ -17,6 +17,7 @@ COUNTERS = {
     "darkroom_tasks": "Tasks by product and event: started, done, failed, retried.",
     "darkroom_credits": "Credits by kind: charge, refund.",
     "darkroom_provider_usd": "US dollars spent, by provider.",
+    "darkroom_pictures_killed": "Pictures that ended their decoder process, by cause: memory, cpu, time, crash.",
     "darkroom_http_requests": "HTTP requests by method, route and status.",
 }
 HISTOGRAMS = {

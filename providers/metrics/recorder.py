@@ -78,6 +78,10 @@ class Metrics:
             raise KeyError(name)
         self._add(_field(family, labels, "total"), value)
 
+    async def count_killed_picture(self, cause: str) -> None:
+        """Count a picture that ended its decoder process."""
+        await self.incr("darkroom_pictures_killed_total", {"cause": cause})
+
     async def observe(self, name: str, labels: Mapping[str, str] | None, seconds: float) -> None:
         """Add a duration to a histogram."""
         if name not in HISTOGRAMS:

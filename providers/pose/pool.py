@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from providers.pose.base import Detection
 from providers.pose.errors import PoseBusy, PoseNotLoaded
-from providers.pose.picture import MAX_PIXELS, decode
+from providers.pose.picture import MAX_PIXELS
 from schemas.errors import DarkroomError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from providers.pose.base import PoseEstimator
+    from providers.pose.picture import Decode, DecodedPhoto
 
 #: A queue position becomes free after tens of milliseconds.
 RETRY_AFTER_S = 1.0
@@ -27,12 +28,13 @@ class PosePool:
     """Estimates poses on threads of its own; encoded pictures wait in memory only.
 
     An estimator is thread-safe but serial, and a second core does not make one call faster: so there is one per core,
-    each with a thread that also decodes for it.
+    each with a thread. It is given pixels only, in a number that is bounded.
     """
 
     def __init__(
         self,
         load: Callable[[], PoseEstimator],
+        decode: Decode,
         *,
         size: int | None = None,
         max_waiting: int = 32,
@@ -42,6 +44,7 @@ class PosePool:
 
         Args:
             load: Creates one estimator; called `size` times.
+            decode: Decodes pictures.
             size: Number of estimators; one per core by default.
             max_waiting: Number of pictures that may wait.
             max_pixels: Largest picture that is decoded, pixels.
@@ -49,6 +52,9 @@ class PosePool:
         self.size = size or _cores()
         self.reason: str | None = "it is being loaded"
         self._load = load
+        self._decode = decode
+        # Two for each estimator, so that the next picture is decoded meanwhile; others wait encoded.
+        self._decoded = asyncio.Semaphore(2 * self.size)
         self._max_pixels = max_pixels
         self._idle: SimpleQueue[PoseEstimator] = SimpleQueue()
         self._capacity = threading.BoundedSemaphore(self.size + max_waiting)
@@ -96,9 +102,12 @@ class PosePool:
         self.require_capacity()
         if not self._capacity.acquire(blocking=False):
             raise PoseBusy(retry_after=RETRY_AFTER_S)
-        future = self._threads.submit(self._detect, data)
-        future.add_done_callback(lambda _: self._capacity.release())
-        return await asyncio.wrap_future(future)
+        try:
+            async with self._decoded:
+                picture = await self._decode(data, max_pixels=self._max_pixels, subject="The photo")
+                return await asyncio.wrap_future(self._threads.submit(self._detect, picture))
+        finally:
+            self._capacity.release()
 
     async def aclose(self) -> None:
         """Finish running calls, drop waiting ones and release the models."""
@@ -107,8 +116,7 @@ class PosePool:
         while not self._idle.empty():
             self._idle.get().close()
 
-    def _detect(self, data: bytes) -> Detection:
-        picture = decode(data, max_pixels=self._max_pixels, subject="The photo")
+    def _detect(self, picture: DecodedPhoto) -> Detection:
         estimator = self._idle.get()
         try:
             poses = estimator.detect(picture.rgb)

@@ -9,6 +9,7 @@ from pathlib import Path
 from api.sizing.estimate_body import EstimateBody, EstimateBuilds, Feedback
 from api.sizing.size_feedback import EstimateIds, SizeFeedback
 from api.sizing.size_shifts import SizeShifts
+from pipelines.decoders.decoders import Decoders
 from pipelines.sizing.populations import Population
 from pipelines.sizing.shop_charts import read_charts
 from providers.fetch import Fetcher, FetchPolicy
@@ -32,6 +33,7 @@ class Sizing:
     shifts: SizeShifts
     fetcher: Fetcher
     pose: PosePool | None
+    decoders: Decoders
 
     @property
     def loaded(self) -> bool:
@@ -41,6 +43,7 @@ class Sizing:
     async def start(self) -> None:
         """Load the pose model."""
         if self.pose is not None:
+            self.decoders.start()
             await self.pose.start()
 
     async def aclose(self) -> None:
@@ -49,6 +52,7 @@ class Sizing:
             await self.pose.aclose()
         await self.shifts.aclose()
         await self.fetcher.aclose()
+        self.decoders.close()
 
 
 def make_sizing(  # noqa: PLR0913  the parts of the service
@@ -59,6 +63,7 @@ def make_sizing(  # noqa: PLR0913  the parts of the service
     *,
     pose_model_path: Path | None,
     population: Population,
+    decoders: Decoders,
 ) -> Sizing:
     """Return the size recommendation with the model and charts in `data_dir`; nothing is loaded before `start`.
 
@@ -69,6 +74,7 @@ def make_sizing(  # noqa: PLR0913  the parts of the service
         key: Signing key of the ids of estimates.
         pose_model_path: Pose model to use instead of the one in `data_dir`.
         population: Distribution of body weights where the weight is unknown.
+        decoders: Decode the photos.
 
     Raises:
         Invalid: The shop's charts can't be used.
@@ -76,11 +82,11 @@ def make_sizing(  # noqa: PLR0913  the parts of the service
     model = installed_pose_model(data_dir, pose_model_path)
     pose = None
     if model.is_file():
-        pose = PosePool(functools.partial(load_estimator, model), max_pixels=policy.max_pixels)
+        pose = PosePool(functools.partial(load_estimator, model), decoders.pixels, max_pixels=policy.max_pixels)
     fetcher = Fetcher(policy)
     charts = read_charts(data_dir / "charts")
     ids, shifts = EstimateIds(key), SizeShifts(records)
     resource = EstimateBody(
         pose, fetcher, charts, population, feedback=Feedback(shifts, ids), max_picture_bytes=policy.max_bytes
     )
-    return Sizing(resource, EstimateBuilds(population), SizeFeedback(records, ids), shifts, fetcher, pose)
+    return Sizing(resource, EstimateBuilds(population), SizeFeedback(records, ids), shifts, fetcher, pose, decoders)

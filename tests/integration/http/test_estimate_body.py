@@ -23,6 +23,7 @@ from providers.records.size_feedback import SizeFeedbackRecords
 from schemas.errors import Invalid
 from schemas.gates import SENTENCES, Gate
 from schemas.size_charts import Chart, Girth
+from tests.in_process import decode
 from tests.integration.http.sizing_app import MAX_PICTURE_BYTES, NoDatabase, build
 from tests.unit.pipelines.sizing.bodies import with_visibility
 
@@ -53,7 +54,7 @@ async def service(poses: list[Pose]) -> AsyncIterator[ASGIConductor]:
             super().detect(rgb)
             return tuple(poses)
 
-    async with ASGIConductor(build(PosePool(Estimator, size=1), {**BUILT_IN, "jeans": JEANS})) as conductor:
+    async with ASGIConductor(build(PosePool(Estimator, decode, size=1), {**BUILT_IN, "jeans": JEANS})) as conductor:
         yield conductor
 
 
@@ -295,7 +296,7 @@ async def test_without_a_model_the_error_names_the_cause() -> None:
     def load() -> FakeEstimator:
         raise Invalid("there is no pose model: run `python manage.py pose-model`")
 
-    for pool in (None, PosePool(load, size=1)):
+    for pool in (None, PosePool(load, decode, size=1)):
         async with ASGIConductor(build(pool)) as conductor:
             result = await upload(conductor, **MAN)
         assert (result.status_code, result.json["code"]) == (503, "pose_model_not_loaded")
@@ -312,7 +313,7 @@ async def test_a_full_queue_is_answered_with_retry_after() -> None:
             go.wait(10)
             return super().detect(rgb)
 
-    async with ASGIConductor(build(PosePool(Slow, size=1, max_waiting=0))) as conductor:
+    async with ASGIConductor(build(PosePool(Slow, decode, size=1, max_waiting=0))) as conductor:
         first = asyncio.create_task(upload(conductor, **MAN))
         await asyncio.to_thread(entered.wait, 10)
         second = await upload(conductor, **MAN)

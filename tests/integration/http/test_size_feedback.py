@@ -14,6 +14,7 @@ from providers.pose.pool import PosePool
 from providers.records.postgres import PostgresRpc
 from providers.records.size_feedback import SizeFeedbackRecords
 from schemas.size_feedback import SizeEstimate, SizeOutcome
+from tests.in_process import decode
 from tests.integration.http.sizing_app import build
 from tests.integration.http.test_estimate_body import MAN, upload
 
@@ -32,7 +33,7 @@ async def rpc(database_url: str) -> AsyncIterator[PostgresRpc]:
 
 @pytest.fixture
 async def service(rpc: PostgresRpc) -> AsyncIterator[ASGIConductor]:
-    async with ASGIConductor(build(PosePool(FakeEstimator, size=1), rpc=rpc)) as conductor:
+    async with ASGIConductor(build(PosePool(FakeEstimator, decode, size=1), rpc=rpc)) as conductor:
         yield conductor
 
 

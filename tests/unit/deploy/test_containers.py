@@ -147,7 +147,17 @@ def test_a_pod_drops_all_capabilities_and_uses_known_secrets() -> None:
 def test_with_supabase_there_is_no_database_of_our_own() -> None:
     over = (DEPLOY / "podman-compose.supabase.yml").read_text()
 
-    assert re.findall(r"^  (\S+):$", over, re.MULTILINE) == ["postgres", "migrate"]
+    assert re.findall(r"^  (\S+):$", over, re.MULTILINE) == ["postgres", "migrate", "worker-pixels"]
+
+
+def test_the_worker_that_decodes_pictures_has_no_keys_but_those_of_its_servers() -> None:
+    compose_secrets = compose()["services"]["worker-pixels"]["secrets"]
+    container = unit(QUADLET / "darkroom-worker-pixels.container")["Container"]
+    pod = next(item for item in kube()[1]["spec"]["containers"] if item["name"] == "worker-pixels")
+
+    assert compose_secrets == ["redis_url", "database_url"]
+    assert [value.partition(",")[0] for value in container["Secret"]] == ["darkroom_redis_url", "darkroom_database_url"]
+    assert [item["name"] for item in pod["env"]] == ["REDIS_URL", "DATABASE_URL"]
 
 
 def test_neither_secrets_nor_needless_files_reach_the_builder() -> None:

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from devtools.pictures.synthetic_person import Stance, draw_person, jpeg
+from pipelines.images.pixels import decode_pixels as decode
 from pipelines.sizing import SizingRefused, recommend
 from providers.pose.base import Detection
 from providers.pose.mediapipe import MediaPipeEstimator
-from providers.pose.picture import decode
 from schemas.gates import Gate
 from schemas.sizing import Facts, Sex, SizeAnswer
 from tests.integration.providers.pose.drawn import FromBehind, FromTheSide, empty_picture, far_away, lunging, two_people

@@ -12,6 +12,7 @@ from providers.pose.errors import PoseBusy, PoseNotLoaded
 from providers.pose.fake import FakeEstimator, standing_pose
 from providers.pose.pool import PosePool
 from schemas.errors import InputRefused, Invalid
+from tests.in_process import decode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,7 +53,7 @@ async def slow() -> AsyncIterator[tuple[PosePool, list[Slow]]]:
         return created[-1]
 
     Slow.go = threading.Event()
-    pool = PosePool(load, size=2, max_waiting=1)
+    pool = PosePool(load, decode, size=2, max_waiting=1)
     await pool.start()
     yield pool, created
     Slow.go.set()
@@ -60,7 +61,7 @@ async def slow() -> AsyncIterator[tuple[PosePool, list[Slow]]]:
 
 
 async def test_a_picture_is_decoded_and_its_people_found() -> None:
-    pool = PosePool(FakeEstimator, size=1)
+    pool = PosePool(FakeEstimator, decode, size=1)
     await pool.start()
     found = await pool.detect(PHOTO)
     await pool.aclose()
@@ -70,7 +71,7 @@ async def test_a_picture_is_decoded_and_its_people_found() -> None:
 
 
 async def test_nothing_is_estimated_before_the_start_or_after_the_end() -> None:
-    pool = PosePool(FakeEstimator, size=1)
+    pool = PosePool(FakeEstimator, decode, size=1)
     with pytest.raises(PoseNotLoaded, match="not available") as early:
         await pool.detect(PHOTO)
     await pool.start()
@@ -86,7 +87,7 @@ async def test_the_reason_of_a_failed_load_is_kept() -> None:
     def load() -> FakeEstimator:
         raise Invalid("there is no pose model; run `manage.py pose-model`")
 
-    pool = PosePool(load, size=1)
+    pool = PosePool(load, decode, size=1)
     await pool.start()
 
     assert not pool.loaded
@@ -149,7 +150,7 @@ async def test_a_cancelled_caller_releases_its_place_in_the_queue(slow: tuple[Po
 
 
 async def test_a_bad_picture_does_not_lose_an_estimator() -> None:
-    pool = PosePool(FakeEstimator, size=1, max_waiting=0)
+    pool = PosePool(FakeEstimator, decode, size=1, max_waiting=0)
     await pool.start()
     for _ in range(3):
         with pytest.raises(InputRefused):
@@ -165,7 +166,7 @@ async def test_closing_releases_every_model() -> None:
         created.append(FakeEstimator())
         return created[-1]
 
-    pool = PosePool(load, size=3)
+    pool = PosePool(load, decode, size=3)
     await pool.start()
     await pool.aclose()
 
@@ -173,4 +174,4 @@ async def test_closing_releases_every_model() -> None:
 
 
 def test_there_is_one_estimator_per_core_by_default() -> None:
-    assert PosePool(FakeEstimator).size == len(os.sched_getaffinity(0))
+    assert PosePool(FakeEstimator, decode).size == len(os.sched_getaffinity(0))

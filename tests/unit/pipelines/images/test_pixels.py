@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from providers.pose.picture import decode
+from pipelines.images.pixels import decode_pixels as decode
 from schemas.errors import InputRefused
 
 
