@@ -1,4 +1,4 @@
-"""The commands `demo`, `chaos` and `bench` of `manage.py`; container images do not contain them."""
+"""The commands `demo`, `chaos`, `fuzz` and `bench` of `manage.py`; container images do not contain them."""
 
 # ruff: noqa: PLC0415  each command imports only its own dependencies, so that --help is fast
 from __future__ import annotations
@@ -161,5 +161,19 @@ def register(app: typer.Typer) -> None:
 
         chosen = secrets.randbelow(1_000_000) if seed is None else seed
         run_command(lambda settings: run(settings, minutes=minutes, seed=chosen), as_json=as_json)
+
+    @command(app, "fuzz --minutes 2", "fuzz --minutes 120 --seed 42 --json")
+    def fuzz(
+        minutes: Annotated[
+            float, typer.Option(min=0.05, metavar="N", help="Minutes of damaged pictures, at least 0.05.")
+        ] = 2.0,
+        seed: Annotated[int, typer.Option(metavar="N", help="Seed of the pictures, to repeat a run.")] = 0,
+        *,
+        as_json: Json = False,
+    ) -> None:
+        """Send damaged pictures through the decoders and report what ended one."""
+        from devtools.fuzz.fuzz import fuzz as run
+
+        run_command(lambda settings: run(settings, minutes=minutes, seed=seed), as_json=as_json)
 
     app.add_typer(bench_app, name="bench")
