@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import uuid
@@ -21,10 +22,11 @@ from providers.records.operators import Grant, Granted, NewSession
 from providers.records.orders import Order, Outcome
 from providers.records.supabase import SupabaseRpc
 from schemas.common import Product
-from schemas.records import Replay, SettlementResult, Verdict
+from schemas.records import DeadLetter, Replay, SettlementResult, Verdict
 from tests.contracts.database_fixture import FAILURE, LEASE_S, World, images, tryon
 from tests.contracts.operators import add, new_session
 from tests.contracts.records import RecordsContract, complete, start
+from tests.database_locks import locked, wait_for_lock_waits
 from tests.integration.providers.records.catalog import catalog
 
 if TYPE_CHECKING:
@@ -36,6 +38,13 @@ FIELD = Path(__file__).with_name("field.sql")
 #: Tables that the field's database does not have.
 MADE_HERE = re.compile("user_preferences")
 OLD_USER = "00000000-0000-4000-8000-000000000001"
+
+
+def refused(store_id: str, session_id: str) -> DeadLetter:
+    return DeadLetter(
+        list="wearon:tasks:generation", code="invalid", reason="invalid", payload="{}", product=Product.TRYON,
+        channel="b2b", session_id=session_id, owner_id=store_id, message="The task was not valid.",
+    )  # fmt: skip
 
 
 class FieldWorld(World):
@@ -405,6 +414,39 @@ class FieldContract(RecordsContract):
         cancelled = await records.orders.cancel_order(orders[0].task_id, "Redis queue unavailable")
         assert (cancelled.ended, cancelled.refunded) == (True, 1)
         assert (world.shopper_balance(), world.one("select balance from store_credits")) == (2, 0)
+
+    async def test_refunds_of_two_shoppers_of_one_store_never_deadlock(
+        self, records: Records, world: FieldWorld
+    ) -> None:
+        """Given two batches of refused tasks that name the shoppers in opposite order, all are refunded."""
+        emails = ("ann@shop.example", "bob@shop.example")
+        store = world.reselling_store(emails[0], balance=2)
+        world.connection.execute(
+            "insert into store_shopper_credits (store_id, shopper_email, balance) values (%s, %s, 2)",
+            [store, emails[1]],
+        )
+        batches = []
+        for number, order in enumerate((emails, emails[::-1])):
+            ids = sorted(
+                world.store_session(store, request_id=f"req_{number}_{n}", paid=False) for n in range(len(order))
+            )
+            for session_id, email in zip(ids, order, strict=True):
+                request_id = world.one("select request_id from store_generation_sessions where id = %s", session_id)
+                world.connection.execute(
+                    "update store_generation_sessions set shopper_email = %s where id = %s", [email, session_id]
+                )
+                world.one("select deduct_store_shopper_credits(%s, %s, %s, %s)", store, email, 1, request_id)
+            batches.append([refused(store, session_id) for session_id in ids])
+        url = psycopg.conninfo.make_conninfo(**world.connection.info.get_parameters())
+        first = "select from store_shopper_credits where shopper_email = %s for update"
+        with locked(url, first, emails[0]):
+            running = []
+            for batch in batches:
+                running.append(asyncio.create_task(records.add_dead_letters(batch)))
+                await asyncio.to_thread(wait_for_lock_waits, world.connection, len(running))
+        assert await asyncio.gather(*running) == [2, 2]
+        balances = world.connection.execute("select balance from store_shopper_credits").fetchall()
+        assert balances == [(2,), (2,)]
 
     async def test_a_store_that_was_charged_nothing_is_refunded_nothing(
         self, records: Records, world: FieldWorld
