@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
 
 class ScriptedProvider:
-    """Raises or waits as the next step of `script` says (an error, or seconds); repeats the last step."""
+    """Answers each call as the next step of `script` says; repeats the last step.
 
-    def __init__(self, name: str, *script: BaseException | float, cost_usd: float = 0.04, **capabilities: Any) -> None:
+    A step is an error, seconds of waiting, or an event to wait for.
+    """
+
+    def __init__(
+        self, name: str, *script: BaseException | float | asyncio.Event, cost_usd: float = 0.04, **capabilities: Any
+    ) -> None:
         self.name = name
         values: dict[str, Any] = {"edit": True, "generate": True, "max_inputs": 16, "estimate_usd": 0.05} | capabilities
         self.capabilities = Capabilities(**values)
@@ -40,7 +45,7 @@ class ScriptedProvider:
         self.most = max(self.most, self.running)
         self.begun.set()
         try:
-            await asyncio.sleep(step)
+            await (step.wait() if isinstance(step, asyncio.Event) else asyncio.sleep(step))
         finally:
             self.running -= 1
         return GeneratedImage(provider=self.name, model=f"{self.name}-1", data=b"picture", cost_usd=self._cost_usd)

@@ -226,8 +226,7 @@ async def test_a_rate_limited_call_gets_a_start_time_and_waits_for_it(client: Re
 
 
 async def test_a_rate_limited_call_starts_at_its_start_time(client: Redis, admission: AdmissionControl) -> None:
-    one = ScriptedProvider("one", 0)
-    router = Router([one], admission, limits={"one": Limits(rpm=1)})
+    router = Router([ScriptedProvider("one", 0)], admission, limits={"one": Limits(rpm=1)})
     await router.generate(REQUEST)
     # The call of a moment ago becomes one of nearly a minute ago.
     starts: Any = await client.zrange("darkroom:provider:one:starts", 0, -1, withscores=True)
@@ -295,16 +294,21 @@ async def test_the_end_of_a_call_wakes_the_first_that_waits(admission: Admission
 
 
 async def test_a_call_that_stops_waiting_passes_its_turn_to_the_next(admission: AdmissionControl) -> None:
-    one = ScriptedProvider("one", 0.3)
+    finish = asyncio.Event()
+    one = ScriptedProvider("one", finish)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
-    calls = [asyncio.ensure_future(router.generate(REQUEST)) for _ in range(3)]
+    request = REQUEST.model_copy(update={"deadline_s": 600})
+    calls = [asyncio.ensure_future(router.generate(request)) for _ in range(3)]
     await one.begun.wait()
     while admission.waiting < 2:  # noqa: ASYNC110 - the queue has no event for its length
         await asyncio.sleep(0.005)
-    calls[1].cancel()
+    waiting = [call for call in calls if not call.done()][-1]
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    finish.set()
     await asyncio.wait(calls)
-    assert calls[1].cancelled()
-    assert (len(one.requests), admission.waiting) == (2, 0)
+    assert [call.cancelled() for call in calls].count(True) == 1
+    assert admission.waiting == 0
 
 
 async def test_the_turn_of_a_cancelled_call_goes_to_the_next(admission: AdmissionControl) -> None:
@@ -393,14 +397,18 @@ async def test_a_success_between_failures_keeps_the_circuit_closed(admission: Ad
 
 async def test_a_half_open_circuit_admits_one_call(client: Redis) -> None:
     admission = AdmissionControl(client, open_s=600)
-    one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.2)
+    finish = asyncio.Event()
+    one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, finish)
     two = ScriptedProvider("two")
     router = Router([one, two], admission)
     for _ in range(5):
         await outcomes(router)
     await end_open_state(client)
-    results = await asyncio.gather(*(outcomes(router) for _ in range(6)))
-    assert sorted(results) == [[("one", "ok")]] + [[("two", "ok")]] * 5
+    probe = asyncio.ensure_future(outcomes(router))
+    await one.begun.wait()
+    assert await asyncio.gather(*(outcomes(router) for _ in range(5))) == [[("two", "ok")]] * 5
+    finish.set()
+    assert await probe == [("one", "ok")]
     assert await outcomes(router) == [("one", "ok")]
     await admission.aclose()
 
@@ -418,12 +426,24 @@ async def test_a_failed_probe_opens_the_circuit_again(client: Redis) -> None:
 
 
 async def test_calls_wait_for_the_only_provider_until_its_circuit_is_half_open(client: Redis) -> None:
-    admission = AdmissionControl(client, open_s=0.3)
+    waits: list[float] = []
+
+    class EndsOpenState(AdmissionControl):
+        """Has the open state end during the wait."""
+
+        async def wait_turn(self, wait_s: float) -> None:
+            waits.append(wait_s)
+            await end_open_state(client)
+
+    admission = EndsOpenState(client, open_s=40)
     one = ScriptedProvider("one", *[faults.cut_off("one")] * 5, 0.0)
     router = Router([one], admission)
+    request = REQUEST.model_copy(update={"deadline_s": 600})
     for _ in range(5):
-        await outcomes(router)
-    assert await outcomes(router) == [("one", "ok")]
+        await outcomes(router, request)
+    assert await outcomes(router, request) == [("one", "ok")]
+    assert len(waits) == 1
+    assert 0 < waits[0] <= 40
     await admission.aclose()
 
 
@@ -452,9 +472,14 @@ async def test_the_cost_of_a_failed_call_is_counted(client: Redis, admission: Ad
 
 
 async def test_concurrent_calls_never_exceed_a_budget(client: Redis, admission: AdmissionControl) -> None:
-    one, two = ScriptedProvider("one", 0.05), ScriptedProvider("two", 0.05)
+    finish = asyncio.Event()
+    one, two = ScriptedProvider("one", finish), ScriptedProvider("two", finish)
     router = Router([one, two], admission, limits={"one": Limits(daily_usd=0.26)})
-    await asyncio.gather(*(router.generate(REQUEST) for _ in range(20)))
+    calls = [asyncio.ensure_future(router.generate(REQUEST)) for _ in range(20)]
+    while len(one.requests) + len(two.requests) < 20:  # noqa: ASYNC110 - the providers have no event for a number
+        await asyncio.sleep(0.005)
+    finish.set()
+    await asyncio.gather(*calls)
     assert len(one.requests) == 5
     assert (await spent(client))["provider:one"] <= 0.26
 
@@ -508,18 +533,24 @@ async def test_a_redis_lost_during_a_call_does_not_lose_its_picture(tmp_path: Pa
 async def test_a_call_gets_the_remaining_time_until_the_deadline(admission: AdmissionControl) -> None:
     one = ScriptedProvider("one", 0.4)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
-    await asyncio.gather(router.generate(REQUEST), router.generate(REQUEST))
+    request = REQUEST.model_copy(update={"deadline_s": 600})
+    await asyncio.gather(router.generate(request), router.generate(request))
     first, second = one.requests
-    assert 9.5 < first.deadline_s <= 10
-    assert second.deadline_s < 9.7
+    assert first.deadline_s <= 600
+    assert second.deadline_s < first.deadline_s - 0.35
 
 
 async def test_a_call_that_could_not_finish_in_time_is_not_started(admission: AdmissionControl) -> None:
-    one = ScriptedProvider("one", 1.0)
+    """Given a slot that stays taken, a call is refused once too little of its deadline is left."""
+    finish = asyncio.Event()
+    one = ScriptedProvider("one", finish)
     router = Router([one], admission, limits={"one": Limits(concurrency=1)})
-    short = REQUEST.model_copy(update={"deadline_s": 0.8})
-    results = await asyncio.gather(router.generate(short), router.generate(short), return_exceptions=True)
-    assert isinstance(results[1], RateLimited)
+    running = asyncio.ensure_future(router.generate(REQUEST))
+    await one.begun.wait()
+    with pytest.raises(RateLimited):
+        await router.generate(REQUEST.model_copy(update={"deadline_s": 0.8}))
+    finish.set()
+    await running
     assert len(one.requests) == 1
 
 
