@@ -1,9 +1,8 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-
-from tests.processes import unmeasured
 
 ROOT = Path(__file__).parents[2]
 FIGURES = {
@@ -23,7 +22,7 @@ def _manage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", "bench", *arguments, "--json"],
         cwd=ROOT,
-        env=unmeasured() | {"DATA_DIR": str(folder)},
+        env=os.environ | {"DATA_DIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=540,

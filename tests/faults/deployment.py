@@ -21,8 +21,6 @@ import psycopg
 import redis
 from PIL import Image
 
-from tests.processes import unmeasured
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -103,8 +101,6 @@ class Deployment:
     data_dir: Path
     env: dict[str, str] = field(default_factory=dict)
     workers: list[Worker] = field(default_factory=list)
-    #: Whether the coverage of workers counts: a killed one loses its figures.
-    measured: bool = False
 
     def __post_init__(self) -> None:
         picture = io.BytesIO()
@@ -138,7 +134,7 @@ class Deployment:
             process = subprocess.Popen(
                 [sys.executable, "-m", "commands.launch", "dramatiq", "actors", "--processes", "1", *options],
                 cwd=ROOT,
-                env=(os.environ if self.measured else unmeasured()) | settings | self.env | env,
+                env=os.environ | settings | self.env | env,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,

@@ -53,7 +53,6 @@ def install_counting_provider(deployment: Deployment, folder: Path) -> Path:
     calls = folder / "calls"
     calls.touch()
     deployment.env = {"PYTHONPATH": str(folder), "TRYON_PROVIDERS": "counting", "CALLS_FILE": str(calls)}
-    deployment.measured = True
     return calls
 
 

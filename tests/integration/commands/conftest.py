@@ -129,8 +129,8 @@ def database(database_url: str) -> Any:
 @pytest.fixture
 def session(database: psycopg.Connection) -> dict[str, str]:
     """A shopper with five credits, one of which paid for a queued session, the only one there is."""
-    # A sweep also counts sessions that earlier tests left, once they are old enough.
-    database.execute("DELETE FROM generation_sessions")
+    # A sweep also counts what earlier tests left, once it is old enough.
+    database.execute("TRUNCATE generation_sessions, darkroom_jobs CASCADE")
     user, session_id = str(uuid.uuid4()), str(uuid.uuid4())
     database.execute("INSERT INTO user_credits (user_id, balance) VALUES (%s, 5)", [user])
     database.execute("SELECT deduct_credits(%s, 1, 'try-on')", [user])

@@ -21,8 +21,8 @@ import pytest
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
-#: Variables that the service inherits: all others must not matter to it. One is how coverage measures processes.
-INHERITED = {"PATH", "LANG", "LC_ALL", "TMPDIR", "COVERAGE_PROCESS_CONFIG"}
+#: Variables that the service inherits: all others must not matter to it.
+INHERITED = {"PATH", "LANG", "LC_ALL", "TMPDIR"}
 #: Limits for a start, an answer and a stop, seconds: the service's own are far below.
 START_S, ANSWER_S, STOP_S = 60.0, 30.0, 60.0
 

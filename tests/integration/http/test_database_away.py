@@ -133,7 +133,7 @@ def test_a_repeated_call_queues_an_order_whose_charge_committed_without_an_answe
 def sweep(service: Service, database_url: str, redis_url: str) -> None:
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(service.data_dir), "DATA_DIR": str(service.data_dir),
-        "DATABASE_URL": database_url, "REDIS_URL": redis_url, "LEASE_S": "1", "STUCK_AFTER_S": "1",
+        "DATABASE_URL": database_url, "REDIS_URL": redis_url, "LEASE_S": "3", "STUCK_AFTER_S": "1",
     }  # fmt: skip
     command = [sys.executable, "manage.py", "sweep", "--json"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
