@@ -190,7 +190,7 @@ class Settings(ProductProviders):
     host: str = Field("127.0.0.1", description="address the HTTP service binds to")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port the HTTP service binds to")
     public_url: str | None = Field(None, description="base address of links; made from HOST and PORT if unset")
-    http_max_body_bytes: Positive = Field(1_000_000, description="maximum size of an HTTP body without pictures")
+    http_max_body_bytes: Positive = Field(262_144, description="maximum size of an HTTP body without pictures")
 
     population: Literal["england", "us"] = Field(
         "england", description="adults whose body weights stand for an unknown weight: `england` or `us`"

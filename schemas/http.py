@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from schemas.common import Frozen, Id, JobState, Payload, Prompt, Url
@@ -53,7 +62,7 @@ class GenerationRequest(Payload):
     store_id: Id | None = Field(None, description="Store, for b2b")
     model_image_url: Link = Field(description="URL of a photo of the person")
     outfit_image_url: Link | None = Field(None, description="URL of a photo of the outfit")
-    accessories: tuple[Accessory, ...] = Field((), max_length=MAX_INPUTS - 2)
+    accessories: Annotated[tuple[Accessory, ...], FailFast()] = Field((), max_length=MAX_INPUTS - 2)
     prompt: Sentence = Field("", description="Prompt; the product's default if empty")
     shopper_email: Email | None = Field(
         None, description="Customer of the store, for b2b; pays where the store resells credits"

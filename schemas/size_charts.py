@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import FailFast, Field, StringConstraints, model_validator
 
 from schemas.common import Frozen
 
@@ -57,8 +57,8 @@ class Chart(Frozen):
     """
 
     girth: Girth = Girth.CHEST
-    sizes: tuple[Word, ...] = Field(min_length=2, max_length=40)
-    bounds_cm: tuple[Number, ...] = Field(min_length=1, max_length=39)
+    sizes: Annotated[tuple[Word, ...], FailFast()] = Field(min_length=2, max_length=40)
+    bounds_cm: Annotated[tuple[Number, ...], FailFast()] = Field(min_length=1, max_length=39)
     measured: Measured = Measured.BODY
     ease_cm: Annotated[float, Field(ge=-20, le=60)] | None = None
     waist_level: WaistLevel = WaistLevel.NAVEL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, FailFast, Field, model_validator
 
 from schemas.common import Id, Payload, Product, Prompt, RequestId, Timestamp, Url
 
@@ -42,7 +42,7 @@ class TryOnTask(Task):
     user_id: Id | None = None
     store_id: Id | None = None
     session_id: Id
-    image_urls: Annotated[tuple[Url, ...], Field(min_length=1, max_length=MAX_INPUTS)]
+    image_urls: Annotated[tuple[Url, ...], FailFast(), Field(min_length=1, max_length=MAX_INPUTS)]
     prompt: Prompt = ""
 
     @model_validator(mode="after")

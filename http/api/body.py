@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from falcon.asgi import Request
 from pydantic import BaseModel, ValidationError
 
 from api import problems
 from api.problems import Problem
+
+#: Bodies above this size, in bytes, are parsed in a thread.
+INLINE_BYTES = 16_384
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Model = TypeVar("Model", bound=BaseModel)
@@ -49,18 +53,45 @@ def bounded(receive: Receive, limit: int) -> Receive:
     return receive_bounded
 
 
-async def read(req: Request, model: type[Model]) -> Model:
-    """Parse the body.
+class Stream(Protocol):
+    """A body, or a part of one."""
+
+    async def read(self, size: int | None = None, /) -> bytes:
+        """Return at most `size` bytes; none at the end."""
+
+
+async def receive_at_most(stream: Stream, limit: int) -> bytes:
+    """Return the whole of `stream`.
 
     Raises:
-        Problem: 400 `no_json`, or 422 with every fault.
+        Problem: 413: it has more than `limit` bytes; no more are received.
+    """
+    data = bytearray()
+    while chunk := await stream.read(limit + 1 - len(data)):
+        data += chunk
+        if len(data) > limit:
+            raise too_large(limit)
+    return bytes(data)
+
+
+async def read(req: Request, model: type[Model], *, max_bytes: int | None = None) -> Model:
+    """Parse the body, of at most `max_bytes` if that is less than the service's limit.
+
+    Raises:
+        Problem: 400 `no_json`, 413, or 422 with the faults.
     """
     if req.content_length is None and not req.get_header("Transfer-Encoding"):
         raise _no_json()
+    data = await (req.stream.read() if max_bytes is None else receive_at_most(req.stream, max_bytes))
     try:
-        return model.model_validate_json(await req.stream.read())
+        if len(data) > INLINE_BYTES:
+            return await asyncio.to_thread(model.model_validate_json, data)
+        return model.model_validate_json(data)
     except ValidationError as error:
-        if any(item["type"] == "json_invalid" for item in error.errors(include_url=False, include_input=False)):
+        if (
+            error.error_count() == 1
+            and error.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid"
+        ):
             raise _no_json() from None
         raise problems.invalid(error) from None
 

@@ -17,6 +17,10 @@ from schemas.http import Fault, ProblemBody
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+#: Maximum number of faults in a response, of characters in each of their texts, and of faults that are looked at.
+MAX_FAULTS = 20
+MAX_FAULT_CHARS = 300
+MAX_DESCRIBED = 1000
 
 log = structlog.get_logger(__name__)
 
@@ -51,17 +55,28 @@ class Problem(Exception):  # noqa: N818  named for the response
 
 
 def invalid(error: ValidationError, prefix: str = "#/") -> Problem:
-    """Return the 422 with every fault of a body, or of the query with the prefix `?`."""
-    faults = tuple(
+    """Return the 422 with the first faults of a body, or of the query with the prefix `?`."""
+    count = error.error_count()
+    # Pydantic describes either all faults or none: half a million take ten seconds.
+    faults = () if count > MAX_DESCRIBED else _faults(error, prefix)
+    sentences = [f"{fault.pointer} {fault.detail}" for fault in faults[:3]] or [f"it has {count} faults"]
+    detail = "The request is not valid: " + "; ".join(sentences)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail[:500], errors=faults[:MAX_FAULTS])
+
+
+def _faults(error: ValidationError, prefix: str) -> tuple[Fault, ...]:
+    return tuple(
         Fault(
-            pointer=prefix + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"]),
-            detail=str(item["msg"]).removeprefix("Value error, "),
+            pointer=_cut(prefix + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])),
+            detail=_cut(str(item["msg"]).removeprefix("Value error, ")),
             code=item["type"],
         )
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     )
-    detail = "The request is not valid: " + "; ".join(f"{fault.pointer} {fault.detail}" for fault in faults[:3])
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail[:500], errors=faults)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_FAULT_CHARS else text[: MAX_FAULT_CHARS - 1] + "…"
 
 
 def install(app: falcon.asgi.App[Request, Response]) -> None:

@@ -44,8 +44,10 @@ class RequestLogging:
         return self.draining()
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
-        """Serve one request, or the lifespan."""
-        if scope["type"] == "http":
+        """Serve one request, or the lifespan; refuse a WebSocket."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        elif scope["type"] == "http":
             await RequestScope(scope, send).run(self._app, receive, self._limits(scope["path"]), self._metrics)
         else:
             await self._app(scope, receive, send)

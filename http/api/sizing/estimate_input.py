@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import falcon
+import orjson
 from falcon.media import MultipartFormHandler
 from falcon.media.multipart import MultipartParseOptions
 from pydantic import ValidationError
 
 from api import problems
-from api.body import read, too_large
+from api.body import read, receive_at_most
 from api.problems import Problem
 from pipelines.sizing.chart_csv import ChartCsvError, parse_chart_csv
 from schemas.sizing import EstimateRequest
@@ -68,9 +68,7 @@ async def _read(req: Request, max_picture_bytes: int) -> tuple[EstimateRequest, 
     if kind != falcon.MEDIA_JSON:
         sentence = "Please send application/json or multipart/form-data."
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", sentence)
-    if (req.content_length or 0) > MAX_TEXT_BYTES:
-        raise too_large(MAX_TEXT_BYTES)
-    return await read(req, EstimateRequest), None
+    return await read(req, EstimateRequest, max_bytes=MAX_TEXT_BYTES), None
 
 
 def _asked(fields: dict[str, Any]) -> EstimateRequest:
@@ -86,7 +84,7 @@ async def _read_form(req: Request, max_picture_bytes: int) -> tuple[dict[str, An
     picture: bytes | None = None
     async for part in form:
         if part.name == _PICTURE:
-            picture = await _bounded(part, max_picture_bytes) or None
+            picture = await receive_at_most(part.stream, max_picture_bytes) or None
         elif part.name in _FIELDS:
             fields[part.name] = await _text(part)
     return {name: value for name, value in fields.items() if value}, picture
@@ -100,23 +98,13 @@ async def _text(part: BodyPart) -> Any:
         Problem: The text can't be read.
     """
     try:
-        text = (await _bounded(part, MAX_TEXT_BYTES)).decode().strip()
+        text = (await receive_at_most(part.stream, MAX_TEXT_BYTES)).decode().strip()
         if part.name != "chart":
             return text
-        return json.loads(text) if text.startswith("{") else _chart_of_csv(text) if "\n" in text else text
+        return orjson.loads(text) if text.startswith("{") else _chart_of_csv(text) if "\n" in text else text
     except ValueError as error:
         sentence = f"The form's field {part.name} can't be read."
         raise Problem(HTTPStatus.BAD_REQUEST, "malformed_form", sentence) from error
-
-
-async def _bounded(part: BodyPart, limit: int) -> bytes:
-    """Return the whole part, or raise a `Problem` if it is larger than `limit` bytes."""
-    data = bytearray()
-    while chunk := await part.stream.read(limit + 1 - len(data)):
-        data += chunk
-        if len(data) > limit:
-            raise too_large(limit)
-    return bytes(data)
 
 
 def _chart_of_csv(text: str) -> dict[str, Any]:

@@ -272,7 +272,8 @@ async def test_a_damaged_form_is_refused(service: ASGIConductor) -> None:
     arguments = form(PHOTO, height_cm=175)
     arguments["body"] = arguments["body"][:2000]
     assert (await service.simulate_post("/estimate-body", **arguments)).status_code == 400
-    assert (await upload(service, height_cm=175, chart="{broken")).json["code"] == "malformed_form"
+    for chart in ("{broken", '{"sizes":' * 7_000, '{"sizes":' + "[" * 60_000):
+        assert (await upload(service, height_cm=175, chart=chart)).json["code"] == "malformed_form"
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/text"])

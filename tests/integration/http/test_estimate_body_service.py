@@ -155,3 +155,14 @@ def unpacked(address: str) -> str:
     found = ipaddress.ip_address(b"".join(words))
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
     return str(mapped or found)
+
+
+def test_json_of_undeclared_length_is_refused_before_all_of_it_has_arrived(service: Service) -> None:
+    head = (
+        b"POST /estimate-body HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+    chunk = b"10000\r\n" + b"[" * 0x10000 + b"\r\n"
+    with service.connect() as connection:
+        connection.sendall(head + 2 * chunk)
+        assert b" 413 " in connection.recv(65536)

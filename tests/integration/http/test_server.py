@@ -189,3 +189,15 @@ def test_a_worker_is_recycled_and_its_streams_reconnect(
         with Stream(f"{service.url}/tasks/{task_id}/events") as second:
             assert next(second.events()).data["status"] == "pending"
         assert service.log.read_text().count("Booting worker") >= 2
+
+
+@pytest.mark.parametrize("path", ["/", "/generations", "/tasks/t1/events"])
+def test_a_websocket_is_refused_without_an_error(service: Service, path: str) -> None:
+    upgrade = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    logged = len(service.log.read_text())
+    with service.connect() as connection:
+        connection.sendall((upgrade + key).encode())
+        assert b" 403 " in connection.recv(65536).splitlines()[0]
+    service.client().get("/health/live")
+    assert "Error" not in service.log.read_text()[logged:]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api.body import Receive, bounded
+from api.body import Receive, bounded, receive_at_most
 from api.orders.cursors import decode, encode
 from api.problems import Problem
 
@@ -53,3 +53,25 @@ def test_a_cursor_decodes_to_the_end_of_its_page() -> None:
 def test_an_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(Problem, match="cursor_invalid"):
         decode(cursor)
+
+
+class Part:
+    """A body that records how much of it was read."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+        self.given = 0
+
+    async def read(self, size: int | None = None, /) -> bytes:
+        taken = min(self.left, size or self.left, 4096)
+        self.left -= taken
+        self.given += taken
+        return b"x" * taken
+
+
+async def test_a_body_without_a_declared_length_is_received_up_to_the_limit() -> None:
+    whole, large = Part(10_000), Part(16_000_000)
+    assert await receive_at_most(whole, 10_000) == b"x" * 10_000
+    with pytest.raises(Problem, match="body_too_large"):
+        await receive_at_most(large, 10_000)
+    assert large.given == 10_001
