@@ -6,15 +6,24 @@ Read at the edges only (`actors`, `commands`, `http`) and handed in from there.
 from __future__ import annotations
 
 import functools
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import NoDecode
 
-from providers.environment import ROOT, EnvironmentSettings, Words, split_words
+from providers.environment import ROOT, EnvironmentSettings, LongSecret, Words, split_words
 from providers.images.privacy import PrivacyClass
 from providers.images.registry import MOCK, settings_models
 from schemas.common import Product
@@ -22,6 +31,15 @@ from schemas.common import Product
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Products = Annotated[tuple[Product, ...], NoDecode, BeforeValidator(split_words), Field(min_length=1)]
+
+
+def _check_networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        ip_network(network)
+    return value
+
+
+Networks = Annotated[Words, AfterValidator(_check_networks)]
 
 
 class ProductProviders(EnvironmentSettings):
@@ -178,14 +196,20 @@ class Settings(ProductProviders):
     scratch: Literal["folder", "redis"] = Field(
         "folder", description="where bytes are kept between stages; several machines need redis"
     )
-    api_token: SecretStr | None = Field(None, description="API token with all scopes")
+    api_token: LongSecret | None = Field(None, description="API token with all scopes; at least 16 characters")
     api_tokens: SecretStr | None = Field(
         None,
-        description="API tokens, `name:scopes:secret[:owner]`, comma-separated; scopes: produce+read+operate",
+        description="API tokens, `name:scopes:secret[:owner]`, comma-separated; scopes: produce+read+operate; "
+        "secrets of at least 16 characters",
     )
     open_endpoints: Words = Field((), description="paths that need no token, such as /estimate-body")
-    signing_key: SecretStr | None = Field(None, description="key that signs links; created in DATA_DIR if unset")
+    signing_key: LongSecret | None = Field(
+        None, description="key that signs links, at least 16 characters; created in DATA_DIR if unset"
+    )
     rate_limit_per_minute: Positive = Field(600, description="maximum HTTP calls per minute and token")
+    trusted_proxies: Networks = Field(
+        (), description="networks of proxies whose X-Forwarded-For names the client, for the rate limit and the log"
+    )
     cors_origins: Words = Field((), description="origins that browsers may call from")
     host: str = Field("127.0.0.1", description="address the HTTP service binds to")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="port the HTTP service binds to")

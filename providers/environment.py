@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -36,6 +36,11 @@ def split_words(value: Any) -> Any:
 
 #: A comma-separated list in the environment, a tuple in Python.
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_words)]
+
+#: Length of a secret that can't be guessed, if it is random.
+MIN_SECRET_CHARS = 16
+#: A key or token of our own.
+LongSecret = Annotated[SecretStr, Field(min_length=MIN_SECRET_CHARS)]
 
 
 class _SecretFiles(SecretsSettingsSource):

@@ -29,6 +29,7 @@ class Addresses:
         """
         self._public_url = public_url.rstrip("/") if public_url else None
         self._public_origin = "{0.scheme}://{0.netloc}".format(urlsplit(public_url)) if public_url else None
+        self._public_host = urlsplit(public_url).netloc.lower() if public_url else None
         self._default = default
         self._origins = frozenset(origins)
         host = re.escape(urlsplit(default).netloc.rpartition(":")[0])
@@ -38,9 +39,16 @@ class Addresses:
         """Return the base URL of links in the response to `req`, without a trailing slash."""
         return self._public_url or self._requested_url(req)
 
+    def serves(self, req: Request) -> bool:
+        """Return whether the Host header names this machine, the configured HOST, or PUBLIC_URL."""
+        return self._is_trusted(req) or req.netloc.lower() == self._public_host
+
     def allows(self, origin: str, req: Request) -> bool:
         """Return whether pages of `origin` may call: this service's own and the configured ones."""
         return origin in self._origins or origin in {self._public_origin, self._requested_url(req)}
 
     def _requested_url(self, req: Request) -> str:
-        return req.prefix.rstrip("/") if self._trusted.fullmatch(req.netloc) else self._default
+        return req.prefix.rstrip("/") if self._is_trusted(req) else self._default
+
+    def _is_trusted(self, req: Request) -> bool:
+        return self._trusted.fullmatch(req.netloc) is not None

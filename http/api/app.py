@@ -59,6 +59,7 @@ def create_app(deps: Dependencies) -> RequestLogging:
             deps.tokens,
             deps.event_urls,
             deps.limit,
+            deps.wrong_tokens,
             deps.addresses,
             open_paths=deps.open_paths,
         ),
@@ -72,7 +73,7 @@ def create_app(deps: Dependencies) -> RequestLogging:
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     problems.install(app)
-    application = RequestLogging(app, deps.metrics, lambda path: _body_limit(deps, path), deps.hub.drain)
+    application = RequestLogging(app, deps.metrics, deps.clients, lambda path: _body_limit(deps, path), deps.hub.drain)
     for path, resource in _routes(deps, application):
         app.add_route(path, resource)
     return application

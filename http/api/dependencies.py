@@ -8,7 +8,8 @@ import redis.asyncio
 from pydantic import SecretStr
 
 from api.addresses import Addresses
-from api.middleware.access import ApiTokens
+from api.client_address import ClientAddresses
+from api.middleware.access import WRONG_TOKENS_PER_MINUTE, ApiTokens
 from api.picture_links import PictureLinks
 from api.signed_urls import EventUrls
 from api.sizing.estimators import Sizing, make_sizing
@@ -63,6 +64,8 @@ class Dependencies:
     producer: AsyncProducer
     metrics: Metrics
     limit: RateLimit
+    wrong_tokens: RateLimit
+    clients: ClientAddresses
     task_states: TaskStates
     hub: Hub
     tokens: ApiTokens
@@ -146,6 +149,8 @@ def make_dependencies(settings: Settings) -> Dependencies:
         producer=AsyncProducer(client, deadline_s=PUSH_DEADLINE_S),
         metrics=metrics,
         limit=RateLimit(client, per_minute=settings.rate_limit_per_minute),
+        wrong_tokens=RateLimit(client, per_minute=WRONG_TOKENS_PER_MINUTE),
+        clients=ClientAddresses(settings.trusted_proxies),
         task_states=task_states,
         hub=Hub(listener, task_states.many, metrics),
         tokens=make_tokens(settings),

@@ -13,16 +13,19 @@ from typing import Any
 from falcon.asgi import Request, Response
 
 from api.addresses import Addresses
+from api.client_address import client_group
 from api.operations import Described, Operation, Scope
 from api.problems import Problem
 from api.signed_urls import EventUrls
+from providers.environment import MIN_SECRET_CHARS
 from providers.rate_limit import RateLimit
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _OWNER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: Separators between the scopes of one token.
 _BETWEEN_SCOPES = re.compile(r"[+|\s]+")
-MIN_SECRET_CHARS = 8
+#: Requests with an unknown or missing token per minute and address, before they are answered 429.
+WRONG_TOKENS_PER_MINUTE = 60
 
 
 class TokensError(Exception):
@@ -91,11 +94,12 @@ class ApiTokens:
 class AccessMiddleware:
     """Authenticates callers, checks scopes and enforces the rate limit."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what decides about a call
         self,
         tokens: ApiTokens,
         event_urls: EventUrls,
         limit: RateLimit,
+        wrong_tokens: RateLimit,
         addresses: Addresses,
         *,
         open_paths: Iterable[str],
@@ -106,10 +110,12 @@ class AccessMiddleware:
             tokens: The configured tokens; without any, every caller on this machine is allowed.
             event_urls: Verifies signed URLs.
             limit: Rate limit per token, or per address for callers without one.
-            addresses: Decides which web pages may call while there are no tokens.
+            wrong_tokens: Rate limit per address for requests with an unknown token or none.
+            addresses: Decides which hosts and web pages are accepted while there are no tokens.
             open_paths: Paths that need no token.
         """
-        self._tokens, self._event_urls, self._limit, self._addresses = tokens, event_urls, limit, addresses
+        self._tokens, self._event_urls, self._addresses = tokens, event_urls, addresses
+        self._limit, self._wrong_tokens = limit, wrong_tokens
         self._open = frozenset(open_paths)
 
     async def process_resource(self, req: Request, _: Response, resource: Described, params: dict[str, Any]) -> None:
@@ -126,25 +132,23 @@ class AccessMiddleware:
             self._event_urls.verify(params["task_id"], req.get_param("expires") or "", req.get_param("signature") or "")
             req.context.principal = SIGNED_URL
         elif not self._tokens:
-            self._refuse_foreign_origin(req)
+            self._refuse_foreign_page(req, operation)
         elif operation.scope is not None:
             await self._authorize(req, operation)
 
     async def _authorize(self, req: Request, operation: Operation) -> None:
         principal = self._principal(req)
         if principal is None:
+            # A known token is never refused for the wrong ones of other callers at its address.
+            await _count(self._wrong_tokens, f"wrong-token:{client_group(req.remote_addr)}")
             raise Problem(
                 HTTPStatus.UNAUTHORIZED, "token_required", "A valid bearer token is required.",
                 headers={"WWW-Authenticate": "Bearer"},
             )  # fmt: skip
         if principal is not ANONYMOUS and operation.scope not in principal.scopes:
             raise Problem(HTTPStatus.FORBIDDEN, "scope_missing", f"This token lacks the scope {operation.scope}.")
-        name = f"address:{req.remote_addr}" if principal is ANONYMOUS else principal.name
-        if wait_s := await self._limit.retry_after(name):
-            raise Problem(
-                HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Please try again later.",
-                headers={"Retry-After": str(wait_s)},
-            )  # fmt: skip
+        anonymous = principal is ANONYMOUS
+        await _count(self._limit, f"address:{client_group(req.remote_addr)}" if anonymous else principal.name)
         req.context.principal = principal
 
     def _principal(self, req: Request) -> Principal | None:
@@ -153,12 +157,25 @@ class AccessMiddleware:
             return found
         return ANONYMOUS if req.path in self._open else None
 
-    def _refuse_foreign_origin(self, req: Request) -> None:
-        # Without tokens any web page open in a browser on this machine could call. The Host header proves nothing: a
-        # page's own name can resolve to this machine.
+    def _refuse_foreign_page(self, req: Request, operation: Operation) -> None:
+        # Without tokens any web page open in a browser on this machine could call, also from a name of its own that
+        # resolves to this machine.
+        if operation.scope is not None and not self._addresses.serves(req):
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "host_refused",
+                "Without tokens the Host header must name this machine or PUBLIC_URL.",
+            )  # fmt: skip
         origin = req.get_header("Origin")
         if req.method == "POST" and origin and not self._addresses.allows(origin, req):
             raise Problem(HTTPStatus.FORBIDDEN, "origin_refused", "This origin is not among CORS_ORIGINS.")
+
+
+async def _count(limit: RateLimit, name: str) -> None:
+    if wait_s := await limit.retry_after(name):
+        raise Problem(
+            HTTPStatus.TOO_MANY_REQUESTS, "rate_limited", "Too many requests. Please try again later.",
+            headers={"Retry-After": str(wait_s)},
+        )  # fmt: skip
 
 
 def _parse_token(number: int, entry: str) -> tuple[bytes, Principal]:

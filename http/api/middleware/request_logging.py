@@ -1,4 +1,4 @@
-"""An ASGI wrapper: request ids, limited bodies, access log and request metrics."""
+"""An ASGI wrapper: request ids, client addresses, limited bodies, access log and request metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from api.body import bounded, too_large
+from api.client_address import ClientAddresses
 from api.problems import MEDIA_TYPE, Problem
 from providers.metrics.recorder import Metrics
 
@@ -32,10 +33,15 @@ class RequestLogging:
     """
 
     def __init__(
-        self, app: Application, metrics: Metrics, limits: Callable[[str], int], drain: Callable[[], None]
+        self,
+        app: Application,
+        metrics: Metrics,
+        clients: ClientAddresses,
+        limits: Callable[[str], int],
+        drain: Callable[[], None],
     ) -> None:
         """Wrap `app`; `limits` returns the maximum size of a body in bytes, by path."""
-        self._app, self._metrics, self._limits = app, metrics, limits
+        self._app, self._metrics, self._clients, self._limits = app, metrics, clients, limits
         self.drain = drain
         self.draining: Callable[[], bool] = lambda: False
 
@@ -48,6 +54,7 @@ class RequestLogging:
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         elif scope["type"] == "http":
+            scope["client"] = (self._clients.of(scope), 0)
             await RequestScope(scope, send).run(self._app, receive, self._limits(scope["path"]), self._metrics)
         else:
             await self._app(scope, receive, send)
@@ -113,7 +120,7 @@ class RequestScope:
             ms=round(seconds * 1000, 1),
             bytes=self.bytes,
             client=self._scope.get("darkroom.client"),
-            address=(self._scope.get("client") or ("",))[0],
+            address=self._scope["client"][0],
         )
 
 

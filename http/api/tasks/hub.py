@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import redis.asyncio
@@ -18,7 +18,9 @@ import structlog
 from pydantic import ValidationError
 from redis.asyncio.client import PubSub
 
+from api.problems import Problem
 from api.tasks.sse import frame
+from api.tasks.stream_limits import StreamLimits, StreamSubject
 from api.tasks.subscription import Subscription
 from providers.metrics.recorder import Metrics
 from schemas.errors import Unavailable
@@ -65,6 +67,7 @@ class Hub:
         # None once confirmed, so that no future is kept for the lifetime of a stream.
         self._confirmed: dict[str, asyncio.Future[None] | None] = {}
         self._pubsub: PubSub | None = None
+        self._limits = StreamLimits()
         self._sending = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self.draining = False
@@ -92,13 +95,24 @@ class Hub:
         for subscription in self._subscriptions():
             subscription.finish()
 
-    async def join(self, task_id: str) -> Subscription:
+    async def join(self, task_id: str, counted: Iterable[tuple[StreamSubject, str]] = ()) -> Subscription:
         """Subscribe to a task. Events published after this returns are delivered.
+
+        Args:
+            task_id: The task.
+            counted: What the stream counts for, besides its task.
 
         Raises:
             HubUnavailable: Redis did not confirm in time.
+            Problem: 429: too many streams are open.
         """
-        subscription = Subscription(task_id, self._leave)
+        subscription = Subscription(task_id, self._leave, self._limits)
+        try:
+            for subject, name in (*counted, (StreamSubject.TASK, task_id)):
+                subscription.count(subject, name)
+        except Problem:
+            await subscription.close()
+            raise
         self._listeners[task_id].add(subscription)
         if self.draining:
             return subscription

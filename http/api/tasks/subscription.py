@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Self
 
 from api.tasks.sse import PING, RETRY, EventPosition, Frame
+from api.tasks.stream_limits import StreamLimits, StreamSubject
 
 #: Maximum number of queued events. A slow client misses intermediate events, never the terminal one.
 MAX_WAITING = 16
@@ -20,11 +21,24 @@ class Subscription:
         sent_at: Time of the last bytes, in seconds of the event loop's clock.
     """
 
-    __slots__ = ("_ended", "_leave", "_loop", "_seen", "_waiter", "_waiting", "sent_at", "task_id")
+    __slots__ = (
+        "_counted",
+        "_ended",
+        "_leave",
+        "_limits",
+        "_loop",
+        "_seen",
+        "_waiter",
+        "_waiting",
+        "sent_at",
+        "task_id",
+    )
 
-    def __init__(self, task_id: str, leave: Callable[[Subscription], None]) -> None:
-        """Follow `task_id`; closing the stream calls `leave`."""
+    def __init__(self, task_id: str, leave: Callable[[Subscription], None], limits: StreamLimits) -> None:
+        """Follow `task_id`; closing the stream calls `leave` and releases what it counts for in `limits`."""
         self.task_id = task_id
+        self._limits = limits
+        self._counted: list[tuple[StreamSubject, str]] = []
         self._leave = leave
         self._loop = asyncio.get_running_loop()
         # The response head is sent with the first bytes. A list: an empty deque takes ten times its memory.
@@ -33,6 +47,15 @@ class Subscription:
         self._seen: EventPosition | None = None
         self._ended = False
         self.sent_at = self._loop.time()
+
+    def count(self, subject: StreamSubject, name: str) -> None:
+        """Count the stream for `subject` until it is closed.
+
+        Raises:
+            Problem: 429: too many streams are open.
+        """
+        self._limits.take(subject, name)
+        self._counted.append((subject, name))
 
     def offer(self, frame: Frame) -> None:
         """Queue an event, unless it is superfluous or the stream has ended."""
@@ -73,6 +96,8 @@ class Subscription:
     async def close(self) -> None:
         """End the stream and leave the hub."""
         self._ended = True
+        while self._counted:
+            self._limits.release(*self._counted.pop())
         self._leave(self)
 
     def _queue(self, data: bytes) -> None:

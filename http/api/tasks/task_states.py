@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import redis.asyncio
 import redis.exceptions
@@ -22,7 +23,13 @@ _JOB_STATES = {
     Status.COMPLETED: JobState.COMPLETED,
     Status.FAILED: JobState.FAILED,
 }
-#: The codes of jobs that ended because their session was ended by others.
+
+
+class OwnedState(NamedTuple):
+    """The state of a task and its owner; the owner is None if only the task's events are known."""
+
+    progress: Progress
+    owner_id: str | None
 
 
 class TaskStates:
@@ -32,20 +39,23 @@ class TaskStates:
         """Read from `sessions` and `client`, which the caller closes; sign links with `pictures`."""
         self._sessions, self._client, self._pictures = sessions, client, pictures
 
-    async def of(self, task_id: str, owner: str | None) -> Progress | None:
-        """Return the state of one task, or None; see `many`."""
-        return (await self.many([task_id], owner)).get(task_id)
-
-    async def many(self, task_ids: list[str], owner: str | None = None) -> dict[str, Progress]:
-        """Return the states of tasks by id, without unknown tasks.
-
-        Args:
-            task_ids: The tasks.
-            owner: The only owner whose tasks are returned; None for all owners.
+    async def of(self, task_id: str, owner: str | None) -> OwnedState | None:
+        """Return the state of one task, or None if `owner` has no such task; None for all owners.
 
         Raises:
             Unavailable: The database, or the Redis that is needed in its place, can't be reached.
         """
+        return (await self._read([task_id], owner)).get(task_id)
+
+    async def many(self, task_ids: list[str]) -> dict[str, Progress]:
+        """Return the states of tasks by id, without unknown tasks.
+
+        Raises:
+            Unavailable: As for `of`.
+        """
+        return {task_id: state.progress for task_id, state in (await self._read(task_ids, None)).items()}
+
+    async def _read(self, task_ids: list[str], owner: str | None) -> dict[str, OwnedState]:
         summaries, events = await asyncio.gather(
             self._sessions.tasks(task_ids), self._events(task_ids), return_exceptions=True
         )
@@ -54,16 +64,18 @@ class TaskStates:
             published = owner is None and not isinstance(events, BaseException) and events
             if not published or not isinstance(summaries, Unavailable):
                 raise summaries
-            return published
+            return {task_id: OwnedState(event, None) for task_id, event in published.items()}
         if isinstance(events, BaseException):
             if not isinstance(events, Unavailable):
                 raise events
             events = {}
         # A task without a row was refused before its owner was known: only callers that see all owners get its events.
-        found = {} if owner is not None else {name: event for name, event in events.items() if name not in summaries}
+        refused = {} if owner is not None else {name: event for name, event in events.items() if name not in summaries}
+        found = {name: OwnedState(event, None) for name, event in refused.items()}
         for task_id, summary in summaries.items():
             if owner in {None, summary.owner_id, summary.user_id}:
-                found[task_id] = await self._with_fresh_links(summary, merge(summary, events.get(task_id)))
+                progress = await self._with_fresh_links(summary, merge(summary, events.get(task_id)))
+                found[task_id] = OwnedState(progress, summary.owner_id)
         return found
 
     async def _with_fresh_links(self, summary: TaskSummary, state: Progress) -> Progress:

@@ -23,16 +23,17 @@ pytestmark = pytest.mark.usefixtures("flush_redis")
 @pytest.fixture(scope="module")
 def settings() -> dict[str, str]:
     tokens = [
-        "old:produce+read:old-secret",
-        "new:produce+read:new-secret",
-        "reader:read:read-secret",
-        "monitor:operate:operate-secret",
-        f"bound:produce+read:bound-secret:{OWNER}",
-        "busy:read:busy-secret",
+        "old:produce+read:old-secret-of-ours",
+        "new:produce+read:new-secret-of-ours",
+        "reader:read:read-secret-of-ours",
+        "monitor:operate:operate-secret-of-ours",
+        f"bound:produce+read:bound-secret-of-ours:{OWNER}",
+        "busy:read:busy-secret-of-ours",
     ]
     return {
-        "API_TOKENS": ",".join(tokens), "SIGNING_KEY": "test-key", "RATE_LIMIT_PER_MINUTE": "40",
-        "CORS_ORIGINS": "https://shop.example", "IMAGES_PRICE_CREDITS": "1", "HTTP_MAX_BODY_BYTES": "20000",
+        "API_TOKENS": ",".join(tokens), "SIGNING_KEY": "test-key-of-16-chars", "RATE_LIMIT_PER_MINUTE": "40",
+        "CORS_ORIGINS": "https://shop.example", "TRUSTED_PROXIES": "127.0.0.0/8", "IMAGES_PRICE_CREDITS": "1",
+        "HTTP_MAX_BODY_BYTES": "20000",
     }  # fmt: skip
 
 
@@ -58,19 +59,19 @@ def test_a_browser_without_a_token_gets_a_page_with_instructions(client: httpx.C
     assert "OPEN_ENDPOINTS=/docs,/openapi.json" in answer.text
 
 
-@pytest.mark.parametrize("secret", ["wrong", "old-secre", "old-secret2", "é"])
+@pytest.mark.parametrize("secret", ["wrong", "old-secret-of-our", "old-secret-of-ours2", "é"])
 def test_a_wrong_token_is_401(client: httpx.Client, secret: str) -> None:
     headers = {b"Authorization": f"Bearer {secret}".encode()}
     assert client.get("/generations", headers=headers).status_code == 401
 
 
 def test_while_tokens_are_rotated_the_old_and_the_new_one_work(service: Service) -> None:
-    assert service.client("old-secret").get("/generations").status_code == 200
-    assert service.client("new-secret").get("/generations").status_code == 200
+    assert service.client("old-secret-of-ours").get("/generations").status_code == 200
+    assert service.client("new-secret-of-ours").get("/generations").status_code == 200
 
 
 def test_a_token_allows_only_its_scopes(service: Service) -> None:
-    reader, monitor = service.client("read-secret"), service.client("operate-secret")
+    reader, monitor = service.client("read-secret-of-ours"), service.client("operate-secret-of-ours")
     assert reader.get("/generations").status_code == 200
     assert reader.post("/generations", json=generation(OWNER)).status_code == 403
     assert reader.get("/metrics").status_code == 403
@@ -83,7 +84,7 @@ def test_a_bound_token_neither_sees_nor_charges_another_owner(
 ) -> None:
     for owner in (OWNER, OTHER):
         give_credits(database, owner, 5)
-    free, bound = service.client("new-secret"), service.client("bound-secret")
+    free, bound = service.client("new-secret-of-ours"), service.client("bound-secret-of-ours")
     theirs = free.post("/generations", json=generation(OTHER)).json()
     mine = bound.post("/generations", json=generation(OWNER)).json()
 
@@ -114,7 +115,7 @@ def test_idempotency_keys_are_separate_per_token(service: Service, database: psy
     headers = {"Idempotency-Key": "shared"}
     sessions = {
         service.client(secret).post("/generations", json=generation(owner), headers=headers).json()["session_id"]
-        for secret in ("old-secret", "new-secret")
+        for secret in ("old-secret-of-ours", "new-secret-of-ours")
     }
     assert len(sessions) == 2
 
@@ -123,7 +124,7 @@ def test_the_events_url_of_an_answer_opens_without_a_token_and_only_as_it_was_si
     service: Service, database: psycopg.Connection[Any]
 ) -> None:
     give_credits(database, OWNER, 5)
-    producer, nobody = service.client("new-secret"), service.client()
+    producer, nobody = service.client("new-secret-of-ours"), service.client()
     told = producer.post("/generations", json=generation(OWNER)).json()
     other = producer.post("/generations", json=generation(OWNER)).json()
     with nobody.stream("GET", told["events_url"]) as stream:
@@ -141,16 +142,42 @@ def test_the_events_url_of_an_answer_opens_without_a_token_and_only_as_it_was_si
 
 
 def test_calls_beyond_the_limit_of_a_token_are_429_and_other_tokens_are_unaffected(service: Service) -> None:
-    busy = service.client("busy-secret")
+    busy = service.client("busy-secret-of-ours")
     answers = [busy.get("/generations") for _ in range(45)]
     assert [answer.status_code for answer in answers].count(200) == 40
     assert answers[-1].status_code == 429
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
-    assert service.client("new-secret").get("/generations").status_code == 200
+    assert service.client("new-secret-of-ours").get("/generations").status_code == 200
+
+
+def test_wrong_tokens_are_throttled_by_address_and_right_ones_are_not(service: Service, client: httpx.Client) -> None:
+    def statuses(count: int, address: str) -> list[int]:
+        headers = {"Authorization": "Bearer guess", "X-Forwarded-For": address}
+        return [client.get("/generations", headers=headers).status_code for _ in range(count)]
+
+    guesses = statuses(70, "198.51.100.7")
+    assert (guesses[0], guesses[-1]) == (401, 429)
+    assert guesses.count(401) == 60
+    assert statuses(1, "198.51.100.8") == [401]
+    # A network of IPv6 is one client.
+    assert 429 in [statuses(1, f"2001:db8::{number:x}")[0] for number in range(70)]
+    right = service.client("new-secret-of-ours")
+    assert right.get("/generations", headers={"X-Forwarded-For": "198.51.100.7"}).status_code == 200
+
+
+def test_links_are_not_built_from_an_untrusted_host_header(service: Service, database: psycopg.Connection[Any]) -> None:
+    give_credits(database, OWNER, 5)
+    producer = service.client("new-secret-of-ours")
+    for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost@evil.example"):
+        told = producer.post("/generations", json=generation(OWNER), headers={"Host": host}).json()
+        assert told["status_url"] == f"{service.url}/tasks/{told['task_id']}"
+        assert told["events_url"].startswith(f"{service.url}/tasks/")
+        state = producer.get(f"/tasks/{told['task_id']}", headers={"Host": host}).json()
+        assert state["events_url"].startswith(f"{service.url}/tasks/")
 
 
 def test_files_are_served_by_signed_links_only(service: Service, client: httpx.Client) -> None:
-    storage = LocalStorage(service.data_dir / "storage", b"test-key", service.url)
+    storage = LocalStorage(service.data_dir / "storage", b"test-key-of-16-chars", service.url)
     asyncio.run(storage.put("photos", "u1/j1.jpg", b"\xff\xd8picture"))
     good = asyncio.run(storage.signed_url("photos", "u1/j1.jpg", lifetime_s=60))
     answer = client.get(good)
@@ -189,7 +216,7 @@ def test_only_configured_origins_may_read_answers(client: httpx.Client) -> None:
 
 
 def test_a_body_beyond_the_limit_is_413_whether_its_length_is_declared_or_not(service: Service) -> None:
-    client = service.client("new-secret")
+    client = service.client("new-secret-of-ours")
     body = b'{"prompt": "' + b"x" * 30_000 + b'"}'
     assert client.post("/generations", content=body).status_code == 413
     answer = client.post("/generations", content=iter([body[:15_000], body[15_000:]]))
@@ -224,8 +251,11 @@ def test_without_tokens_the_service_refuses_to_listen_to_other_machines(
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"API_TOKENS": "a:fly:secret-secret"}, "entry 1 is wrong in its scopes"),
+        ({"API_TOKENS": "a:fly:secret-secret-secret"}, "entry 1 is wrong in its scopes"),
         ({"API_TOKENS": "a:read:short"}, "its secret"),
+        ({"API_TOKEN": "fifteen-chars-x"}, "API_TOKEN (API token"),
+        ({"SIGNING_KEY": "fifteen-chars-x"}, "SIGNING_KEY (key"),
+        ({"TRUSTED_PROXIES": "proxy.example"}, "TRUSTED_PROXIES (networks"),
         ({"PORT": "x"}, "PORT"),
         ({"REDIS_URL": ""}, "REDIS_URL"),
     ],
@@ -236,3 +266,4 @@ def test_unusable_settings_are_reported_at_start(tmp_path: Path, settings: dict[
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert "secret-secret" not in done.stderr
+    assert "fifteen-chars-x" not in done.stderr

@@ -184,3 +184,28 @@ def test_the_subscription_of_a_disconnected_client_is_removed(
     stream.close()
     with redis.Redis.from_url(own_valkey.redis_url or "") as client:
         wait_until(lambda: not client.pubsub_numsub(f"task_updates:{task_id}")[0][1], "the end of the subscription", 60)
+
+
+def test_one_link_opens_a_bounded_number_of_streams_and_others_are_unaffected(
+    service: Service, database: psycopg.Connection[Any], task_id: str
+) -> None:
+    attacked = service.client().get(f"/tasks/{task_id}").json()["events_url"]
+    streams = [Stream(attacked) for _ in range(100)]
+    assert sorted({stream.status for stream in streams}) == [200, 429]
+    assert [stream.status for stream in streams].count(200) == 16
+    innocent = str(uuid.uuid4())
+    database.execute(
+        "insert into darkroom_jobs (task_id, product, session_id, owner_id, channel, request_id, payload, state)"
+        " values (%s, 'tryon', %s, 'u2', 'b2c', 'r', '{}', 'running')",
+        [innocent, innocent],
+    )
+    with Stream(service.client().get(f"/tasks/{innocent}").json()["events_url"]) as stream:
+        assert stream.status == 200
+    for stream in streams:
+        stream.close()
+
+    def admitted() -> bool:
+        with Stream(attacked) as stream:
+            return stream.status == 200
+
+    wait_until(admitted, "the end of the closed streams", 60)

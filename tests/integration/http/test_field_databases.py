@@ -23,12 +23,12 @@ def order(client: httpx.Client, user_id: str) -> httpx.Response:
 
 @pytest.fixture(scope="module")
 def settings() -> dict[str, str]:
-    return {"API_TOKEN": "all-scopes"}
+    return {"API_TOKEN": "a-token-with-all-scopes"}
 
 
 @pytest.fixture
 def client(service: Any) -> httpx.Client:
-    found: httpx.Client = service.client("all-scopes")
+    found: httpx.Client = service.client("a-token-with-all-scopes")
     return found
 
 

@@ -201,7 +201,7 @@ def test_a_disconnected_caller_leaves_no_charge_without_a_task(
     service: Service, database: psycopg.Connection[Any], redis_url: str, shopper: str
 ) -> None:
     body = json.dumps(generation_order(shopper)).encode()
-    head = f"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /generations HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     for _ in range(5):
         with service.connect() as connection:
             connection.sendall(head + body)

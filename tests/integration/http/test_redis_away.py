@@ -27,13 +27,13 @@ def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
 def service(tmp_path_factory: pytest.TempPathFactory, own_valkey: Embedded, database_url: str) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("http")
     settings = {"REDIS_URL": own_valkey.redis_url or "", "DATABASE_URL": database_url, "AVATAR_PRICE_CREDITS": "2"}
-    with serving(folder, API_TOKEN="all-scopes", **settings) as running:
+    with serving(folder, API_TOKEN="a-token-with-all-scopes", **settings) as running:
         yield running
 
 
 @pytest.fixture
 def client(service: Service) -> httpx.Client:
-    return service.client("all-scopes")
+    return service.client("a-token-with-all-scopes")
 
 
 @pytest.fixture(params=["frozen", "gone"])

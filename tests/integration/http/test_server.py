@@ -65,9 +65,9 @@ def send_until_cut(connection: socket.socket, data: bytes) -> None:
     "beginning",
     [
         b"",
-        b"GET /health/live HTTP/1.1\r\nHost: a\r\n",
-        b"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
-        b"POST /generations HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+        b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /generations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+        b"POST /generations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
     ],
     ids=["nothing", "half a head", "half a body", "half a body in chunks"],
 )
@@ -79,21 +79,24 @@ def test_a_client_with_an_incomplete_request_is_disconnected(service: Service, b
 
 def test_a_body_sent_byte_by_byte_is_disconnected(service: Service) -> None:
     with service.connect() as connection:
-        connection.sendall(b"POST /generations HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+        connection.sendall(b"POST /generations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         send_until_cut(connection, b"x")
 
 
 def test_an_idle_connection_is_closed_after_its_request(service: Service) -> None:
     with service.connect() as connection:
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b"200 OK" in connection.recv(65536)
         wait_for_close(connection)
 
 
 def test_a_truncated_body_is_refused(service: Service, database: psycopg.Connection[Any]) -> None:
     body = b'{"user_id": "cut", "scene_description": "A beach", "avatar": {"id": "a"}}'
-    head = b"POST /photos HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (len(body) + 5)
-    chunked = b"POST /photos HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(body), body)
+    head = b"POST /photos HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (len(body) + 5)
+    chunked = b"POST /photos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (
+        len(body),
+        body,
+    )
     for request in (head + body, chunked):
         with service.connect() as connection:
             connection.sendall(request)
@@ -106,7 +109,7 @@ def test_a_truncated_body_is_refused(service: Service, database: psycopg.Connect
 def test_a_client_that_does_not_read_is_disconnected(service: Service) -> None:
     with service.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        request = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
+        request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
         send_until_cut(connection, request * 20)
 
 
@@ -138,7 +141,7 @@ def test_connections_beyond_the_limit_are_refused(service: Service, task_id: str
 
     def admitted() -> bool:
         with service.connect() as connection:
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             return b"200 OK" in connection.recv(65536)
 
     wait_until(admitted, "an answer after the streams have ended")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from api.tasks.sse import PING, RETRY, event_id, frame
+from api.tasks.stream_limits import StreamLimits
 from api.tasks.subscription import MAX_WAITING, Subscription
 from schemas.progress import Progress, Status
 
@@ -11,7 +12,7 @@ def event(progress: int, seq: int, *, status: Status = Status.PROCESSING, run: i
 
 def listening() -> tuple[Subscription, list[Subscription]]:
     left: list[Subscription] = []
-    return Subscription("t", left.append), left
+    return Subscription("t", left.append, StreamLimits()), left
 
 
 async def received(subscription: Subscription) -> list[bytes]:
