@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+from collections import Counter
 from collections.abc import Mapping
 
 import orjson
@@ -22,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 #: Largest number of deliveries in flight per worker process.
 MAX_IN_FLIGHT = 64
+#: Largest number of them through one channel: many owners' unresponsive receivers leave room for other channels.
+MAX_PER_CHANNEL = 48
 #: Seconds until an unsettled delivery can be claimed again; longer than any channel takes.
 LEASE_S = 30.0
 #: Longest wait for a wake-up, seconds.
@@ -44,17 +47,26 @@ class DeliveryDispatcher:
         self._deliveries = deliveries
         self._wakeup = wakeup
         self._channels = channels
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: dict[asyncio.Task[None], DeliveryChannel] = {}
+        self._waiting: asyncio.Task[None] | None = None
+        #: Whether the last claim found deliveries: more may be due, beyond the shares.
+        self._backlog = False
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Send due deliveries until `stopped`; log and retry failures."""
-        while not stopped.is_set():
-            try:
-                await self._wait_for_wakeup(stopped)
-                await self.run_once()
-            except DarkroomError as error:
-                log.warning("delivery_dispatch_failed", error=str(error))
-                await wait_or_stop(stopped, IDLE_S)
+        try:
+            while not stopped.is_set():
+                try:
+                    await self._wait_for_work(stopped)
+                    await self.run_once()
+                except DarkroomError as error:
+                    log.warning("delivery_dispatch_failed", error=str(error))
+                    await wait_or_stop(stopped, IDLE_S)
+        finally:
+            if self._waiting is not None:
+                self._waiting.cancel()
+                await asyncio.gather(self._waiting, return_exceptions=True)
+                self._waiting = None
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=STOP_S)
 
@@ -68,11 +80,14 @@ class DeliveryDispatcher:
         if free <= 0:
             await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
             return 0
-        claimed = await self._deliveries.claim(limit=free, lease_s=LEASE_S)
+        used = Counter(self._in_flight.values())
+        channels = {channel: MAX_PER_CHANNEL - used[channel] for channel in DeliveryChannel}
+        claimed = await self._deliveries.claim(limit=free, lease_s=LEASE_S, channels=channels)
+        self._backlog = bool(claimed)
         for delivery in claimed:
             task = asyncio.create_task(self._deliver_logged(delivery))
-            self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
+            self._in_flight[task] = delivery.channel
+            task.add_done_callback(self._in_flight.pop)
         return len(claimed)
 
     async def drain(self) -> None:
@@ -84,6 +99,16 @@ class DeliveryDispatcher:
         """Close the channels' connections."""
         for channel in self._channels.values():
             await channel.aclose()
+
+    async def _wait_for_work(self, stopped: asyncio.Event) -> None:
+        """Return on a wake-up, after `IDLE_S`, or when a delivery has ended and others may wait for its share."""
+        if self._waiting is None:
+            self._waiting = asyncio.create_task(self._wait_for_wakeup(stopped))
+        ended = self._in_flight if self._backlog else ()
+        await asyncio.wait({self._waiting, *ended}, return_when=asyncio.FIRST_COMPLETED)
+        if self._waiting.done():
+            waiting, self._waiting = self._waiting, None
+            waiting.result()
 
     async def _wait_for_wakeup(self, stopped: asyncio.Event) -> None:
         try:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from providers.records.base import Rpc
-from schemas.delivery import Delivery, ImagesJob, OutboxMessage, Webhook
+from schemas.delivery import Delivery, DeliveryChannel, ImagesJob, OutboxMessage, Webhook
+
+#: Maximum number of deliveries of one owner through one channel that are claimed at a time, by all workers together: a
+#: receiver that does not answer delays only its owner.
+OWNER_SHARE = 16
 
 Change = Literal["set", "rotate", "disable", "drop"]
 
@@ -29,10 +33,29 @@ class Outbox:
             await self._rpc.call("darkroom_enqueue_deliveries", p_task_id=task_id, p_token=token, p_deliveries=items)
         )
 
-    async def claim(self, *, limit: int, lease_s: float, task_id: str | None = None) -> list[Delivery]:
-        """Claim due deliveries, of one task if given; one that is not settled within `lease_s` seconds is due again."""
+    async def claim(
+        self,
+        *,
+        limit: int,
+        lease_s: float,
+        task_id: str | None = None,
+        channels: Mapping[DeliveryChannel, int] | None = None,
+    ) -> list[Delivery]:
+        """Claim due deliveries; one that is not settled within `lease_s` seconds is due again.
+
+        Args:
+            limit: Maximum number.
+            lease_s: Duration of a claim, seconds.
+            task_id: The only task whose deliveries are claimed; None for all tasks.
+            channels: Maximum number of each channel; `limit` for a channel that is missing.
+        """
         found = await self._rpc.call(
-            "darkroom_claim_deliveries", p_task_id=task_id, p_limit=limit, p_lease_s=float(lease_s)
+            "darkroom_claim_deliveries",
+            p_task_id=task_id,
+            p_limit=limit,
+            p_lease_s=float(lease_s),
+            p_share=OWNER_SHARE,
+            p_channels={channel.value: number for channel, number in (channels or {}).items()},
         )
         return [Delivery.model_validate(row) for row in found]
 

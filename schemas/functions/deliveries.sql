@@ -1,5 +1,5 @@
 -- The outbox: messages about finished jobs, claimed and settled by dispatchers, and the webhooks of owners.
--- Locks: the job, then its deliveries. Claims skip deliveries that are locked.
+-- Locks: the job, then its deliveries. Claims take turns and skip deliveries that are locked.
 
 -- Release the lease of a finished job and enqueue its deliveries, in one transaction. `p_deliveries` is a list of
 -- `{kind, channel, message}`; one for a webhook is dropped if the owner has none. Returns the number enqueued: 0 if
@@ -26,23 +26,55 @@ begin
   return v_taken;
 end $$;
 
--- Claim due deliveries, of one task if `p_task_id` is not null, for `p_lease_s` seconds each. Returns them.
--- `interrupted` is true if the previous claim expired while the delivery was being sent, so that it may have been
--- received. Called by `Outbox.claim`.
-create or replace function darkroom_claim_deliveries(p_task_id text, p_limit integer, p_lease_s float8) returns jsonb
-language sql security definer set search_path = public, extensions, pg_temp as $$
-  with due as (
+-- Claim due deliveries, of one task if `p_task_id` is not null, for `p_lease_s` seconds each: the oldest, at most
+-- `p_limit`, of each channel at most its number in `p_channels`, and of each owner and channel as many as leave at most
+-- `p_share` claimed. Returns them. `interrupted` is true if the previous claim expired while the delivery was being
+-- sent, so that it may have been received. Called by `Outbox.claim`.
+create or replace function darkroom_claim_deliveries(
+  p_task_id text, p_limit integer, p_lease_s float8, p_share integer default 16, p_channels jsonb default '{}'
+) returns jsonb
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_claimed jsonb;
+begin
+  -- One claim at a time, so that each sees what the others have claimed.
+  perform pg_advisory_xact_lock(hashtext('darkroom_claim_deliveries'));
+  -- The owners with deliveries, found by one index probe each: one owner's thousand deliveries are not read.
+  with recursive pairs as (
+    (select channel, owner_id from darkroom_deliveries where state in ('due', 'claimed', 'sending')
+      order by channel, owner_id limit 1)
+    union all
+    select n.channel, n.owner_id from pairs p cross join lateral (
+      select channel, owner_id from darkroom_deliveries
+       where state in ('due', 'claimed', 'sending') and (channel, owner_id) > (p.channel, p.owner_id)
+       order by channel, owner_id limit 1) n
+  ), candidates as (
+    select d.id, d.next_at, row_number() over (partition by p.channel order by d.next_at) as place,
+           coalesce((p_channels ->> p.channel)::integer, p_limit) as places
+      from pairs p cross join lateral (
+        select id, next_at from darkroom_deliveries
+         where channel = p.channel and owner_id = p.owner_id and state in ('due', 'claimed', 'sending')
+           and next_at <= now() and (p_task_id is null or task_id = p_task_id)
+         order by next_at
+         limit greatest(0, p_share - (
+           select count(*) from darkroom_deliveries
+            where channel = p.channel and owner_id = p.owner_id and state in ('claimed', 'sending')
+              and next_at > now()))) d
+  ), due as (
     select id, state from darkroom_deliveries
-     where state in ('due', 'claimed', 'sending') and next_at <= now() and (p_task_id is null or task_id = p_task_id)
-     order by next_at limit p_limit for update skip locked
+     where id in (select id from candidates where place <= places order by next_at limit p_limit)
+     for update skip locked
   ), claimed as (
     update darkroom_deliveries d
        set state = 'claimed', claim = d.claim + 1, next_at = now() + make_interval(secs => p_lease_s)
       from due where due.id = d.id
      returning d.*, due.state = 'sending' as interrupted, extract(epoch from now() - d.armed_at) as age_s)
-  select coalesce(jsonb_agg(to_jsonb(claimed) || jsonb_build_object('session_id', j.session_id) order by claimed.id), '[]')
-    from claimed left join darkroom_known_jobs j using (task_id)
-$$;
+  select coalesce(jsonb_agg(to_jsonb(claimed) || jsonb_build_object('session_id', j.session_id)
+                            order by claimed.id), '[]')
+    into v_claimed
+    from claimed left join darkroom_known_jobs j using (task_id);
+  return v_claimed;
+end $$;
 
 -- Record that a claimed delivery is about to be sent. Returns false if another claim holds it. Called by
 -- `Outbox.mark_sending`.

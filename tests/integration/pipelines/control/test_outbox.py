@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 import redis.asyncio
 
-from pipelines.control.outbox import OUTCOME_UNKNOWN, DeliveryDispatcher
+from pipelines.control import outbox
+from pipelines.control.outbox import MAX_PER_CHANNEL, OUTCOME_UNKNOWN, DeliveryDispatcher
 from providers.delivery.fake import FakeChannel
 from providers.delivery.wakeup import LIST, DeliveryWakeup
 from providers.delivery.web import WebChannel
 from providers.records import PostgresRpc, Records
+from providers.records.outbox import OWNER_SHARE
 from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
 from schemas.errors import Ambiguous, Invalid, RateLimited, Transient
 from tests.contracts.deliveries import LEASE_S, DeliveryDatabase, photo
@@ -271,3 +274,77 @@ async def test_a_redelivered_dead_letter_is_delivered_and_invalid_requests_are_i
                 while await client.llen(LIST):  # noqa: ASYNC110  nor does Redis
                     await asyncio.sleep(0.02)
     assert len(channel.sent) == 1
+
+
+class SilentChannel:
+    """Takes every delivery and does not end before the test does."""
+
+    name = DeliveryChannel.WEBHOOK
+
+    def __init__(self) -> None:
+        self.owners: Counter[str] = Counter()
+        self._answer = asyncio.Event()
+
+    async def deliver(self, delivery: Delivery, *, on_sending: OnSending) -> None:  # noqa: ARG002  nothing is sent
+        self.owners[delivery.owner_id] += 1
+        await self._answer.wait()
+
+    async def aclose(self) -> None:
+        self._answer.set()
+
+
+async def enqueue_webhooks(database: DeliveryDatabase, owner: str, count: int) -> None:
+    await database.deliveries.webhook(owner, "set", "https://shop.example")
+    message = OutboxMessage(kind=DeliveryKind.RESULT, channel=DeliveryChannel.WEBHOOK, message={"type": "x"})
+    for _ in range(count):
+        await database.deliveries.enqueue(database.ended_job(owner), 3, [message])
+
+
+async def test_a_receiver_that_does_not_answer_delays_no_other_owner(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
+    silent, chat = SilentChannel(), whatsapp()
+    await enqueue_webhooks(database, "attacker", 100)
+    async with running(DeliveryDispatcher(database.deliveries, wakeup, {silent.name: silent, chat.name: chat})):
+        async with asyncio.timeout(20):
+            while not silent.owners["attacker"]:  # noqa: ASYNC110  a fake rings no wakeup
+                await asyncio.sleep(0.02)
+        await enqueue_webhooks(database, "innocent", 1)
+        for _ in range(20):
+            await enqueue(database)
+        await wakeup.notify()
+        await until_sent(chat, 20)
+        async with asyncio.timeout(20):
+            while not silent.owners["innocent"]:  # noqa: ASYNC110  the same
+                await asyncio.sleep(0.02)
+        assert silent.owners["attacker"] == OWNER_SHARE
+        await silent.aclose()
+
+
+async def test_receivers_of_many_owners_that_do_not_answer_delay_no_other_channel(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup
+) -> None:
+    silent, chat = SilentChannel(), whatsapp()
+    for number in range(12):
+        await enqueue_webhooks(database, f"attacker-{number}", 10)
+    async with running(DeliveryDispatcher(database.deliveries, wakeup, {silent.name: silent, chat.name: chat})):
+        async with asyncio.timeout(20):
+            while silent.owners.total() < MAX_PER_CHANNEL:  # noqa: ASYNC110  a fake rings no wakeup
+                await asyncio.sleep(0.02)
+        for _ in range(20):
+            await enqueue(database)
+        await until_sent(chat, 20)
+        assert silent.owners.total() == MAX_PER_CHANNEL
+        await silent.aclose()
+
+
+async def test_an_owner_with_more_than_its_share_is_delivered_without_waiting_for_a_wakeup(
+    database: DeliveryDatabase, wakeup: DeliveryWakeup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "IDLE_S", 3600)
+    channel = FakeChannel(DeliveryChannel.WEBHOOK)
+    await enqueue_webhooks(database, "shop", 3 * OWNER_SHARE + 1)
+    await wakeup.notify()
+    async with running(DeliveryDispatcher(database.deliveries, wakeup, {channel.name: channel})):
+        await until_sent(channel, 3 * OWNER_SHARE + 1)
+        await wakeup.notify()
