@@ -60,6 +60,7 @@ async def ingest(
                     consumer,
                     client,
                     records,
+                    metrics=metrics,
                     is_served=served.is_served,
                     progress_ttl_s=settings.progress_ttl_s,
                 )

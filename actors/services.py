@@ -19,6 +19,7 @@ from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.generate import Generate
 from pipelines.stages.paid_picture import PictureServices
+from providers.data_dir import prepare_data_dir
 from providers.delivery.wakeup import DeliveryWakeup
 from providers.fetch import Fetcher, FetchPolicy, fetch_memory
 from providers.metrics.recorder import Metrics
@@ -88,6 +89,7 @@ def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
     contact: DatabaseContact,
 ) -> Services:
     """Return the services of one process. Call this on its event loop; connections open on first use."""
+    prepare_data_dir(settings.data_dir)
     client = async_client(redis_url, max_connections=64)
     metrics = Metrics(client)
     progress = ProgressLog(client, ttl_s=settings.progress_ttl_s)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from providers.data_dir import prepare_data_dir
 from providers.pose.bundle import BUNDLE_SHA256, assemble, model_path, require_bundle, require_sha256, sha256_of
 from providers.pose.wheel import download_wheel
 from schemas.errors import Invalid, Unavailable
@@ -36,6 +37,7 @@ def pose_model(settings: Settings) -> Path:
     expected = _expected_sha256(settings)
     if target.is_file() and sha256_of(target) == expected:
         return target
+    prepare_data_dir(settings.data_dir)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         bundle = _bundle(settings, Path(folder))

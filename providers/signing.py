@@ -15,6 +15,7 @@ from pathlib import Path
 
 from itsdangerous import Signer
 
+from providers.data_dir import prepare_data_dir
 from schemas.errors import Invalid
 
 #: Length of a generated key in bytes: that of the SHA-256 that it keys.
@@ -82,7 +83,7 @@ def signing_key(data_dir: Path, configured: str | None) -> bytes:
     if configured:
         return configured.encode()
     path = data_dir / "signing.key"
-    data_dir.mkdir(parents=True, exist_ok=True)
+    prepare_data_dir(data_dir)
     candidate = data_dir / f"signing.key.{os.getpid()}.{secrets.token_hex(4)}"
     if not path.exists():
         with os.fdopen(os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

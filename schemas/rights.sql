@@ -1,4 +1,4 @@
--- Restricts Darkroom's functions and tables to the service role: revokes the default rights of PUBLIC, and those that a
+-- Restricts Darkroom's functions, tables and sequences to the service role: revokes the default rights of PUBLIC, and those that a
 -- database grants to the roles of public API keys. Applied last, at every migration, so that it covers new functions.
 do $$
 declare
@@ -11,6 +11,9 @@ begin
     union all
     select 'table ' || oid::regclass from pg_class
      where relnamespace = 'public'::regnamespace and relname like 'darkroom\_%' and relkind in ('r', 'v')
+    union all
+    select 'sequence ' || oid::regclass from pg_class
+     where relnamespace = 'public'::regnamespace and relname like 'darkroom\_%' and relkind = 'S'
   loop
     for v_role in select 'public' union all select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
       execute format('revoke all on %s from %s', v_object, v_role);

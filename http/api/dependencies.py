@@ -17,6 +17,7 @@ from api.tasks.hub import Hub
 from api.tasks.task_states import TaskStates
 from pipelines.decoders.decoders import Decoders
 from pipelines.sizing.populations import population_named
+from providers.data_dir import prepare_data_dir
 from providers.fetch import FetchPolicy
 from providers.images.replicate.settings import ReplicateSettings
 from providers.local_services import resolve
@@ -126,6 +127,7 @@ def make_dependencies(settings: Settings) -> Dependencies:
         TokensError: API_TOKENS is malformed.
     """
     redis_url, database_url = service_urls(settings)
+    prepare_data_dir(settings.data_dir)
     rpc = connect_rpc(
         database_url=database_url,
         supabase_url=settings.supabase_url,

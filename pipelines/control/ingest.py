@@ -16,6 +16,7 @@ import structlog
 
 from pipelines.control.background import wait_or_stop
 from pipelines.control.payloads import SESSION_MESSAGE, InvalidPayload, dead_letter, parse
+from providers.metrics.recorder import Metrics
 from providers.progress import ProgressLog
 from providers.records import Records
 from providers.records.base import DatabaseRefused
@@ -25,12 +26,15 @@ from schemas.common import Product
 from schemas.errors import DarkroomError
 from schemas.progress import Progress, Status
 from schemas.records import DeadLetter, NewTask, Verdict
-from schemas.tasks import TASK_LISTS
+from schemas.tasks import MAX_PAYLOAD_BYTES, TASK_LISTS
 
 log = structlog.get_logger(__name__)
 
-#: Tasks per round trip to the database.
+#: Tasks and bytes per round trip to the database.
 BATCH = 500
+BATCH_BYTES = 4_000_000
+#: Dead letters that are kept of one list.
+KEPT_LETTERS = 10_000
 #: Seconds to block on an empty list.
 WAIT_S = 1.0
 #: Time without a heartbeat after which a consumer is dead, milliseconds. Live ones send one with every batch.
@@ -62,6 +66,7 @@ class TaskListConsumer:
         client: redis.asyncio.Redis,
         records: Records,
         *,
+        metrics: Metrics | None = None,
         is_served: Callable[[Product], Awaitable[bool]] | None = None,
         progress_ttl_s: int = PROGRESS_TTL_S,
     ) -> None:
@@ -72,6 +77,7 @@ class TaskListConsumer:
             consumer: Unique name of this consumer.
             client: Redis.
             records: The database.
+            metrics: Where dropped dead letters are counted; by default, a recorder over `client`.
             is_served: Returns whether a worker makes the product. Otherwise its tasks stay in the producers' list, and
                 the sweep ends their sessions in time. Without it all tasks are consumed.
             progress_ttl_s: Time to live of the terminal events of tasks that get no job, seconds.
@@ -80,6 +86,7 @@ class TaskListConsumer:
         self._consumer = consumer
         self._client = client
         self._records = records
+        self._metrics = metrics or Metrics(client)
         self._is_served = is_served
         #: Length of the list at the last check while the product was not served.
         self._unserved = 0
@@ -120,15 +127,18 @@ class TaskListConsumer:
         """
         await self.heartbeat()
         # The batch of a failed attempt is first. The reply to a move may have been lost: trust the list only.
-        limit = 0
+        move = 0
         if not await self._client.llen(self._processing):
             await self._client.blmove(self._source, self._processing, int(wait_s) or 1, "RIGHT", "LEFT")
-            limit = BATCH
-        found = await self._client.eval(_TAKE_BATCH, 2, self._source, self._processing, str(limit))
+            move = BATCH
+        # One byte more than a payload may have shows that it is too large.
+        sizes = (BATCH, move, BATCH_BYTES, MAX_PAYLOAD_BYTES + 1)
+        found = await self._client.eval(_TAKE_BATCH, 2, self._source, self._processing, *map(str, sizes))
         batch = [_bytes(item) for item in found]
         if batch:
             await self._write(batch)
-            await self._client.delete(self._processing)
+            # The batch is at the end of the list; what does not belong to it stays for the next one.
+            await self._client.ltrim(self._processing, 0, -len(batch) - 1)
             self._batch = uuid.uuid4().hex
             await _wake_dispatcher(self._client)
         return len(batch)
@@ -140,8 +150,7 @@ class TaskListConsumer:
     async def _write(self, batch: list[bytes]) -> None:
         tasks: dict[str, tuple[NewTask, bytes]] = {}
         letters: list[DeadLetter] = []
-        # The oldest task is the last one in the processing list.
-        for payload in reversed(batch):
+        for payload in batch:
             try:
                 task = parse(self._product, payload)
             except InvalidPayload as error:
@@ -183,6 +192,9 @@ class TaskListConsumer:
                 task_id=item.task_id, session_id=item.session_id, request_id=item.request_id,
             )  # fmt: skip
         log.info("dead_letters_kept", count=len(letters), refunded=refunded)
+        if dropped := await self._records.trim_dead_letters(self._source, keep=KEPT_LETTERS):
+            log.warning("dead_letters_dropped", list=self._source, count=dropped)
+            await self._metrics.incr("darkroom_dead_letters_dropped", {"list": self._source}, dropped)
         named = {item.task_id: item for item in letters if item.task_id}
         # A payload may name the task of another payload: a task with a job ends with its job.
         have_jobs = await self._records.known_tasks(list(named)) if named else set()

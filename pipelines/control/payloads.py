@@ -15,7 +15,7 @@ from schemas.records import DeadLetter, NewTask
 from schemas.tasks import MAX_PAYLOAD_BYTES, TASK_LISTS, TASK_TYPES, VERSION
 
 #: Largest part of an invalid payload that its dead letter keeps, bytes.
-KEPT_BYTES = 1_048_576
+KEPT_BYTES = 16_384
 SESSION_MESSAGE = "The task could not be processed because it is not valid."
 #: Key of the session id in the payload of each product that has a session table.
 _SESSION_KEYS = {Product.TRYON: "session_id", Product.IMAGES: "job_id"}
@@ -47,7 +47,7 @@ def parse(product: Product, payload: bytes) -> NewTask:
         InvalidPayload: With a code (`too_large`, `not_json`, `unknown_version`, `invalid`) and a reason for operators.
     """
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise InvalidPayload("too_large", f"{len(payload)} bytes; at most {MAX_PAYLOAD_BYTES} are accepted")
+        raise InvalidPayload("too_large", f"more than the {MAX_PAYLOAD_BYTES} bytes that are accepted")
     fields = _parse_object(payload)
     version = fields.get("version", VERSION)
     if isinstance(version, int) and version > VERSION:

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 from pydantic import Field
 
 from providers.images.privacy import Privacy
+from providers.images.reported import CostUsd, TokenCount
 from schemas.common import Frozen
 
 #: Awaited with the provider's id of the work before the wait for it; must store the id before it returns.
@@ -151,9 +152,9 @@ class GeneratedImage(Frozen):
     model: str
     data: bytes | None = Field(default=None, repr=False)
     url: str | None = Field(default=None, repr=False)
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float = 0.0
+    input_tokens: TokenCount = 0
+    output_tokens: TokenCount = 0
+    cost_usd: CostUsd = 0.0
     left_out: tuple[str, ...] = ()
 
 

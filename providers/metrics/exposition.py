@@ -18,6 +18,7 @@ COUNTERS = {
     "darkroom_credits": "Credits by kind: charge, refund.",
     "darkroom_provider_usd": "US dollars spent, by provider.",
     "darkroom_pictures_killed": "Pictures that ended their decoder process, by cause: memory, cpu, time, crash.",
+    "darkroom_dead_letters_dropped": "Dead letters over the quota of their list, by list.",
     "darkroom_http_requests": "HTTP requests by method, route and status.",
 }
 HISTOGRAMS = {

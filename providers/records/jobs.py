@@ -271,6 +271,10 @@ class Records:
         """Delete a dead letter; return False if there is none with that id."""
         return bool(await self._rpc.call("darkroom_drop_dead_letter", p_id=letter_id))
 
+    async def trim_dead_letters(self, list_name: str, *, keep: int) -> int:
+        """Delete the oldest dead letters of a list beyond the newest `keep`; return how many."""
+        return int(await self._rpc.call("darkroom_trim_dead_letters", p_list=list_name, p_keep=keep))
+
     async def job_counts(self) -> dict[str, float]:
         """Return the number of jobs by state, and `oldest_waiting_s`."""
         return dict(await self._rpc.call("darkroom_job_counts"))

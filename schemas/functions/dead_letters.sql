@@ -110,3 +110,16 @@ begin
 exception when sqlstate 'DR402' then  -- also rolls back the move of the session
   return 'no_credits';
 end $$;
+
+-- Delete the oldest dead letters of a list beyond the newest `p_keep`, at most 1000. Returns the number deleted. Called by
+-- `Records.trim_dead_letters`.
+create or replace function darkroom_trim_dead_letters(p_list text, p_keep integer) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_dropped integer;
+begin
+  delete from darkroom_dead_letters where id in (
+    select id from darkroom_dead_letters where list = p_list order by id desc offset p_keep limit 1000);
+  get diagnostics v_dropped = row_count;
+  return v_dropped;
+end $$;

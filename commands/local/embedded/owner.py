@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from commands.local.process import StartError
+from providers.data_dir import prepare_data_dir
 from providers.local_services import ENDPOINTS, LOCK, Endpoints
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class DataFolderOwner:
 def _lock(data_dir: Path) -> BinaryIO:
     path = data_dir / LOCK
     try:
+        prepare_data_dir(data_dir)
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("ab")
     except OSError as error:

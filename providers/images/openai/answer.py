@@ -7,6 +7,7 @@ from datetime import date
 from pydantic import Field
 
 from providers.images.prices import TokenUsage
+from providers.images.reported import TokenCount
 from schemas.common import Payload
 
 
@@ -20,15 +21,15 @@ class Item(Payload):
 class TokenDetails(Payload):
     """Tokens of one direction, by kind."""
 
-    image_tokens: int = Field(0, ge=0)
-    text_tokens: int = Field(0, ge=0)
+    image_tokens: TokenCount = 0
+    text_tokens: TokenCount = 0
 
 
 class Usage(Payload):
     """Tokens of one call. Without details all count as image tokens, which cost more."""
 
-    input_tokens: int = Field(0, ge=0)
-    output_tokens: int = Field(0, ge=0)
+    input_tokens: TokenCount = 0
+    output_tokens: TokenCount = 0
     input_tokens_details: TokenDetails | None = None
     output_tokens_details: TokenDetails | None = None
 

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from providers.images import errors as faults
 from providers.images.http_client import ProviderHttp
+from providers.images.reported import Seconds
 from schemas.common import Id, Payload
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class PredictionStatus(StrEnum):
 class PredictionMetrics(Payload):
     """Duration of a prediction, seconds."""
 
-    predict_time: float = Field(0, ge=0)
+    predict_time: Seconds = 0
 
 
 class Prediction(Payload):

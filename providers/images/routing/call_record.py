@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from providers.images import errors as faults
+from providers.images.reported import MAX_COST_USD, bounded
 from providers.images.routing.admission import ProviderHealth
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
 from schemas.job import Call
@@ -75,7 +76,7 @@ class CallRecord:
             return self.image.cost_usd
         known = self.error.details.get("cost_usd") if isinstance(self.error, DarkroomError) else None
         if known is not None:
-            return float(known)
+            return bounded(known, MAX_COST_USD)
         certain = isinstance(self.error, (Transient, Rejected, Invalid)) and not isinstance(self.error, Ambiguous)
         return 0.0 if certain else unclear
 

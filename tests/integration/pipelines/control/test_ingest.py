@@ -4,13 +4,18 @@ import asyncio
 import json
 from typing import TYPE_CHECKING
 
+import orjson
 import psycopg
 import pytest
 
+from pipelines.control import ingest
 from pipelines.control.ingest import TaskListConsumer
+from pipelines.control.payloads import KEPT_BYTES
+from providers.metrics.recorder import Metrics
 from providers.progress import ProgressLog
 from providers.records import PostgresRpc, Records
 from providers.records.base import DatabaseUnavailable
+from schemas import keys
 from schemas.common import Product
 from schemas.progress import Progress, Status, channel
 from schemas.tasks import TASK_LISTS
@@ -78,6 +83,12 @@ async def latest(client: redis.asyncio.Redis, task_id: str) -> tuple[str, str | 
 LIST = TASK_LISTS[Product.TRYON]
 
 
+@pytest.fixture
+def no_dead_letters(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as database:
+        database.execute("truncate darkroom_dead_letters")
+
+
 async def test_a_task_without_its_session_is_kept_with_all_its_ids(
     client: redis.asyncio.Redis, records: Records, new_task: Callable[..., NewTask]
 ) -> None:
@@ -118,11 +129,11 @@ async def test_a_refused_payload_does_not_end_the_task_of_a_job(
     client: redis.asyncio.Redis, records: Records, new_task: Callable[..., NewTask]
 ) -> None:
     task = new_task("anna")
-    ingest = TaskListConsumer(Product.TRYON, "c1", client, records)
+    consumer = TaskListConsumer(Product.TRYON, "c1", client, records)
     await client.lpush(LIST, pushed(task))
-    await ingest.consume_batch(1)
+    await consumer.consume_batch(1)
     await client.lpush(LIST, pushed(task.model_copy(update={"payload": task.payload | {"version": 2}})))
-    await ingest.consume_batch(1)
+    await consumer.consume_batch(1)
     assert len(await records.dead_letters_of(task.task_id)) == 1
     assert await ProgressLog(client, ttl_s=60).latest(task.task_id) is None
 
@@ -140,11 +151,11 @@ async def test_a_task_whose_session_ended_before_it_arrived_publishes_its_end(
 async def test_letters_are_stored_once_when_a_reply_is_lost(client: redis.asyncio.Redis, database_url: str) -> None:
     records = LosesReplies(PostgresRpc(database_url, max_connections=1))
     before = len(await records.dead_letters(limit=1000))
-    ingest = TaskListConsumer(Product.TRYON, "c1", client, records)
+    consumer = TaskListConsumer(Product.TRYON, "c1", client, records)
     await client.lpush(LIST, b"not json", b"not json", b"neither")
     with pytest.raises(DatabaseUnavailable):
-        await ingest.consume_batch(1)
-    assert await ingest.consume_batch(1) == 3
+        await consumer.consume_batch(1)
+    assert await consumer.consume_batch(1) == 3
     assert len(await records.dead_letters(limit=1000)) == before + 3
     await records.aclose()
 
@@ -206,3 +217,77 @@ async def test_an_unexpected_error_does_not_end_the_consumer(
     await consuming
     await failing.aclose()
     assert await records.job(task.task_id) is not None
+
+
+@pytest.mark.usefixtures("no_dead_letters")
+async def test_large_payloads_are_taken_in_batches_of_bounded_size(
+    client: redis.asyncio.Redis, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "BATCH_BYTES", 1_000_000)
+    for _ in range(20):
+        await client.lpush(LIST, b"x" * 10_000_000)
+    consumer = TaskListConsumer(Product.TRYON, "c1", client, records)
+    sizes = [await consumer.consume_batch(1) for _ in range(5)]
+    assert sizes == [4] * 5
+    assert await client.llen(LIST) == 0
+    letters = await records.dead_letters(limit=50)
+    assert [(letter.code, letter.complete, len(letter.payload)) for letter in letters] == [
+        ("too_large", False, KEPT_BYTES)
+    ] * 20
+
+
+async def test_a_processing_list_larger_than_a_batch_is_worked_off_from_its_oldest_task(
+    client: redis.asyncio.Redis, records: Records, new_task: Callable[..., NewTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given what an interrupted consumer left, when it is consumed in small batches, then each task is taken once."""
+    monkeypatch.setattr(ingest, "BATCH", 3)
+    tasks = [new_task(f"user-{number}") for number in range(8)]
+    for task in tasks:
+        await client.lpush(keys.processing("c1", LIST), pushed(task))
+    late = new_task("late")
+    await client.lpush(LIST, pushed(late))
+    consumer = TaskListConsumer(Product.TRYON, "c1", client, records)
+    assert [await consumer.consume_batch(1) for _ in range(4)] == [3, 3, 2, 1]
+    known = await records.known_tasks([task.task_id for task in (*tasks, late)])
+    assert len(known) == 9
+
+
+@pytest.mark.usefixtures("no_dead_letters")
+async def test_the_dead_letters_of_a_list_are_limited_and_the_oldest_are_dropped(
+    client: redis.asyncio.Redis, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "KEPT_LETTERS", 3)
+    metrics = Metrics(client)
+    consumer = TaskListConsumer(Product.TRYON, "c1", client, records, metrics=metrics)
+    for number in range(5):
+        await client.lpush(LIST, f"not json {number}")
+        await consumer.consume_batch(1)
+    kept = [letter.payload for letter in await records.dead_letters()]
+    assert kept == ["not json 4", "not json 3", "not json 2"]
+    assert b'darkroom_dead_letters_dropped_total{list="wearon:tasks:generation"} 2.0' in await metrics.render({})
+    await metrics.aclose()
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"user_id": "mallory"}, {"user_id": None}, {"user_id": ["anna"]}, {"user_id": {"id": "anna"}}, {"user_id": ""},
+        {"user_id": None, "store_id": "anna"}, {"channel": "b2b", "store_id": "anna"}, {"channel": None},
+        {"channel": "b2b", "user_id": None, "store_id": "mallory"}, {"user_id": "anna%"}, {"user_id": "anna\u0000"},
+    ],
+)  # fmt: skip
+async def test_an_unusable_payload_ends_no_session_without_its_owner(
+    client: redis.asyncio.Redis, records: Records, new_task: Callable[..., NewTask], claim: dict[str, object]
+) -> None:
+    theirs = new_task("anna")
+    faults: list[dict[str, object]] = [
+        {"version": 9}, {"image_urls": []}, {"image_urls": "x"}, {"created_at": "never"}, {},
+    ]  # fmt: skip
+    for fault in faults:
+        forged = theirs.payload | {"task_id": f"forged-{theirs.task_id}", "image_urls": 1} | fault | claim
+        await client.lpush(LIST, orjson.dumps(forged))
+    assert await TaskListConsumer(Product.TRYON, "c1", client, records).consume_batch(1) == 5
+    assert len(await records.dead_letters_of(f"forged-{theirs.task_id}")) == 5
+    session = await records.orders.find(theirs.session_id, "anna")
+    assert session is not None
+    assert session.status == "queued"

@@ -232,6 +232,15 @@ def test_a_public_key_reads_none_of_our_tables(connection: psycopg.Connection[An
             assert found == [], table
 
 
+def test_a_public_key_uses_none_of_our_sequences(connection: psycopg.Connection[Any]) -> None:
+    rights = connection.execute(
+        "select role, has_sequence_privilege(role, c.oid, 'usage, select, update')"
+        " from pg_class c, unnest(array['anon', 'authenticated', 'service_role']) role"
+        " where relkind = 'S' and relnamespace = 'public'::regnamespace and relname like 'darkroom\\_%'"
+    ).fetchall()
+    assert set(rights) == {("anon", False), ("authenticated", False), ("service_role", True)}
+
+
 def test_the_credit_functions_that_we_create_are_private(embedded: Embedded) -> None:
     assert embedded.postgres
     with psycopg.connect(embedded.postgres.url, autocommit=True) as server:
