@@ -24,6 +24,7 @@ put() { # name, value
 }
 
 put redis_password "$(random)"
+put redis_producer_password "$(random)"
 put postgres_password "$(random)"
 put redis_url "redis://:$(cat "$folder/redis_password")@${REDIS_HOST:-redis}:6379/0"
 put database_url "postgresql://darkroom:$(cat "$folder/postgres_password")@${POSTGRES_HOST:-postgres}:5432/darkroom"

@@ -16,7 +16,7 @@ SECRETS = {name.lower() for name, field in every_setting().items() if "SecretStr
 #: Seconds that a worker may need after its grace period: to requeue its jobs, to stop its threads, to disconnect.
 STOP_S = REQUEUE_S + BACKGROUND_STOP_S + CLOSE_S
 #: Passwords of the servers, which reach us inside REDIS_URL and DATABASE_URL.
-SERVERS = {"redis_password", "postgres_password"}
+SERVERS = {"redis_password", "redis_producer_password", "postgres_password"}
 #: Read by gunicorn itself.
 OTHERS = {"WEB_CONCURRENCY"}
 #: Fixed in the image, or by what a service is.

@@ -27,6 +27,19 @@ def test_only_a_push_to_main_publishes_and_deploys() -> None:
     assert all(step.get("if") == "github.event_name == 'push'" for step in publishing)
 
 
+def test_published_images_are_audited_scanned_and_signed() -> None:
+    job = read(WORKFLOW)["jobs"]["image"]
+    scripts = [step.get("run", "") for step in job["steps"]]
+    order = ["podman build", "pip-audit", "cyclonedx-py", '"$SCANNER"', "podman push", "cosign sign"]
+    found = [next(index for index, script in enumerate(scripts) if word in script) for word in order]
+
+    assert found == sorted(found)
+    assert {entry["lock"] for entry in job["strategy"]["matrix"]["include"]} == {
+        "requirements-http.txt", "requirements-worker.txt",
+    }  # fmt: skip
+    assert job["permissions"]["id-token"] == "write"
+
+
 def test_only_linted_tested_and_built_commits_are_deployed() -> None:
     assert set(read(WORKFLOW)["jobs"]["deploy"]["needs"]) == {"lint", "test", "image"}
 
