@@ -37,6 +37,7 @@ EMPTY, FULL = "bench_empty", "bench_history"
 #: The databases take turns, so that whatever else the machine does slows both.
 ROUNDS, WARM_UP = 10, 200
 OWNERS = 50
+POLL_S = 0.01
 #: Times that a call is measured; the median counts.
 READS = 5
 STUCK_AFTER_S = 900.0
@@ -111,8 +112,8 @@ class _Side:
             cycles = LifeCycles(records, connections=self._connections)
             await cycles.run(tasks)
             seconds, used_s = time.monotonic() - started, usage.cpu_s(self._postgres.pid) - cpu_s
-            # A connection reports its last statistics when it ends.
             await records.aclose()
+            _wait_for_statistics(connection)
             after = _written(connection)
         if number:
             written = {name: after[name] - before[name] for name in after}
@@ -154,6 +155,16 @@ def _fill(url: str, history: int) -> None:
             connection.execute(statement, {"first": first, "rows": rows, "total": history})
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")
+
+
+def _wait_for_statistics(connection: psycopg.Connection) -> None:
+    """Wait until all other connections have ended: each reports its last statistics then."""
+    query = (
+        "select count(*) from pg_stat_activity"
+        " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+    )
+    while (connection.execute(query.encode()).fetchone() or (0,))[0]:
+        time.sleep(POLL_S)
 
 
 def _written(connection: psycopg.Connection) -> dict[str, float]:

@@ -145,12 +145,11 @@ class RetentionContract:
         assert await prune(records, limit=2) == 2
         assert [row.task_id for row in await records.recent()] == [third.task_id]
 
-    async def test_rows_that_others_lock_are_left_for_the_next_time(
-        self, records: Records, world: World, database_url: str
-    ) -> None:
+    async def test_rows_that_others_lock_are_left_for_the_next_time(self, records: Records, world: World) -> None:
         tasks = [world.task() for _ in range(3)]
         await ended(records, *tasks)
-        async with await psycopg.AsyncConnection.connect(database_url) as other:
+        address = psycopg.conninfo.make_conninfo(**world.connection.info.get_parameters())
+        async with await psycopg.AsyncConnection.connect(address) as other:
             await other.execute("select from darkroom_jobs where task_id = %s for update", [tasks[0].task_id])
             assert await asyncio.wait_for(prune(records), timeout=30) == 2
         assert await prune(records) == 1
