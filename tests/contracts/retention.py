@@ -50,6 +50,9 @@ class RetentionContract:
             "update generation_sessions set status = 'queued' where id::text = %s", [task.session_id]
         )
         again = tryon(task.owner_id, task.session_id)
+        # The same task id with another session is a duplicate too.
+        other = tryon(task.owner_id, world.session(task.owner_id), task_id=task.task_id)
+        assert await records.accept([other]) == {task.task_id: Verdict.DUPLICATE}
         assert await records.accept([task, photo, again]) == {
             task.task_id: Verdict.DUPLICATE,
             photo.task_id: Verdict.DUPLICATE,
