@@ -102,8 +102,7 @@ class WorkerMiddleware(Middleware):
         set_event_loop_thread(loop)
         chosen = worker.consumer_whitelist
         generates = chosen is None or StageName.GENERATE in chosen
-        decodes = chosen is None or not chosen.isdisjoint({StageName.RESIZE, StageName.WATERMARK})
-        self.services = loop.run_coroutine(self._make_services(broker, generates=generates, decodes=decodes))
+        self.services = loop.run_coroutine(self._make_services(broker, generates=generates))
         if generates:
             self.services.generators.log_faults()
         renewal = functools.partial(
@@ -148,7 +147,7 @@ class WorkerMiddleware(Middleware):
             # Lease expiry recovers them.
             log.warning("jobs_not_requeued", jobs=len(self._running_jobs.snapshot()))
 
-    async def _make_services(self, broker: Broker, *, generates: bool, decodes: bool) -> Services:
+    async def _make_services(self, broker: Broker, *, generates: bool) -> Services:
         services = make_services(
             self._settings,
             broker,
@@ -159,8 +158,6 @@ class WorkerMiddleware(Middleware):
         )
         if generates:
             services.generators.start()
-        if decodes:
-            services.decoders.start()
         return services
 
     async def _close_services(self) -> None:

@@ -28,7 +28,7 @@ class Decoders:
     def __init__(
         self, processes: int | None = None, *, limits: DecoderLimits | None = None, on_death: OnDeath | None = None
     ) -> None:
-        """Prepare; nothing is started before the first call, or `start`.
+        """Prepare; nothing is started before the first call, which takes about half a second longer.
 
         Args:
             processes: Maximum number of decoders; one per core by default.
@@ -37,10 +37,6 @@ class Decoders:
         """
         self._pool = DecoderPool("pipelines.decoders.operations", processes, limits or DecoderLimits())
         self._on_death = on_death
-
-    def start(self) -> None:
-        """Start a decoder in the background."""
-        self._pool.start()
 
     def close(self) -> None:
         """End all decoders."""

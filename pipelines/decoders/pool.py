@@ -23,7 +23,7 @@ class DecoderPool:
     """Runs operations on pictures in decoder processes; a process is started when none is idle."""
 
     def __init__(self, operations: str, processes: int | None, limits: DecoderLimits) -> None:
-        """Prepare the pool; nothing is started before the first call, or `start`.
+        """Prepare the pool; nothing is started before the first call.
 
         Args:
             operations: Module of what decoders do, such as `pipelines.decoders.operations`.
@@ -37,10 +37,6 @@ class DecoderPool:
         self._server: ForkServer | None = None
         self._idle: deque[DecoderProcess] = deque()
         self._closed = False
-
-    def start(self) -> None:
-        """Start a decoder in the background, so that the first picture does not wait for it."""
-        self._threads.submit(self._start)
 
     async def call(self, request: dict[str, object], data: bytes) -> Frame:
         """Return a decoder's answer. Cancelling the call ends its decoder.
@@ -68,11 +64,6 @@ class DecoderPool:
         if server is not None:
             server.close()
         self._close_idle()
-
-    def _start(self) -> None:
-        # A failure is reported to the first call, which tries again.
-        with contextlib.suppress(ForkServerLost, OSError):
-            self._idle.append(self._fork())
 
     def _run(self, call: _Call) -> Frame:
         process = self._take()

@@ -43,7 +43,6 @@ class Sizing:
     async def start(self) -> None:
         """Load the pose model."""
         if self.pose is not None:
-            self.decoders.start()
             await self.pose.start()
 
     async def aclose(self) -> None:

@@ -30,7 +30,6 @@ PICTURES = {
 @pytest.fixture(scope="module")
 def decoders() -> Iterator[Decoders]:
     made = Decoders(2)
-    made.start()
     yield made
     made.close()
 
