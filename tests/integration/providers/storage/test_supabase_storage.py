@@ -171,6 +171,12 @@ async def test_storing_an_existing_object_succeeds() -> None:
         ("544 Database Timeout", failure("544", "DatabaseTimeout", "timed out")),
         ("429 Too Many Requests", b"{}"),
         ("502 Bad Gateway", b"<html>"),
+        ("404 Not Found", b'{"message": "no Route matched with those values"}'),
+        ("404 Not Found", b"default backend - 404"),
+        ("302 Found", b""),
+        ("400 Bad Request", b"<html>"),
+        ("400 Bad Request", failure("404", "TenantNotFound", "Missing tenant config")),
+        ("400 Bad Request", failure("400", "DatabaseTimeout", "timed out")),
         ("200 OK", b'{"Key"'),
     ],
 )
