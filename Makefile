@@ -8,7 +8,7 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml
-DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)") $(if $(filter local,$(SUPABASE)),--local-supabase)
+DEMO_ARGS = $(if $(PHOTO),--photo "$(PHOTO)") $(if $(OUTFIT),--outfit "$(OUTFIT)") $(if $(filter local,$(SUPABASE)),--local-supabase) $(if $(PROVIDER),--provider "$(PROVIDER)")
 
 # SUPABASE=hosted: use a hosted Supabase instead of a PostgreSQL container.
 COMPOSE = podman-compose $(if $(filter hosted,$(SUPABASE)),-f podman-compose.yml -f deploy/podman-compose.supabase.yml)

@@ -31,6 +31,6 @@ put database_url "postgresql://darkroom:$(cat "$folder/postgres_password")@${POS
 put signing_key "$(random)"
 put webhook_keys "$(random)"
 put api_token "$(random)"
-for name in api_tokens openai_api_key replicate_api_token replicate_webhook_secret supabase_service_role_key whatsapp_access_token; do
+for name in api_tokens openai_api_key replicate_api_token openai_compatible_api_key gemini_api_key fashn_api_key fal_key replicate_webhook_secret supabase_service_role_key whatsapp_access_token; do
   put "$name" ""
 done

@@ -134,13 +134,19 @@ def register(app: typer.Typer) -> None:
         local_supabase: Annotated[
             bool, typer.Option("--local-supabase", help="Use a Supabase emulator for records and storage.")
         ] = False,
+        provider: Annotated[
+            str | None, typer.Option(metavar="NAME", help="Use this image provider, against an emulation of its API.")
+        ] = None,
         as_json: Json = False,
     ) -> None:
-        """Run tasks of all three products with the mock provider, free of charge."""
+        """Run tasks of all three products with the mock or an emulated provider, free of charge."""
         from devtools.demo.demo import demo as run
 
         run_command(
-            lambda settings: run(settings, photo=photo, outfit=outfit, local_supabase=local_supabase), as_json=as_json
+            lambda settings: run(
+                settings, photo=photo, outfit=outfit, local_supabase=local_supabase, provider=provider
+            ),
+            as_json=as_json,
         )
 
     @command(app, "chaos --minutes 5", "chaos --minutes 1 --seed 42 --json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from commands.local.picture_host import ImageHost
 from commands.local.supervisor import Supervisor
 from commands.migrate import make_buckets
 from commands.outcome import CommandError, CommandOutcome
+from devtools.chaos.provider import CountingProvider
 from devtools.demo import avatar, gallery, images, tryon
 from devtools.demo.pictures import Pictures
 from devtools.demo.results import collect
@@ -25,6 +27,7 @@ from devtools.demo.run import run
 from devtools.demo.service import Service
 from devtools.demo.table import failures, table
 from devtools.supabase_emulator import LocalSupabase
+from providers.images.registry import MOCK
 from providers.records.migrate import migrate
 from schemas.common import Product
 
@@ -41,6 +44,8 @@ PRODUCERS: tuple[Callable[[psycopg.Connection, ImageHost, Pictures], list[DemoTa
     avatar.tasks,
     images.tasks,
 )
+#: Start of the markers in prompts that make the mock fail.
+MARKER = "[mock:"
 #: The mock provider costs nothing; pictures come from the picture host on this machine.
 ENVIRONMENT = {
     "AI_MOCK_MODE": "true",
@@ -52,7 +57,12 @@ ENVIRONMENT = {
 
 
 def demo(
-    settings: Settings, *, photo: Path | None = None, outfit: Path | None = None, local_supabase: bool = False
+    settings: Settings,
+    *,
+    photo: Path | None = None,
+    outfit: Path | None = None,
+    local_supabase: bool = False,
+    provider: str | None = None,
 ) -> CommandOutcome:
     """Run the demo.
 
@@ -61,6 +71,7 @@ def demo(
         photo: Picture to use for every person.
         outfit: Picture to use for every outfit.
         local_supabase: Use a Supabase emulator for records and storage.
+        provider: Image provider to use, against an emulation of its API, for the products that it can make.
 
     Raises:
         CommandError: A picture can't be opened, the database is not embedded although `local_supabase` is set, or the
@@ -78,6 +89,8 @@ def demo(
         logs = settings.data_dir.resolve() / "log"
         service = Service()
         env = programs.environment(settings, embedded, **ENVIRONMENT, **service.environment())
+        if provider:
+            env |= _start_provider(stack, provider, logs / "provider.log")
         if local_supabase:
             env |= _start_supabase(stack, embedded, logs / "supabase.log")
         commands = [
@@ -90,6 +103,8 @@ def demo(
         host = stack.enter_context(ImageHost())
         connection = stack.enter_context(psycopg.connect(database, autocommit=True))
         tasks = [task for produce in PRODUCERS for task in produce(connection, host, pictures)]
+        if provider:  # the markers for failures are the mock's
+            tasks = [task for task in tasks if MARKER not in json.dumps(task.payload)]
         service.wait_ready()
         started = time.monotonic()
         tasks, bars = asyncio.run(run(redis_url, service, tasks, console))
@@ -131,6 +146,13 @@ def _start_supabase(stack: ExitStack, embedded: Embedded, log: Path) -> dict[str
     supabase = stack.enter_context(LocalSupabase(embedded.database_url, log))
     asyncio.run(make_buckets(supabase.url, supabase.service_role_key))
     return supabase.environment()
+
+
+def _start_provider(stack: ExitStack, provider: str, log: Path) -> dict[str, str]:
+    """Start the emulation and return the environment of workers that use `provider`, or else the mock."""
+    emulated = stack.enter_context(CountingProvider(log, latency_s=1.2))
+    lists = dict.fromkeys((f"{product.upper()}_PROVIDERS" for product in Product), f"{provider},{MOCK}")
+    return emulated.environment | lists
 
 
 def _outcome(results: Sequence[Result], page: Path, logs: Path, seconds: float) -> CommandOutcome:

@@ -29,6 +29,15 @@ def decode_picture(provider: str, text: str, *, is_url: bool, cost_usd: float) -
         data = base64.b64decode(text, validate=True)
     except binascii.Error:
         data = b""
+    return check_picture(provider, data, cost_usd=cost_usd), None
+
+
+def check_picture(provider: str, data: bytes, *, cost_usd: float) -> bytes:
+    """Return the bytes of a picture.
+
+    Raises:
+        Ambiguous: `bad_picture`: they are not a JPEG, PNG or WebP.
+    """
     if not data.startswith(_MAGIC):
         raise faults.no_picture(provider, "the picture can't be decoded", code="bad_picture", cost_usd=cost_usd)
-    return data, None
+    return data

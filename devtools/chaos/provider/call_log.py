@@ -10,10 +10,10 @@ from devtools.chaos.provider.behaviour import Behaviour, Fate
 from devtools.chaos.provider.kinds import Kind
 
 MARKER = re.compile(r"\[task:([A-Za-z0-9_-]{1,64})\]")
-#: OpenAI bills every executed call, even if its response is lost; refusals and errors are free.
-OPENAI_BILLS = frozenset({Fate.PICTURE, Fate.HANG, Fate.EMPTY, Fate.REPLY_LOST})
-#: Replicate bills the output of image models: predictions that never end or are cancelled are free.
-REPLICATE_BILLS = frozenset({Fate.PICTURE, Fate.EMPTY, Fate.REPLY_LOST})
+#: OpenAI and Gemini bill every executed call, even if its response is lost; refusals and errors are free.
+SYNCHRONOUS_BILLS = frozenset({Fate.PICTURE, Fate.HANG, Fate.EMPTY, Fate.REPLY_LOST})
+#: Queues bill the output: work that never ends or is cancelled is free.
+QUEUE_BILLS = frozenset({Fate.PICTURE, Fate.EMPTY, Fate.REPLY_LOST})
 #: Billed calls without a usable response, caused by the provider.
 PROVOKED = frozenset({Fate.HANG, Fate.EMPTY, Fate.REPLY_LOST})
 
@@ -67,7 +67,7 @@ class CallLog:
         }
 
     def _bill(self, kind: Kind, call: LoggedCall, number: int) -> None:
-        if call.fate in (OPENAI_BILLS if kind is Kind.OPENAI else REPLICATE_BILLS):
+        if call.fate in (SYNCHRONOUS_BILLS if kind in {Kind.OPENAI, Kind.GEMINI} else QUEUE_BILLS):
             self._paid[kind][call.task] += number
             if call.fate in PROVOKED:
                 self._provoked[kind][call.task] += number

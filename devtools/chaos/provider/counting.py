@@ -12,6 +12,7 @@ import httpx
 
 from commands.local.free_port import free_port
 from commands.local.process import Command, Process
+from devtools.chaos.provider.as_comfyui import WORKFLOW
 from devtools.chaos.provider.behaviour import Behaviour
 from devtools.chaos.provider.kinds import Kind
 
@@ -45,6 +46,11 @@ class CountingProvider:
         self._command = Command("the counting provider", argv, ROOT, log)
 
     @property
+    def url(self) -> str:
+        """Address of the server."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
     def openai_url(self) -> str:
         """Value for OPENAI_BASE_URL."""
         return f"http://127.0.0.1:{self._port}/v1"
@@ -63,6 +69,16 @@ class CountingProvider:
             "OPENAI_BASE_URL": self.openai_url,
             "REPLICATE_API_TOKEN": "r8_invalid",
             "REPLICATE_BASE_URL": self.replicate_url,
+            "FAL_KEY": "invalid",
+            "FAL_BASE_URL": f"{self.url}/fal",
+            "FASHN_API_KEY": "invalid",
+            "FASHN_BASE_URL": f"{self.url}/fashn",
+            "GEMINI_API_KEY": "invalid",
+            "GEMINI_BASE_URL": f"{self.url}/gemini",
+            "OPENAI_COMPATIBLE_BASE_URL": self.openai_url,
+            "OPENAI_COMPATIBLE_API_KEY": "sk-invalid",
+            "COMFYUI_BASE_URL": f"{self.url}/comfyui",
+            "COMFYUI_WORKFLOW": str(WORKFLOW),
             "FETCH_ALLOWED_NETWORKS": "127.0.0.0/8",
         }
 

@@ -10,3 +10,7 @@ class Kind(StrEnum):
 
     OPENAI = "openai"
     REPLICATE = "replicate"
+    FAL = "fal"
+    FASHN = "fashn"
+    GEMINI = "gemini"
+    COMFYUI = "comfyui"

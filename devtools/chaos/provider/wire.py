@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
+from http.client import responses
 from typing import Any
 
 import orjson
@@ -24,6 +24,7 @@ class WireRequest:
     path: tuple[str, ...]
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, a
             body = response.body
             head = {"content-type": response.content_type, "content-length": str(len(body)), **response.headers}
             lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-            phrase = HTTPStatus(response.status).phrase
+            phrase = responses.get(response.status, "Unknown")
             writer.write(f"HTTP/1.1 {response.status} {phrase}\r\n{lines}\r\n".encode() + body)
             await writer.drain()
     writer.close()
@@ -72,5 +73,6 @@ async def _read(reader: asyncio.StreamReader) -> WireRequest:
     length = int(headers.get("content-length", "0"))
     if length > MAX_BODY_BYTES:
         raise HangUp
-    path = tuple(target.partition("?")[0].strip("/").split("/"))
-    return WireRequest(method, path, headers, await reader.readexactly(length))
+    location, _, query = target.partition("?")
+    path = tuple(location.strip("/").split("/"))
+    return WireRequest(method, path, headers, await reader.readexactly(length), query)

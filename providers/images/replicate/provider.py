@@ -29,7 +29,6 @@ _REFUSALS = ("nsfw", "sensitive", "safety", "moderation", "content policy")
 #: Whether Replicate trains on inputs is not stated there, so that it counts as unknown.
 _PRIVACY = Privacy(
     retention_h=1,
-    regions=("us",),
     source="https://replicate.com/docs/topics/predictions/data-retention",
     as_of=date(2026, 11, 25),
 )

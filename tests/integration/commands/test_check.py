@@ -33,7 +33,12 @@ def faulty(data: dict[str, list[str]]) -> list[str]:
     ("name", "value", "row", "said"),
     [
         ("DATA_DIR", "/dev/null/x", "data folder", "/dev/null is a file"),
-        ("TRYON_PROVIDERS", "openia", "tryon", "'openia' is unknown; there are mock, openai, replicate"),
+        (
+            "TRYON_PROVIDERS",
+            "openia",
+            "tryon",
+            "'openia' is unknown; there are comfyui, fal, fashn, gemini, mock, openai,",
+        ),
         ("HOST", "0.0.0.0", "http access", "set API_TOKENS (or API_TOKEN), or HOST=127.0.0.1"),
         ("API_TOKENS", "me:read:short", "http access", "API_TOKENS: entry 1 is wrong in its secret"),
         ("PROVIDER_RPM", "openai=many", "provider limits", "Invalid number in a provider's limit"),

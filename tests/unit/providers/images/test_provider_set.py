@@ -109,4 +109,7 @@ async def test_a_provider_that_accepts_too_few_pictures_is_reported() -> None:
 async def test_a_misspelt_provider_is_reported_even_in_mock_mode() -> None:
     found = await provider_set(ai_mock_mode=True, tryon_providers=("openia",))
     assert found.served == {Product.AVATAR, Product.IMAGES}
-    assert "'openia' is unknown; there are mock, openai, replicate" in found.refused["openia"]
+    assert (
+        "'openia' is unknown; there are comfyui, fal, fashn, gemini, mock, openai, openai_compatible, replicate"
+        in found.refused["openia"]
+    )
