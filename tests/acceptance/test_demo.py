@@ -123,6 +123,6 @@ def test_a_missing_photo_is_reported_before_anything_starts(data_dir: Path) -> N
 def test_a_provider_makes_the_pictures_against_an_emulation_of_its_api(data_dir: Path) -> None:
     code, data = demo(data_dir, "--provider", "fal")
     assert code == 0
-    assert data["products"] == {"tryon": 12, "avatar": 3, "images": 1}
+    assert data["products"] == {"tryon": 12, "avatar": 2, "images": 1}
     calls = [line for line in (data_dir / "log/worker.log").read_text().splitlines() if '"provider_call"' in line]
     assert sum('"provider":"fal"' in line for line in calls) == 12

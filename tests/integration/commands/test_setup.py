@@ -48,7 +48,8 @@ def test_migrate_needs_only_the_database_url(cli: Cli, monkeypatch: pytest.Monke
 def test_migrate_prints_the_sql_for_an_editor(cli: Cli) -> None:
     sql = cli("migrate", "--print")[1]["sql"]
     assert "create table if not exists darkroom_jobs" in sql
-    assert sql.rstrip().endswith("notify pgrst, 'reload schema';")
+    assert "notify pgrst, 'reload schema';" in sql
+    assert sql.rstrip().endswith("select statement from darkroom_missing_indexes();")
 
 
 def test_check_names_every_fault_at_once_and_hides_secrets(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from commands.local.process import Command, StartError
 from commands.local.supervisor import Supervisor
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +67,8 @@ def test_child_processes_do_not_outlive_the_supervisor(tmp_path: Path) -> None:
     with Supervisor([command(tmp_path)], say=print) as supervisor:
         pids = [int(pid) for pid in lines(tmp_path, 1)[0].split()]
         assert pids[0] == supervisor.pid("program")
-    assert not [pid for pid in pids if alive(pid)]
+    # A killed grandchild is gone once the kernel has delivered the signal.
+    wait_until(lambda: not any(alive(pid) for pid in pids), "the end of all processes")
 
 
 def test_a_program_gets_sigterm_before_sigkill(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_second_owner_of_a_folder_is_refused(home: Path) -> None:
 
 def test_an_error_names_a_folder_that_cannot_be_created(folder: Path) -> None:
     (folder / "file").touch()
-    with pytest.raises(StartError, match=r"file can't be written to \(Not a directory\): set DATA_DIR"):
+    with pytest.raises(StartError, match=r"file can't be written to \(File exists\): set DATA_DIR"):
         Embedded(folder / "file").__enter__()
 
 
