@@ -49,7 +49,7 @@ class DeliveryDispatcher:
         self._channels = channels
         self._in_flight: dict[asyncio.Task[None], DeliveryChannel] = {}
         self._waiting: asyncio.Task[None] | None = None
-        #: Whether the last claim found deliveries: more may be due, beyond the shares.
+        #: Whether more deliveries may be due, beyond the shares of those in flight.
         self._backlog = False
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -83,7 +83,8 @@ class DeliveryDispatcher:
         used = Counter(self._in_flight.values())
         channels = {channel: MAX_PER_CHANNEL - used[channel] for channel in DeliveryChannel}
         claimed = await self._deliveries.claim(limit=free, lease_s=LEASE_S, channels=channels)
-        self._backlog = bool(claimed)
+        # An empty claim means little while deliveries are in flight: their shares may be free before their tasks end.
+        self._backlog = bool(claimed or (self._backlog and self._in_flight))
         for delivery in claimed:
             task = asyncio.create_task(self._deliver_logged(delivery))
             self._in_flight[task] = delivery.channel
