@@ -122,7 +122,7 @@ class Settings(ProductProviders):
     )
     max_in_flight: Positive = Field(512, description="maximum number of running jobs, all workers together")
     lease_s: Annotated[float, Field(ge=1)] = Field(
-        20.0, description="duration of a lease; a job whose lease expires is recovered by another worker"
+        20.0, description="duration of a worker's lease; when it expires, its jobs are recovered by another worker"
     )
     max_recoveries: Annotated[int, Field(ge=0)] = Field(
         3, description="recoveries of a job before it fails and is refunded"
@@ -131,15 +131,13 @@ class Settings(ProductProviders):
     openai_max_retries: Annotated[int, Field(ge=0)] = Field(
         3, description="retries after a transient failure, of every stage and every provider"
     )
-    recovery_interval_s: Seconds = Field(3.0, description="interval at which each worker looks for expired leases")
+    recovery_interval_s: Seconds = Field(3.0, description="interval at which each worker looks for lost jobs")
     stuck_after_s: Seconds = Field(
         900.0,
         description="age at which a session without a job is failed; longest wait of a job for an unavailable service",
     )
     soft_time_limit_s: Seconds = Field(300.0, description="time limit of one attempt of a stage, such as a generation")
-    hard_time_limit_s: Seconds = Field(
-        330.0, description="time after which a stage is cut off and its lease no longer renewed"
-    )
+    hard_time_limit_s: Seconds = Field(330.0, description="time after which a stage is cut off")
     shutdown_grace_s: Seconds = Field(20.0, description="time that running stages have to finish after SIGTERM")
     job_ttl_s: Annotated[int, Field(ge=86_400)] = Field(
         30 * 86_400, description="retention of jobs; the ids of deleted ones are kept, so that no task runs again"

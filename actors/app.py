@@ -25,7 +25,7 @@ from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.runner import StageFunction, StageRunner
 from pipelines.middleware import (
     Cancellation,
-    Deduplication,
+    Claims,
     LogContext,
     PhaseProgress,
     Retries,
@@ -67,23 +67,19 @@ def create(settings: Settings) -> Broker:
             worker,
             # These also wrap every stage run, outermost first.
             LogContext(),
-            Deduplication(timeout_s=settings.lease_s),
+            Claims(),
             PhaseProgress(),
             StageMetrics(),
             # Fails a job whose error is final, and refunds its credits.
             Settlement(lease_s=settings.lease_s),
             Cancellation(),
-            Retries(
-                max_retries=settings.openai_max_retries,
-                lease_s=settings.lease_s,
-                stuck_after_s=settings.stuck_after_s,
-            ),
+            Retries(max_retries=settings.openai_max_retries, stuck_after_s=settings.stuck_after_s),
             TimeLimit(settings.soft_time_limit_s),
         ],
     )
     # A container's health check finds the heartbeat of its own worker by this name.
     broker.broker_id = f"{container_name()}/{broker.broker_id}"
-    runner = StageRunner(broker, lambda: worker.services)
+    runner = StageRunner(broker, lambda: worker.services, lease_s=settings.lease_s)
     for stage, function in STAGES.items():
         runner.declare(stage, _with_services(function, worker))
     declare_sweep(broker, lambda: worker.services)

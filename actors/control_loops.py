@@ -14,7 +14,7 @@ from actors.delivery import make_channels
 from actors.services import make_sweep
 from pipelines.control.background import wait_or_stop
 from pipelines.control.database_contact import DatabaseContact
-from pipelines.control.lease_renewer import RENEWALS, LeaseRenewer
+from pipelines.control.heartbeat import HEARTBEATS, Heartbeat
 from pipelines.control.outbox import DeliveryDispatcher
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs
@@ -22,18 +22,21 @@ from providers.delivery.wakeup import DeliveryWakeup
 from providers.served import ANNOUNCE_INTERVAL_S, ServedProducts
 from schemas.common import Product
 from schemas.errors import DarkroomError
+from schemas.records import WorkerInfo
 
 log = structlog.get_logger(__name__)
 
 
-async def renew_leases(stopped: asyncio.Event, *, connections: WorkerConnections, running_jobs: RunningJobs) -> None:
-    """Renew the leases of this process's jobs until `stopped`."""
+async def send_heartbeats(
+    stopped: asyncio.Event, *, connections: WorkerConnections, worker: WorkerInfo, running_jobs: RunningJobs
+) -> None:
+    """Renew the lease of this worker until `stopped`."""
     settings = connections.settings
-    records = connections.records(1, timeout_s=settings.lease_s / RENEWALS)
+    records = connections.records(1, timeout_s=settings.lease_s / HEARTBEATS)
     client = connections.redis(2)
     try:
-        await LeaseRenewer(
-            running_jobs, records, client, lease_s=settings.lease_s, hard_s=settings.hard_time_limit_s
+        await Heartbeat(
+            worker, running_jobs, records.workers, client, lease_s=settings.lease_s, hard_s=settings.hard_time_limit_s
         ).run(stopped)
     finally:
         await records.aclose()

@@ -14,5 +14,6 @@ async def notify(job: Job, services: Services) -> Job:
         progress=services.progress,
         scratch=services.scratch,
         deliveries=services.records.outbox,
+        releases=services.releases,
         wakeup=services.wakeup,
     )

@@ -14,7 +14,6 @@ from pipelines.control.database_contact import DatabaseContact
 from pipelines.control.recovery import JobRecovery
 from pipelines.control.sweep import Sweep
 from pipelines.decoders.decoders import Decoders
-from pipelines.engine.claims import MessageClaims
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs
 from pipelines.stages.generate import Generate
@@ -25,6 +24,7 @@ from providers.fetch import Fetcher, FetchPolicy, fetch_memory
 from providers.metrics.recorder import Metrics
 from providers.progress import ProgressLog
 from providers.records import Records
+from providers.records.releases import Releases
 from providers.redis_clients import async_client
 from providers.scratch.base import Scratch
 from providers.scratch.cached import CachedScratch
@@ -41,10 +41,11 @@ class Services:
     """The connections and parts that stages and middleware use; see `pipelines.engine.stage_run.StageServices`."""
 
     settings: Settings
+    worker_id: str
     records: Records
     progress: ProgressLog
     wakeup: DeliveryWakeup
-    claims: MessageClaims
+    releases: Releases
     metrics: Metrics
     scratch: CachedScratch
     fetcher: Fetcher
@@ -75,6 +76,7 @@ class Services:
         if "storage" in vars(self):
             await self.storage.aclose()
         await self.scratch.aclose()
+        await self.releases.aclose()
         await self.records.aclose()
         await self.client.aclose()
         self.decoders.close()
@@ -87,6 +89,7 @@ def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
     records: Records,
     running_jobs: RunningJobs,
     contact: DatabaseContact,
+    worker_id: str,
 ) -> Services:
     """Return the services of one process. Call this on its event loop; connections open on first use."""
     prepare_data_dir(settings.data_dir)
@@ -101,10 +104,11 @@ def make_services(  # noqa: PLR0913, PLR0917  the parts of a process
     generators = Generators(settings, client)
     return Services(
         settings=settings,
+        worker_id=worker_id,
         records=records,
         progress=progress,
         wakeup=DeliveryWakeup(client),
-        claims=MessageClaims(client),
+        releases=Releases(records.workers),
         metrics=metrics,
         scratch=scratch,
         fetcher=fetcher,

@@ -14,5 +14,4 @@ async def upload(job: Job, services: Services) -> Job:
         scratch=services.scratch,
         storage=services.storage,
         records=services.records,
-        lease_s=services.settings.lease_s,
     )

@@ -15,7 +15,7 @@ from dramatiq.middleware import Middleware
 
 from actors import queues
 from actors.connections import WorkerConnections
-from actors.control_loops import announce_products, dispatch_deliveries, recover_jobs, renew_leases
+from actors.control_loops import announce_products, dispatch_deliveries, recover_jobs, send_heartbeats
 from actors.ingest import ingest
 from actors.services import Services, make_services
 from actors.signals import ignore_repeated_stop_signals
@@ -23,9 +23,11 @@ from pipelines.control.background import BackgroundThread, Loop, stop_all
 from pipelines.control.database_contact import DatabaseContact
 from pipelines.engine.dramatiq_redis.broker import Broker
 from pipelines.engine.running_jobs import RunningJobs, StopReason
-from providers.process import keep_freed_memory
+from providers.process import container_name, keep_freed_memory
 from schemas.common import StageName
 from schemas.errors import DarkroomError
+from schemas.job import JOB_VERSION
+from schemas.records import WorkerInfo
 from settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -105,19 +107,29 @@ class WorkerMiddleware(Middleware):
         self.services = loop.run_coroutine(self._make_services(broker, generates=generates))
         if generates:
             self.services.generators.log_faults()
-        renewal = functools.partial(
-            renew_leases,
+        heartbeat = functools.partial(
+            send_heartbeats,
             connections=self._connections,
+            worker=self._info(chosen),
             running_jobs=self._running_jobs,
         )
         self._threads = [
-            # Alone, so that no other loop delays a renewal.
-            BackgroundThread("lease_renewer", {"lease_renewer": renewal}),
+            # Alone, so that no other loop delays a heartbeat.
+            BackgroundThread("heartbeat", {"heartbeat": heartbeat}),
             BackgroundThread("control", self._control_loops(broker, chosen)),
         ]
         for thread in self._threads:
             thread.start()
         log.info("worker_started", queues=sorted(chosen or queues.QUEUES))
+
+    def _info(self, chosen: set[str] | None) -> WorkerInfo:
+        return WorkerInfo(
+            worker_id=self._name,
+            host=container_name(),
+            version=JOB_VERSION,
+            queues=None if chosen is None else tuple(sorted(chosen)),
+            slots=self._settings.worker_concurrency,
+        )
 
     def _control_loops(self, broker: Broker, chosen: set[str] | None) -> dict[str, Loop]:
         """Return the loops that this worker runs; `chosen` are its queues and roles, None for all."""
@@ -144,7 +156,7 @@ class WorkerMiddleware(Middleware):
         for job in self._running_jobs.snapshot():
             job.cancel(StopReason.SHUTDOWN)
         if not broker.slots.wait_until_empty(max(0.0, self._stop_by - time.monotonic())):
-            # Lease expiry recovers them.
+            # They are recovered once this worker's lease has expired.
             log.warning("jobs_not_requeued", jobs=len(self._running_jobs.snapshot()))
 
     async def _make_services(self, broker: Broker, *, generates: bool) -> Services:
@@ -155,6 +167,7 @@ class WorkerMiddleware(Middleware):
             self._connections.records(8),
             self._running_jobs,
             self._contact,
+            self._name,
         )
         if generates:
             services.generators.start()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from commands.connections import queue, records, redis_client
 from commands.outcome import CommandError, CommandOutcome
 from pipelines.control.cancellation import cancel_session
-from pipelines.engine.claims import MessageClaims
 from schemas.common import Product
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ async def cancel(
                 live[0].channel,
                 session_id,
                 records=found,
-                claims=MessageClaims(client),
+                client=client,
                 broker=broker,
                 lease_s=settings.lease_s,
             )

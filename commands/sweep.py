@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOutcome:
     """Sweep once; sessions without a job are stuck after `older_than_s` seconds (default: `STUCK_AFTER_S`).
 
-    Watch the database for one lease first: after an outage, leases of running jobs are expired until their workers
-    renew them.
+    Watch the database for one lease first: after an outage, leases of workers are expired until they renew them.
     """
     with queue(settings) as broker:
         async with records(settings) as found, redis_client(settings) as client:
@@ -46,16 +45,16 @@ async def sweep(settings: Settings, *, older_than_s: float | None) -> CommandOut
 async def dry_run(settings: Settings, *, older_than_s: float | None) -> CommandOutcome:
     """Show what a sweep would do; change nothing."""
     async with records(settings) as found:
-        expired = await found.expired_leases()
+        lost = await found.workers.lost_jobs(lease_s=settings.lease_s)
         orphans = await found.orphans(older_than_s=settings.stuck_after_s if older_than_s is None else older_than_s)
     table = Table("session", "product", "action", title="dry run", title_justify="left")
-    for row in expired:
+    for row in lost:
         last = row.recoveries >= settings.max_recoveries
         table.add_row(row.session_id, row.product.value, "end and refund" if last else "recover")
     for orphan in orphans:
         table.add_row(orphan.session_id, orphan.product.value, "end and refund: it has no job")
-    data = asdict(SweepReport(checked=len(expired) + len(orphans))) | {"dry_run": True}
-    return CommandOutcome(data, table if expired or orphans else "Nothing is stuck.")
+    data = asdict(SweepReport(checked=len(lost) + len(orphans))) | {"dry_run": True}
+    return CommandOutcome(data, table if lost or orphans else "Nothing is stuck.")
 
 
 def _table(tally: SweepReport) -> Table:

@@ -63,9 +63,8 @@ class Job(Payload):
 
     Attributes:
         run: 1 for the first run, one more for each replay. Charges and refunds are unique per run.
-        token: The fencing token. Dispatch, recovery and replay raise it; only the latest may commit.
+        token: The fencing token. Dispatch, claim, recovery and replay raise it; only the latest may commit.
         attempt: Number of earlier attempts of the current stage, from 0.
-        delivery: Distinguishes messages of the same stage and attempt, such as one requeued at a shutdown.
         inputs: Addresses of the input pictures, in the producer's order.
         input_scratch: Names of the inputs in the scratch store, in the same order, set by `fetch`.
         prompt: The full prompt for the provider, built when the job starts.
@@ -75,6 +74,7 @@ class Job(Payload):
         input_tokens, output_tokens: As counted by the provider.
         cost_usd: Cost of all calls of this run, in US dollars.
         refunded: Credits that were refunded for its failure.
+        deliveries: Number of deliveries that its completion has put into the outbox; None if that is still to be done.
     """
 
     version: Annotated[int, Field(le=JOB_VERSION)] = JOB_VERSION
@@ -88,7 +88,6 @@ class Job(Payload):
     run: int = 1
     token: int = 1
     attempt: int = 0
-    delivery: int = 0
     inputs: tuple[Url, ...] = ()
     input_scratch: tuple[str, ...] = ()
     prompt: str = ""
@@ -101,3 +100,4 @@ class Job(Payload):
     cost_usd: float = 0.0
     failure: Failure | None = None
     refunded: int = 0
+    deliveries: int | None = None

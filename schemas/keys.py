@@ -7,7 +7,6 @@
 | `darkroom:consumers` | sorted set | consumers by their last heartbeat, milliseconds | until cleaned up |
 | `darkroom:pushed:{task_id}` | string | marks a task as pushed by HTTP | ten minutes |
 | `darkroom:wake` | list | at most one element: wakes a dispatcher | until popped |
-| `darkroom:job:{task_id}` | hash | `token`, `ended`, `at`, `at_token`, `taken`, a field per claimed message | a day |
 | `darkroom:progress:{task_id}` | hash | the latest progress event and the fields that order it | `PROGRESS_TTL_S` |
 | `darkroom:scratch:{task_id}` | hash | bytes between stages, with `SCRATCH=redis` | an hour |
 | `darkroom:scratch-written` | sorted set | tasks with bytes in Redis by their last write, seconds | until purged |
@@ -16,7 +15,7 @@
 | `darkroom:deliveries` | list | wakes outbox dispatchers; redeliveries (`providers/delivery/wakeup.py`) | until taken |
 | `darkroom:last_sweep` | string | time of the last scheduled sweep, milliseconds | |
 | `darkroom:served` | sorted set | products that running workers serve (`providers/served.py`) | `ANNOUNCEMENT_TTL_S` |
-| `darkroom:cancel` | channel | `{task_id}:{token}` of jobs that were cancelled or failed | |
+| `darkroom:cancel` | channel | `{task_id}:{token}` of jobs that were cancelled; older tokens have to stop | |
 | `dramatiq:*` | | Dramatiq's queues (`pipelines/engine/dramatiq_redis`) | until acknowledged |
 | `darkroom:delayed:{queue}` | sorted set | ids of delayed messages by the time they are due, milliseconds | until due |
 | `darkroom:metrics`, `darkroom:gauges` | hash | counters and gauges (`providers/metrics/recorder.py`) | |
@@ -44,8 +43,6 @@ BROKER_NAMESPACE = "dramatiq"
 #: Sorted set of worker processes by their last heartbeat, milliseconds; maintained by Dramatiq.
 HEARTBEATS = f"{BROKER_NAMESPACE}:__heartbeats__"
 
-JOB_TTL_S = 86_400
-
 
 def processing(consumer: str, task_list: str) -> str:
     """Return the key of a consumer's processing list for one task list."""
@@ -60,11 +57,6 @@ def pushed(task_id: str) -> str:
 def delayed(queue_name: str) -> str:
     """Return the key of a queue's delayed messages."""
     return f"darkroom:delayed:{queue_name}"
-
-
-def job(task_id: str) -> str:
-    """Return the key of a job's fencing token and claimed messages."""
-    return f"darkroom:job:{task_id}"
 
 
 def asking_model(provider: str) -> str:

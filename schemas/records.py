@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -26,6 +25,13 @@ class Completion(StrEnum):
 
     COMPLETED = "completed"
     FENCED = "fenced"
+    ENDED = "ended"
+
+
+class StopVerdict(StrEnum):
+    """Why a worker has to stop a job: another worker has it, or will; or it has ended elsewhere."""
+
+    LOST = "lost"
     ENDED = "ended"
 
 
@@ -53,6 +59,29 @@ class SettlementResult(Payload):
     refunded: int
 
 
+class CompletionResult(Payload):
+    """Result of completing a job, and how many deliveries this call has put into the outbox."""
+
+    completion: Completion
+    deliveries: int = 0
+
+
+class WorkerInfo(Payload):
+    """One worker process.
+
+    Attributes:
+        version: Version of the messages that it understands.
+        queues: The queues and roles that it was started with; None for all.
+        slots: Largest number of jobs that wait for a provider.
+    """
+
+    worker_id: str
+    host: str
+    version: int
+    queues: tuple[str, ...] | None
+    slots: int
+
+
 class NewTask(Payload):
     """A task to be accepted as a job."""
 
@@ -71,8 +100,8 @@ class JobRow(Payload):
 
     Attributes:
         payload: The task as its producer pushed it.
-        token: The fencing token; grows with each dispatch and recovery.
-        lease_until: Set while a worker has work to do for the job.
+        token: The fencing token; grows with each dispatch, claim and recovery.
+        worker_id: The worker that owns the job; None while no worker has claimed it.
         recoveries: Number of recoveries since the job was dispatched or ended.
         price: Credits charged for it; a failure refunds them.
         payer: `{kind, id, email}` of the payer.
@@ -92,7 +121,7 @@ class JobRow(Payload):
     state: JobState
     run: int
     token: int
-    lease_until: AwareDatetime | None = None
+    worker_id: str | None = None
     recoveries: int = 0
     price: int = 0
     payer: dict[str, Any] | None = None
@@ -101,7 +130,6 @@ class JobRow(Payload):
     spent_usd: float = 0.0
     outcome: dict[str, Any] | None = None
     failure: dict[str, Any] | None = None
-    notified_at: datetime | None = None
     created_at: AwareDatetime
     dispatched_at: AwareDatetime | None = None
     finished_at: AwareDatetime | None = None

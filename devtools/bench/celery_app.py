@@ -46,7 +46,7 @@ def prepare(**_: Any) -> None:
     run = asyncio.new_event_loop().run_until_complete
     services = make_services(settings, create(settings), redis_url, connect(
         database_url=database_url, supabase_url=None, supabase_key=None, max_connections=1), RunningJobs(),
-        DatabaseContact(settings.lease_s),
+        DatabaseContact(settings.lease_s), "celery",
     )  # fmt: skip
 
 
@@ -71,9 +71,9 @@ async def _everything(job: Job) -> None:
         job, scratch=use.scratch, decoders=use.decoders, text=None, credit=settings.credit_line,
         max_pixels=settings.fetch_max_pixels,
     )  # fmt: skip
-    job = await upload_pictures(
-        job, scratch=use.scratch, storage=use.storage, records=use.records, lease_s=settings.lease_s
-    )
+    job = await upload_pictures(job, scratch=use.scratch, storage=use.storage, records=use.records)
     await publish_outcome(
-        job, progress=use.progress, scratch=use.scratch, deliveries=use.records.outbox, wakeup=use.wakeup
-    )
+        # The event loop of this process stops with the task: the job is released at once, not in a batch.
+        job.model_copy(update={"deliveries": None}), progress=use.progress, scratch=use.scratch,
+        deliveries=use.records.outbox, releases=use.releases, wakeup=use.wakeup,
+    )  # fmt: skip

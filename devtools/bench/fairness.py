@@ -50,7 +50,7 @@ def _waits(testbed: BenchTestbed, tasks: list[BenchTask], url: str) -> list[floa
     pushed = time.time()
     push(testbed.redis, tasks, [url, url])
     quoted = ", ".join(f"'{task_id}'" for task_id in ids)
-    notified = f"from darkroom_jobs where task_id in ({quoted}) and notified_at is not null"
-    testbed.wait_until(f"select count(*) {notified}", len(tasks))
-    rows = testbed.database.execute(f"select extract(epoch from notified_at)::float8 {notified}".encode())  # noqa: S608  own ids
+    ended = f"from darkroom_jobs where task_id in ({quoted}) and finished_at is not null"
+    testbed.wait_until(f"select count(*) {ended}", len(tasks))
+    rows = testbed.database.execute(f"select extract(epoch from finished_at)::float8 {ended}".encode())  # noqa: S608  own ids
     return [at - pushed for (at,) in rows]

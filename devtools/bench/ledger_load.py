@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from devtools.bench.tasks import BenchTask, payload
 from pipelines.control.payloads import parse
+from providers.records.releases import Releases
 from schemas.common import Product
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ACCEPTED, DISPATCHED = 10, 10
 MAX_IN_FLIGHT = 10_000
 LEASE_S = 600.0
+WORKER_ID = "ledger"
 URLS = ("https://pictures.example/model", "https://pictures.example/outfit")
 #: What a worker stores about a finished picture, and about the completed job.
 PICTURE = {"path": "generated/user/session.jpg", "width": 1024, "height": 1536, "provider": "bench", "calls": 1}
@@ -40,6 +42,7 @@ class LifeCycles:
     def __init__(self, records: Records, *, connections: int) -> None:
         """Use `connections` concurrent workers, each of which waits for one call at a time."""
         self._records = records
+        self._releases = Releases(records.workers)
         self._workers = connections
         self.calls_ms: dict[str, list[float]] = defaultdict(list)
 
@@ -52,6 +55,7 @@ class LifeCycles:
             await self._feed(tasks, dispatched)
             for _ in range(self._workers):
                 await dispatched.put(None)
+        await self._releases.aclose()
 
     async def _feed(self, tasks: Sequence[BenchTask], dispatched: asyncio.Queue[JobRow | None]) -> None:
         new = [parse(Product.TRYON, json.dumps(payload(task, URLS)).encode()) for task in tasks]
@@ -66,13 +70,17 @@ class LifeCycles:
     async def _work(self, dispatched: asyncio.Queue[JobRow | None]) -> None:
         while (row := await dispatched.get()) is not None:
             with self._timed("claim"):
-                await self._records.renew_leases({row.task_id: row.token}, LEASE_S)
-            await self._records.journal(row.task_id, row.token, ["pictures", "0"], PICTURE, spent_usd=0.04)
+                token = await self._records.workers.claim(
+                    row.task_id, row.token, worker_id=WORKER_ID, claim_id=row.task_id
+                )
+            if token is None:
+                raise RuntimeError(f"the job of {row.task_id} can't be claimed")
+            await self._records.journal(row.task_id, token, ["pictures", "0"], PICTURE, spent_usd=0.04)
             with self._timed("complete"):
                 await self._records.complete(
-                    row.task_id, row.token, outcome=OUTCOME, session=SESSION, images=[], lease_s=LEASE_S
+                    row.task_id, token, outcome=OUTCOME, session=SESSION, images=[], deliveries=[]
                 )
-            await self._records.outbox.enqueue(row.task_id, row.token, [])
+            self._releases.add(row.task_id, token)
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:

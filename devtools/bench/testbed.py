@@ -31,8 +31,8 @@ POLL_S = 0.1
 #: Maximum duration of one run, seconds.
 DEADLINE_S = 900.0
 TABLES = (
-    "darkroom_jobs", "darkroom_ledger", "darkroom_deliveries", "darkroom_dead_letters", "generation_sessions",
-    "user_credits", "credit_transactions",
+    "darkroom_jobs", "darkroom_dispatched", "darkroom_ledger", "darkroom_deliveries", "darkroom_dead_letters",
+    "generation_sessions", "user_credits", "credit_transactions",
 )  # fmt: skip
 
 
@@ -137,11 +137,12 @@ class BenchTestbed:
             CommandError: A task did not complete, or not in time.
         """
         self.wait_until(
-            "select count(*) from darkroom_jobs where lease_until is null and state not in ('waiting', 'running')",
+            "select count(*) from darkroom_jobs j where state not in ('waiting', 'running')"
+            " and not exists (select from darkroom_dispatched d where d.task_id = j.task_id)",
             len(tasks),
         )
         row = self.database.execute(
-            "select count(*) filter (where state = 'completed'), extract(epoch from max(notified_at))::float8"
+            "select count(*) filter (where state = 'completed'), extract(epoch from max(finished_at))::float8"
             " from darkroom_jobs"
         ).fetchone()
         if row is None or row[0] != len(tasks):

@@ -21,14 +21,17 @@ select s.id::text, s.status::text, s.credits_used, s.generated_image_url, s.erro
   from {table} s where s.id = any(%s)
 """
 REFUNDS = "select session_id, amount from darkroom_ledger where kind = 'refund' and session_id = any(%s)"
-JOBS = "select session_id, state, lease_until is null, outcome from darkroom_jobs where session_id = any(%s)"
+JOBS = """
+select session_id, state, not exists (select from darkroom_dispatched d where d.task_id = j.task_id), outcome
+  from darkroom_jobs j where session_id = any(%s)
+"""
 UNFINISHED = """
 select count(*) from (
   select 1 from generation_sessions where id = any(%(ids)s) and status not in ('completed', 'failed')
   union all
   select 1 from store_generation_sessions where id = any(%(ids)s) and status not in ('completed', 'failed')
   union all
-  select 1 from darkroom_jobs where session_id = any(%(ids)s) and lease_until is not null) as open
+  select 1 from darkroom_jobs j join darkroom_dispatched d using (task_id) where session_id = any(%(ids)s)) as open
 """
 TABLES = {
     "b2c": ("generation_sessions", "credit_transactions"),
@@ -55,7 +58,7 @@ class Ledger:
 
 
 def unfinished(database: psycopg.Connection, tasks: Sequence[ChaosTask]) -> int:
-    """Return the number of sessions that have not ended and of jobs that still hold a lease."""
+    """Return the number of sessions that have not ended and of jobs that were not released."""
     row = database.execute(UNFINISHED, {"ids": [task.session_id for task in tasks]}).fetchone()
     return int(row[0]) if row else 0
 
@@ -107,7 +110,7 @@ def _check_job(  # noqa: PLR0913, PLR0917  the columns of the row
     if {"completed": "completed", "failed": "failed", "cancelled": "failed"}.get(state) != status:
         ledger.faults.append(f"the job of session {session} is {state}, the session {status}")
     if not notified:
-        ledger.faults.append(f"the job of session {session} still holds a lease")
+        ledger.faults.append(f"the job of session {session} was not released")
     if state == "completed":
         missing = [item["path"] for item in outcome["pictures"] if not any(storage.glob(f"*/{item['path']}"))]
         if missing:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 
 #: Interval of reading the leases, and delay after an outage, seconds.
 POLL_S = 0.5
-LEASES = (
-    "select task_id, token, extract(epoch from lease_until)::float8 from darkroom_jobs where lease_until is not null"
-)
+LEASES = """
+select d.task_id, d.token, j.recoveries, extract(epoch from coalesce(d.claim_by, w.lease_until))::float8
+  from darkroom_dispatched d join darkroom_jobs j using (task_id) left join darkroom_workers w using (worker_id)
+ where coalesce(d.claim_by, w.lease_until) is not null
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class TakeOver:
     """Take-over of a job by another worker.
 
     Attributes:
-        token: The new fencing token.
+        token: The fencing token of the recovery, or of the claim that followed it.
         renewed_at: Time of the former worker's last renewal, seconds since the epoch.
         expired_at: Time at which its lease expired.
         seen_at: Time at which the take-over was observed.
@@ -82,7 +84,7 @@ class Recoveries:
         found = []
         for change in self.take_overs:
             suspects = [at for at in kills if change.renewed_at - POLL_S <= at <= change.expired_at]
-            moved = self._moved.get((change.task_id, change.token))
+            moved = self._first_event(change)
             if suspects and moved:
                 found.append(moved - min(suspects))
         return sorted(found)
@@ -105,11 +107,18 @@ class Recoveries:
             except psycopg.OperationalError:  # an injected crash
                 self._stopped.wait(POLL_S)
 
-    def _compare(self, task_id: str, token: int, lease_until: float) -> None:
-        old_token, old_until = self._leases.get(task_id, (0, 0.0))
-        if 0 < old_token < token:
+    def _compare(self, task_id: str, token: int, recoveries: int, lease_until: float) -> None:
+        old_recoveries, old_until = self._leases.get(task_id, (recoveries, 0.0))
+        if old_recoveries < recoveries:
             self.take_overs.append(TakeOver(task_id, token, old_until - self._lease_s, old_until, time.time()))
-        self._leases[task_id] = token, lease_until
+        self._leases[task_id] = recoveries, lease_until
+
+    def _first_event(self, change: TakeOver) -> float | None:
+        # The next worker's claim raises the token of the recovery.
+        return min(
+            (at for (task_id, token), at in self._moved.items() if task_id == change.task_id and token >= change.token),
+            default=None,
+        )
 
     def _listen_to_events(self) -> None:
         client = sync_client(self._redis_url, max_connections=1)

@@ -2,7 +2,7 @@
 
 An expired lease means that its worker has died only if the worker could have renewed it. So no job is recovered, and no
 session ended as stuck, before the database was reached for a full lease: after an outage every live worker has renewed
-its leases by then.
+its lease by then.
 """
 
 from __future__ import annotations

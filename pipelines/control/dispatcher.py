@@ -52,7 +52,7 @@ class Dispatcher:
             client: Redis, for wake-ups and the backlog.
             metrics: Where dispatched tasks are counted.
             max_in_flight: Largest number of jobs between dispatch and outcome, all workers together.
-            lease_s: Duration of a lease, seconds.
+            lease_s: Duration of a lease, seconds: a job that is not claimed in this time is lost.
         """
         self._records = records
         self._broker = broker
@@ -72,7 +72,7 @@ class Dispatcher:
                 elif await self.run_once(free) < free:
                     await self._client.blpop([keys.WAKE], IDLE_S)
             except (DarkroomError, redis.exceptions.RedisError, OSError) as error:
-                # Lease expiry recovers a job that was dispatched and not enqueued.
+                # A job that was dispatched and not enqueued is recovered, as it is not claimed in time.
                 log.warning("dispatch_failed", error=type(error).__name__)
                 await wait_or_stop(stopped, RETRY_S)
             except Exception:
@@ -84,7 +84,7 @@ class Dispatcher:
 
         Raises:
             DarkroomError: The database is unavailable.
-            redis.exceptions.RedisError: Some jobs were not enqueued; lease expiry recovers them.
+            redis.exceptions.RedisError: Some jobs were not enqueued; they are recovered.
         """
         rows = await self._records.dispatch(limit=limit, max_in_flight=self._max_in_flight, lease_s=self._lease_s)
         if rows:
@@ -113,7 +113,7 @@ class Dispatcher:
             except redis.exceptions.RedisError:
                 raise
             except Exception:
-                # Lease expiry recovers the job, perhaps in a worker that can run it.
+                # The job is recovered, perhaps by a worker that can run it.
                 log.exception("job_not_started", **ids)
             else:
                 log.info("job_started", product=row.product.value, **ids)

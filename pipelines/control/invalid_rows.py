@@ -21,7 +21,7 @@ async def end_invalid(row: JobRow, records: Records, broker: Broker, *, lease_s:
 
     Raises:
         DarkroomError: The database is unavailable.
-        redis.exceptions.RedisError: The notification was not enqueued; lease expiry recovers the job.
+        redis.exceptions.RedisError: The notification was not enqueued; the job is recovered.
     """
     failure = Failure(code=InvalidRow.code, message=InvalidRow().public_message)
     settled = await records.fail(row.task_id, failure, token=row.token, lease_s=lease_s)

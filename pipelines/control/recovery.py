@@ -1,11 +1,10 @@
-"""Recovers jobs whose lease has expired: they are dispatched again, or ended."""
+"""Recovers jobs whose worker has died or that were never claimed: they are dispatched again, or ended."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,7 +15,7 @@ from pipelines.control.background import wait_or_stop
 from pipelines.control.database_contact import INTERVAL, DatabaseContact
 from pipelines.control.invalid_rows import end_invalid
 from pipelines.engine.dramatiq_redis.broker import Broker, QueueUnreachable
-from pipelines.engine.messages import enqueue_first_stage, enqueue_notify
+from pipelines.engine.messages import enqueue_first_stage, enqueue_notify, message_id
 from pipelines.engine.planning import InvalidRow, ended_job, plan_job
 from pipelines.stages.notify import outbox_messages
 from providers.records import Records
@@ -27,6 +26,9 @@ from schemas.records import JobRow, SettlementResult
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+#: Seconds that a worker has to claim a job after it has acknowledged the message; a quarter of a short lease.
+CLAIM_S = 1.0
 
 STUCK_MESSAGE = "Worker restarted: the job did not complete"
 
@@ -42,7 +44,7 @@ class SweepReport:
 
 
 class JobRecovery:
-    """Recovers jobs whose worker has died. A job that is still queued only gets its lease renewed.
+    """Recovers jobs that no live worker owns. A job whose message is still queued only gets more time to be claimed.
 
     Nothing is recovered before this process has reached the database for a full lease: an outage of the database must
     not make live workers look dead.
@@ -81,22 +83,21 @@ class JobRecovery:
             await wait_or_stop(stopped, interval_s * random.uniform(0.7, 1.3))  # noqa: S311  spreads load, guards nothing
 
     async def run_once(self) -> SweepReport:
-        """Recover, end or renew every job whose lease has expired.
+        """Recover or end every job that no live worker owns.
 
         Raises:
             DarkroomError: The database or Redis is unavailable; the next call continues.
         """
-        report = SweepReport()
-        rows = await self._note_contact(self._records.expired_leases())
+        rows = await self._note_contact(self._lost_jobs())
         if not self.may_recover:
-            return report
-        for row in rows:
+            return SweepReport()
+        report = SweepReport(checked=len(rows))
+        # A stopping worker could not run what it recovers.
+        for row in [] if self._broker.slots.closed else await self._without_owner(rows):
             if self._broker.slots.closed:
-                # A stopping worker could not run what it recovers.
                 break
-            report.checked += 1
             try:
-                await self._handle(row, report)
+                await self._recover(row, report)
             except Unavailable:
                 raise
             except Exception:
@@ -115,25 +116,37 @@ class JobRecovery:
             DarkroomError: The database is unavailable.
         """
         while not self.may_recover:
-            await self._note_contact(self._records.expired_leases(limit=1))
+            await self._note_contact(self._lost_jobs(limit=1))
             await asyncio.sleep(self._lease_s * INTERVAL)
 
     async def _note_contact(self, call: Awaitable[T]) -> T:
         with self._contact.call():
             return await call
 
-    async def _handle(self, row: JobRow, report: SweepReport) -> None:
-        is_queued = functools.partial(self._broker.is_queued, row.task_id, row.token, taken_within_s=self._lease_s)
-        if await asyncio.to_thread(is_queued):
-            await self._note_contact(self._records.renew_leases({row.task_id: row.token}, self._lease_s))
-        else:
-            await self._recover(row, report)
+    async def _lost_jobs(self, limit: int = 500) -> list[JobRow]:
+        return await self._records.workers.lost_jobs(lease_s=self._lease_s, limit=limit)
+
+    async def _without_owner(self, rows: Sequence[JobRow]) -> list[JobRow]:
+        """Return the jobs among `rows` that no worker will continue."""
+        claimed = [row for row in rows if row.worker_id is not None]
+        missing = [row for row in rows if row.worker_id is None and not await self._wait_for_claim(row)]
+        if missing:
+            # A message that was acknowledged a moment ago is just being claimed.
+            await asyncio.sleep(min(CLAIM_S, self._lease_s / 4))
+        return claimed + missing
+
+    async def _wait_for_claim(self, row: JobRow) -> bool:
+        """Give the job more time if its message is queued; return whether it is."""
+        if not await asyncio.to_thread(self._broker.is_queued, message_id(row.task_id, row.token)):
+            return False
+        await self._note_contact(self._records.workers.expect_claim(row.task_id, row.token, self._lease_s))
+        return True
 
     async def _recover(self, row: JobRow, report: SweepReport) -> None:
         # A job that ended at its dispatch has published nothing yet: MAX_RECOVERIES=0 must not prevent it.
         limit = max(1, self._max_recoveries) if row.state.terminal else self._max_recoveries
         recovered = await self._note_contact(
-            self._records.recover(row.task_id, row.token, max_recoveries=limit, lease_s=self._lease_s)
+            self._records.workers.recover(row.task_id, row.token, max_recoveries=limit, lease_s=self._lease_s)
         )
         if recovered is None:
             return

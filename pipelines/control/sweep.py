@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Seconds that the deletion of old rows may take in each sweep.
 PRUNING_S = 20.0
+#: Seconds after the end of its lease after which a worker is deleted: long enough for operators to see that it died.
+FORGET_WORKERS_S = 3600.0
 
 
 class Sweep:
@@ -67,6 +69,7 @@ class Sweep:
         # After an outage, the task of a session that looks stuck may still be waiting for the database.
         if self.recovery.may_recover:
             await self._end_orphans(report)
+        await self._records.workers.forget(FORGET_WORKERS_S)
         await self._scratch.purge(2 * self._stuck_after_s)
         await self._retention.prune(within_s=PRUNING_S)
         log.info(

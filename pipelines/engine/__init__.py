@@ -7,8 +7,7 @@
 | `runner` | the actor of every stage; runs a job's stages in-process |
 | `stage_run` | one run of one stage, and the middleware around it |
 | `outcome` | what follows a stage run |
-| `claims` | each message is processed once |
-| `running_jobs` | the jobs of this process: whose leases to renew, what to cancel |
+| `running_jobs` | the jobs of this process: what to name in a heartbeat, what to cancel |
 | `slots` | how many jobs this process takes |
 | `dramatiq_redis` | the broker |
 """

@@ -1,7 +1,7 @@
 """The messages that bring jobs to the queues of their stages.
 
-A job's first message holds the messages of its later stages, as `dramatiq.pipeline` chains them. Each has an id made of
-the run it asks for, so enqueueing one again is safe.
+A job's first message holds the messages of its later stages, as `dramatiq.pipeline` chains them. Its id is made of the
+job's token, which every claim raises, so enqueueing it again is safe.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ def job_message(stage: str, job: Job) -> Message[Any]:
         actor_name=stage,
         args=(job.model_dump(mode="json", exclude_defaults=True),),
         kwargs={},
-        options=message_options(stage, job),
+        options=message_options(job),
     )
 
 
-def message_options(stage: str, job: Job) -> dict[str, Any]:
+def message_options(job: Job) -> dict[str, Any]:
     """Return the options of a job's message that the broker reads."""
-    return {"task_id": job.task_id, "token": job.token, "job_message_id": message_id(stage, job)}
+    return {"task_id": job.task_id, "job_message_id": message_id(job.task_id, job.token)}
 
 
-def message_id(stage: str, job: Job) -> str:
-    """Return the id of the message for this attempt and delivery of `stage`."""
-    return f"{job.task_id}:{job.token}:{stage}:{job.attempt}.{job.delivery}"
+def message_id(task_id: str, token: int) -> str:
+    """Return the id of the only message that the owner of a job with this token enqueues."""
+    return f"{task_id}:{token}"
 
 
 def next_message(message: Message[Any]) -> Message[Any] | None:
@@ -49,7 +49,7 @@ def enqueue_first_stage(broker: Broker, row: JobRow) -> None:
 
     Raises:
         InvalidRow: The row can't be used.
-        redis.exceptions.RedisError: Redis is unavailable; lease expiry recovers the job.
+        redis.exceptions.RedisError: Redis is unavailable; the job is recovered, as it is not claimed in time.
     """
     job = plan_job(row)
     first, *later = stages_left(row)
@@ -64,7 +64,7 @@ def enqueue_next_stage(broker: Broker, current: Message[Any], job: Job) -> None:
     """
     message = next_message(current)
     if message is not None:
-        broker.enqueue(_with_job(message, job.model_copy(update={"attempt": 0, "delivery": 0})))
+        broker.enqueue(_with_job(message, job.model_copy(update={"attempt": 0})))
 
 
 def enqueue_retry(broker: Broker, current: Message[Any], job: Job, delay_s: float) -> None:

@@ -31,7 +31,7 @@ class NotifyOutcome:
 
 @dataclass(frozen=True)
 class Drop:
-    """Nothing to do: another worker owns the job, or lease expiry will recover it."""
+    """Nothing to do: another worker owns the job, or the job will be recovered."""
 
 
 StageOutcome = Advance | RetryStage | NotifyOutcome | Drop

@@ -2,7 +2,7 @@
 
 A stage that is enqueued costs its job an enqueued, a fetched and an acknowledged message and two changes of thread,
 more than most stages cost. So a job is enqueued only where its next stage runs in another process or has no free slot
-here. Its lease, its claims and its fencing token are the same either way.
+here; then the worker that fetches its message claims it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ from dramatiq.middleware import CurrentMessage
 from pydantic import ValidationError
 
 from pipelines.engine.dramatiq_redis.broker import Broker, QueueUnreachable
-from pipelines.engine.messages import enqueue_next_stage, enqueue_notify, enqueue_retry, message_id, next_message
+from pipelines.engine.messages import enqueue_next_stage, enqueue_notify, enqueue_retry, next_message
 from pipelines.engine.outcome import Advance, NotifyOutcome, RetryStage, StageOutcome
 from pipelines.engine.running_jobs import RunningJob, StopReason
 from pipelines.engine.slots import Slot
 from pipelines.engine.stage_run import Next, StageMiddleware, StageRun, StageServices
 from pipelines.retrying.unavailable import retry_while_unavailable
-from providers.scratch.cached import CachedScratch
 from schemas.common import StageName
 from schemas.errors import Unavailable
 from schemas.job import Job
@@ -41,13 +40,20 @@ class StageRunner:
     """Declares stages as actors, each on the queue of its name, and runs the jobs that their messages bring.
 
     An actor only starts the job on the event loop, so a waiting job holds no thread. Then its message is acknowledged;
-    from there on the job is protected by its lease.
+    from there on the job is protected by its claim and the worker's heartbeat.
     """
 
-    def __init__(self, broker: Broker, services: Callable[[], StageServices]) -> None:
-        """Declare actors at `broker`; `services` is called when a job starts."""
+    def __init__(self, broker: Broker, services: Callable[[], StageServices], *, lease_s: float) -> None:
+        """Declare actors.
+
+        Args:
+            broker: Where to declare them.
+            services: Called when a job starts.
+            lease_s: Seconds in which a job that was handed over must be claimed, besides its delay.
+        """
         self._broker = broker
         self._services = services
+        self._lease_s = lease_s
         self._functions: dict[StageName, StageFunction] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -73,7 +79,7 @@ class StageRunner:
         try:
             job = Job.model_validate(payload)
         except ValidationError as error:
-            # Most likely sent by a newer version. Lease expiry recovers the job.
+            # Most likely sent by a newer version. The job is recovered, as it is not claimed in time.
             log.error(  # noqa: TRY400  the traceback has the payload
                 "job_message_unreadable", task_id=message.options.get("task_id"), session_id=payload.get("session_id"),
                 request_id=payload.get("request_id"), stage=stage, faults=error.error_count(),
@@ -96,7 +102,7 @@ class StageRunner:
                 structlog.contextvars.bound_contextvars(
                     task_id=job.task_id, session_id=job.session_id, request_id=job.request_id
                 ),
-                services.running_jobs.track(job.task_id, job.token, StageName(message.actor_name)) as running_job,
+                services.running_jobs.track(job.task_id, StageName(message.actor_name)) as running_job,
             ):
                 if self._broker.slots.closed:
                     # Its message was fetched before the worker began to stop.
@@ -105,10 +111,10 @@ class StageRunner:
                     message, job, running_job,
                     stages=self._functions, run_stage=self._run_stage, slot=slot, services=services,
                 )  # fmt: skip
-                log.info("stages_ended", token=job.token, seconds=running_job.stage_seconds)
-                await apply_outcome(self._broker, services.scratch, last, outcome, running_job)
+                log.info("stages_ended", token=running_job.token, seconds=running_job.stage_seconds)
+                await apply_outcome(self._broker, services, last, outcome, running_job, lease_s=self._lease_s)
         except Exception:
-            # The lease is not renewed any more; its expiry recovers the job.
+            # Heartbeats don't name the job any more: it is given up and recovered.
             log.exception(
                 "stage_crashed_outside", task_id=job.task_id, session_id=job.session_id, request_id=job.request_id
             )
@@ -153,55 +159,66 @@ async def run_stages(  # noqa: PLR0913  a job, and the parts of its process
         stage = StageName(current.actor_name)
         outcome = await run_stage(
             StageRun(
-                stage, job, message_id(stage, job), running_job, stages[stage], services,
+                stage, job, running_job, stages[stage], services,
                 in_process=current is not message,
             )
         )  # fmt: skip
         following = next_message(current)
         if not isinstance(outcome, Advance) or following is None or not slot.transfer(following.queue_name):
             return current, outcome
-        current, job = following, outcome.job.model_copy(update={"attempt": 0, "delivery": 0})
+        current, job = following, outcome.job.model_copy(update={"attempt": 0})
         running_job.begin_stage(StageName(current.actor_name))
 
 
-async def apply_outcome(
+async def apply_outcome(  # noqa: PLR0913  a job, and the parts of its process
     broker: Broker,
-    scratch: CachedScratch,
+    services: StageServices,
     current: Message[Any],
     outcome: StageOutcome,
     running_job: RunningJob,
+    *,
+    lease_s: float,
 ) -> None:
-    """Save the job's cached files and enqueue what follows the stage of `current`.
+    """Save the job's cached files, enqueue what follows the stage of `current`, and hand the job over.
 
-    This is retried while Redis or the scratch store is unavailable, for as long as the job belongs to this worker: its
-    lease is renewed meanwhile, so an outage uses up no recovery. No time limit counts.
+    This is retried while Redis, the scratch store or the database is unavailable, for as long as the job belongs to
+    this worker: its heartbeats name the job meanwhile, so an outage uses up no recovery. No time limit counts.
     """
-    enqueue = _enqueue_function(broker, current, outcome)
-    if enqueue is None:
+    step = _next_message(broker, current, outcome)
+    if step is None:
         return
+    job, delay_s, enqueue = step
 
     async def save_and_enqueue() -> None:
         if not isinstance(outcome, NotifyOutcome):
-            await scratch.flush(running_job.task_id)
+            await services.scratch.flush(job.task_id)
         try:
             await asyncio.to_thread(enqueue)
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"enqueueing the next stage: {type(error).__name__}") from error
 
     try:
-        await retry_while_unavailable(save_and_enqueue, give_up_if=lambda: running_job.handed_over)
+        for operation in (
+            save_and_enqueue,
+            # After the message: a worker that claims the job before this owns it, and this changes nothing.
+            lambda: services.records.workers.expect_claim(job.task_id, job.token, delay_s + lease_s),
+        ):
+            await retry_while_unavailable(operation, give_up_if=lambda: running_job.handed_over)
     except Unavailable:
-        log.exception("next_stage_not_enqueued", task_id=running_job.task_id, stage=running_job.stage.value)
+        log.exception("next_stage_not_enqueued", task_id=job.task_id, stage=running_job.stage.value)
 
 
-def _enqueue_function(broker: Broker, current: Message[Any], outcome: StageOutcome) -> Callable[[], None] | None:
+def _next_message(
+    broker: Broker, current: Message[Any], outcome: StageOutcome
+) -> tuple[Job, float, Callable[[], None]] | None:
+    """Return the job, the delay in seconds, and a function that enqueues its next message; None if there is none."""
     match outcome:
         case Advance(job) if next_message(current) is not None:
-            return functools.partial(enqueue_next_stage, broker, current, job)
+            return job, 0.0, functools.partial(enqueue_next_stage, broker, current, job)
         case RetryStage(job, delay_s):
-            return functools.partial(enqueue_retry, broker, current, job, delay_s)
+            return job, delay_s, functools.partial(enqueue_retry, broker, current, job, delay_s)
         case NotifyOutcome(job):
-            return functools.partial(enqueue_notify, broker, job)
+            return job, 0.0, functools.partial(enqueue_notify, broker, job)
         case _:
             return None
 

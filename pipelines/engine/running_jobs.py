@@ -1,4 +1,4 @@
-"""The jobs that this process runs: whose leases to renew, and how to cancel them."""
+"""The jobs that this process runs: what its heartbeat names, and how to cancel them."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class RunningJob:
     """One job in this process.
 
     Attributes:
+        token: The fencing token of the claim; None until the job is claimed.
         stage: The stage that is running.
         stage_started: When it started, seconds of the monotonic clock; infinity while its time limits are paused.
         stage_seconds: Duration of each finished stage, seconds.
@@ -41,8 +42,8 @@ class RunningJob:
     """
 
     task_id: str
-    token: int
     stage: StageName
+    token: int | None = None
     stage_started: float = field(default_factory=time.monotonic)
     stage_seconds: dict[str, float] = field(default_factory=dict)
     stop_reason: StopReason | None = None
@@ -55,6 +56,10 @@ class RunningJob:
     def handed_over(self) -> bool:
         """Whether another worker runs the job from now on, so that nothing should be retried here."""
         return self.stop_reason in _HANDED_OVER
+
+    def overdue_s(self, limit_s: float) -> float:
+        """Return by how many seconds the stage exceeds `limit_s`; negative if it does not."""
+        return time.monotonic() - self.stage_started - limit_s
 
     def begin_stage(self, stage: StageName) -> None:
         """Note that `stage` begins now."""
@@ -120,9 +125,9 @@ class RunningJobs:
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
-    def track(self, task_id: str, token: int, stage: StageName) -> Iterator[RunningJob]:
-        """Keep the job's lease renewed while the block runs, also while the block repeats a write for long."""
-        running_job = RunningJob(task_id, token, stage)
+    def track(self, task_id: str, stage: StageName) -> Iterator[RunningJob]:
+        """Name the job in heartbeats while the block runs, also while the block repeats a write for long."""
+        running_job = RunningJob(task_id, stage)
         clock = stage_clock.set(running_job)
         with self._lock:
             self._jobs[id(running_job)] = running_job

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import dramatiq
 
-from pipelines.engine.claims import MessageClaims
 from pipelines.engine.outcome import StageOutcome
 from pipelines.engine.running_jobs import RunningJob, RunningJobs
 from providers.metrics.recorder import Metrics
@@ -27,8 +26,8 @@ class StageServices(Protocol):
         """The database."""
 
     @property
-    def claims(self) -> MessageClaims:
-        """Claims of messages."""
+    def worker_id(self) -> str:
+        """The id of this worker in the database."""
 
     @property
     def progress(self) -> ProgressLog:
@@ -55,14 +54,12 @@ class StageRun:
     """One run of one stage.
 
     Attributes:
-        message_id: Id of the stage's message, also where none was sent.
         function: The stage, bound to the services it needs.
         in_process: Whether the previous stage ran in this process too, so that no message was fetched for this one.
     """
 
     stage: StageName
     job: Job
-    message_id: str
     running_job: RunningJob
     function: Callable[[Job], Awaitable[Job]]
     services: StageServices

@@ -37,7 +37,7 @@ class Cancellation(StageMiddleware):
             if reason is StopReason.OVERDUE:
                 raise TimedOut("the hard time limit ran out") from None
             if reason is StopReason.SHUTDOWN:
-                return RetryStage(run.job.model_copy(update={"delivery": run.job.delivery + 1}))
+                return RetryStage(run.job)
             return Drop()
         finally:
             run.running_job.unbind_task()

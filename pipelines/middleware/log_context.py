@@ -27,6 +27,6 @@ class LogContext(StageMiddleware):
             try:
                 return await call_next(run)
             except Exception:
-                # The lease is not renewed any more; its expiry recovers the job.
+                # Heartbeats don't name the job any more: it is given up and recovered.
                 log.exception("stage_crashed_outside")
                 return Drop()

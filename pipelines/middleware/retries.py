@@ -22,22 +22,20 @@ RATE_LIMITED_MESSAGE = "Rate limited, retrying..."
 
 
 class Retries(StageMiddleware):
-    """Enqueues the stage again with a delay, and extends the job's lease to cover it.
+    """Enqueues the stage again with a delay.
 
     A stage that finds a service of ours unavailable is retried in this process, for `stuck_after_s` at most: either it
     has paid for nothing yet, or the journal holds what it has paid for.
     """
 
-    def __init__(self, *, max_retries: int, lease_s: float, stuck_after_s: float) -> None:
+    def __init__(self, *, max_retries: int, stuck_after_s: float) -> None:
         """Retry transient errors.
 
         Args:
             max_retries: Retries of a stage after its first attempt.
-            lease_s: Duration of a lease, seconds.
             stuck_after_s: Longest time that a stage waits for an unavailable service, seconds.
         """
         self._max_retries = max_retries
-        self._lease_s = lease_s
         self._stuck_after_s = stuck_after_s
 
     async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
@@ -85,21 +83,15 @@ class Retries(StageMiddleware):
         log.warning("stage_retried", code=error.error_code, error=str(error), delay_s=round(delay_s, 1))
         try:
             with time_limits_paused():
-                held = await self._prepare_delay(run, error, delay_s)
-            if not held:
-                return Drop()
+                await self._show_rate_limit(run, error)
         except Unavailable as unavailable:
-            # The stage may be retried because of the same outage. If the lease expires meanwhile, the job is recovered.
+            # The stage may be retried because of the same outage.
             log.warning("retry_not_announced", error=str(unavailable))
-        update = {"attempt": job.attempt + 1, "delivery": 0} if retry.counted else {"delivery": job.delivery + 1}
+        update = {"attempt": job.attempt + 1} if retry.counted else {}
         return RetryStage(job.model_copy(update=update), delay_s)
 
-    async def _prepare_delay(self, run: StageRun, error: DarkroomError, delay_s: float) -> bool:
-        """Extend the lease by the delay and show a rate limit to the user; return False if the job is lost."""
+    async def _show_rate_limit(self, run: StageRun, error: DarkroomError) -> None:
         job, services = run.job, run.services
-        held = await services.records.renew_leases({job.task_id: job.token}, delay_s + self._lease_s)
-        if job.task_id not in held:
-            return False
         if isinstance(error, RateLimited) and run.stage is not StageName.NOTIFY:
             await services.records.mark_rate_limited(job.task_id, job.token, RATE_LIMITED_MESSAGE)
             await services.progress.publish(
@@ -108,4 +100,3 @@ class Retries(StageMiddleware):
                     session_id=job.session_id, stage=run.stage.value, run=job.run, attempt=job.token,
                 )
             )  # fmt: skip
-        return True

@@ -18,7 +18,7 @@ class Settlement(StageMiddleware):
     """Fails the job when an error is final. `notify` runs after the outcome and never changes it."""
 
     def __init__(self, *, lease_s: float) -> None:
-        """Give the failed job a lease of `lease_s` seconds, in which it is to be notified."""
+        """Expect `notify` of a failed job to be claimed within `lease_s` seconds."""
         self._lease_s = lease_s
 
     async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
@@ -61,6 +61,4 @@ class Settlement(StageMiddleware):
         )  # fmt: skip
         if not settled.moved:
             return Drop()
-        return NotifyOutcome(
-            job.model_copy(update={"failure": failure, "refunded": settled.refunded, "attempt": 0, "delivery": 0})
-        )
+        return NotifyOutcome(job.model_copy(update={"failure": failure, "refunded": settled.refunded, "attempt": 0}))

@@ -15,7 +15,7 @@ from schemas.errors import TimedOut
 
 
 class TimeLimit(StageMiddleware):
-    """Enforces the soft limit, inside the stage. `pipelines.control.lease_renewer` enforces the hard one.
+    """Enforces the soft limit, inside the stage. `pipelines.control.heartbeat` enforces the hard one.
 
     Neither counts the time in which the stage repeats a write because a service of ours is unavailable.
     """

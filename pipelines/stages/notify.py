@@ -13,6 +13,7 @@ from pipelines.products import PRODUCTS
 from providers.delivery.wakeup import DeliveryWakeup, DeliveryWakeupUnavailable
 from providers.progress import ProgressLog
 from providers.records.outbox import Outbox
+from providers.records.releases import Releases
 from providers.scratch.base import Scratch
 from schemas.delivery import OutboxMessage
 from schemas.job import Job
@@ -21,17 +22,22 @@ from schemas.progress import Progress, Status
 log = structlog.get_logger(__name__)
 
 
-async def publish_outcome(
-    job: Job, *, progress: ProgressLog, scratch: Scratch, deliveries: Outbox, wakeup: DeliveryWakeup
+async def publish_outcome(  # noqa: PLR0913  the services of the stage
+    job: Job, *, progress: ProgressLog, scratch: Scratch, deliveries: Outbox, releases: Releases, wakeup: DeliveryWakeup
 ) -> Job:
-    """Publish the last event, delete the scratch files, enqueue the deliveries and release the lease.
+    """Publish the last event, delete the scratch files, enqueue the deliveries and release the job.
 
     Raises:
         Unavailable: A service can't be reached. Repeating the call repeats no event and no delivery.
     """
     await progress.publish(_last_event(job))
     await scratch.delete_task(job.task_id)
-    if await deliveries.enqueue(job.task_id, job.token, outbox_messages(job)):
+    enqueued = job.deliveries
+    if enqueued is None:
+        enqueued = await deliveries.enqueue(job.task_id, job.token, outbox_messages(job))
+    else:
+        releases.add(job.task_id, job.token)
+    if enqueued:
         await _wake_dispatchers(wakeup)
     return job
 

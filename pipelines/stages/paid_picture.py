@@ -158,7 +158,7 @@ class PaidPicture:
     async def _write_cost(self) -> None:
         if self._calls:
             job = self._job
-            path = ["tried", f"{job.token}.{job.attempt}.{job.delivery}.{self._key}"]
+            path = ["tried", f"{job.token}.{job.attempt}.{self._key}"]
             await self._journal.write(path, {"calls": self._calls_json()}, spent_usd=self._cost_usd())
 
     async def _store(self, image: GeneratedImage) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.products import PRODUCTS
 from pipelines.retrying.unavailable import retry_while_unavailable
+from pipelines.stages.notify import outbox_messages
 from pipelines.stages.resize import read_scratch
 from providers.records import Records
 from providers.scratch.base import Scratch
@@ -16,7 +17,7 @@ from schemas.job import Failure, Job
 from schemas.records import Completion
 
 
-async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, records: Records, lease_s: float) -> Job:
+async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, records: Records) -> Job:
     """Store every picture under its deterministic path, then complete the job.
 
     Each step is retried while the storage, the scratch store or the database is unavailable and this worker owns the
@@ -47,15 +48,15 @@ async def upload_pictures(job: Job, *, scratch: Scratch, storage: Storage, recor
             outcome=_outcome(job),
             session=spec.session(job),
             images=spec.images(job),
-            lease_s=lease_s,
+            deliveries=outbox_messages(job),
         )
     )
-    if done is Completion.FENCED:
+    if done.completion is Completion.FENCED:
         raise Fenced("another worker took over the job before its completion")
-    if done is Completion.ENDED:
+    if done.completion is Completion.ENDED:
         # `darkroom_complete` has cancelled the job; only its notification is left.
         return job.model_copy(update={"failure": Failure(code="session_ended", message=Cancelled().public_message)})
-    return job
+    return job.model_copy(update={"deliveries": done.deliveries})
 
 
 def _outcome(job: Job) -> dict[str, Any]:

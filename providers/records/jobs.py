@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
-
-import structlog
-from pydantic import BaseModel, ValidationError
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from providers.records.base import Rpc
 from providers.records.operators import Operators
 from providers.records.orders import Orders
 from providers.records.outbox import Outbox
 from providers.records.retention import RetentionRecords
+from providers.records.rows import KNOWN_PRODUCTS, job_row, job_rows, readable
 from providers.records.size_feedback import SizeFeedbackRecords
+from providers.records.workers import Workers
 from schemas.common import JobState, Product
+from schemas.delivery import OutboxMessage
 from schemas.job import Failure
 from schemas.records import (
-    Completion,
+    CompletionResult,
     DeadLetter,
     JobRow,
     NewTask,
@@ -27,14 +27,6 @@ from schemas.records import (
     SettlementResult,
     Verdict,
 )
-
-log = structlog.get_logger(__name__)
-
-Row = TypeVar("Row", bound=BaseModel)
-
-_KNOWN_PRODUCTS = [product.value for product in Product]
-#: Object columns of a job, with the replacement for an unreadable value: the job can still be ended.
-_CONTENTS: dict[str, Any] = {"payload": {}, "journal": {}, "outcome": None, "failure": None}
 
 
 class Records:
@@ -50,6 +42,8 @@ class Records:
         self._max_refund = max_refund_credits
         #: Deliveries, through the same connections.
         self.outbox = Outbox(rpc)
+        #: Workers and their claims, through the same connections.
+        self.workers = Workers(rpc)
         #: Orders over HTTP, through the same connections.
         self.orders = Orders(rpc)
         #: Commands of operators, through the same connections.
@@ -70,38 +64,20 @@ class Records:
         return {task_id: Verdict(verdict) for task_id, verdict in found.items()}
 
     async def dispatch(self, *, limit: int, max_in_flight: int, lease_s: float) -> list[JobRow]:
-        """Dispatch at most `limit` waiting jobs, fairly between owners, while fewer than `max_in_flight` run.
+        """Dispatch at most `limit` waiting jobs, fairly between owners, while fewer than `max_in_flight` are in flight.
 
-        Jobs of unknown products are left to workers that know them.
+        A job that is not claimed within `lease_s` seconds is lost. Jobs of unknown products are left to workers that
+        know them.
         """
-        return _rows(
+        return job_rows(
             await self._rpc.call(
                 "darkroom_dispatch",
                 p_limit=limit,
                 p_max_in_flight=max_in_flight,
                 p_lease_s=lease_s,
-                p_products=_KNOWN_PRODUCTS,
+                p_products=KNOWN_PRODUCTS,
             )
         )
-
-    async def renew_leases(self, leases: Mapping[str, int], lease_s: float) -> dict[str, JobState]:
-        """Renew leases, given as token by task id; return the job states of those still held."""
-        held = await self._rpc.call("darkroom_renew_leases", p_leases=dict(leases), p_lease_s=lease_s)
-        return {task_id: JobState(state) for task_id, state in held.items()}
-
-    async def expired_leases(self, limit: int = 500) -> list[JobRow]:
-        """Return jobs whose lease has expired, of products that this version knows."""
-        return _rows(await self._rpc.call("darkroom_expired_leases", p_limit=limit, p_products=_KNOWN_PRODUCTS))
-
-    async def recover(self, task_id: str, token: int, *, max_recoveries: int, lease_s: float) -> JobRow | None:
-        """Recover a job whose lease expired; return None if another worker was first.
-
-        If the row's `recoveries` exceed `max_recoveries`, the caller must end the job.
-        """
-        row = await self._rpc.call(
-            "darkroom_recover", p_task_id=task_id, p_token=token, p_max_recoveries=max_recoveries, p_lease_s=lease_s
-        )
-        return _row(row) if row else None
 
     async def journal(  # noqa: PLR0913  one row's facts
         self,
@@ -154,10 +130,10 @@ class Records:
         outcome: dict[str, Any],
         session: dict[str, Any],
         images: list[dict[str, Any]],
-        lease_s: float,
-    ) -> Completion:
-        """Complete the job: result, session, picture rows and state, in one transaction."""
-        return Completion(
+        deliveries: Sequence[OutboxMessage],
+    ) -> CompletionResult:
+        """Complete the job: result, session, picture rows, state and deliveries, in one transaction."""
+        return CompletionResult.model_validate(
             await self._rpc.call(
                 "darkroom_complete",
                 p_task_id=task_id,
@@ -165,7 +141,7 @@ class Records:
                 p_outcome=outcome,
                 p_session=session,
                 p_images=images,
-                p_lease_s=lease_s,
+                p_deliveries=[item.model_dump(mode="json") for item in deliveries],
             )
         )
 
@@ -178,7 +154,10 @@ class Records:
         state: JobState = JobState.FAILED,
         lease_s: float,
     ) -> SettlementResult:
-        """End a waiting or running job and its session, and refund its charge exactly once."""
+        """End a waiting or running job and its session, and refund its charge exactly once.
+
+        The caller enqueues `notify`, which has to be claimed within `lease_s` seconds.
+        """
         return SettlementResult.model_validate(
             await self._rpc.call(
                 "darkroom_fail",
@@ -210,7 +189,7 @@ class Records:
     async def orphans(self, *, older_than_s: float, limit: int = 500) -> list[Orphan]:
         """Return live sessions older than `older_than_s` seconds that have no job."""
         found = await self._rpc.call("darkroom_orphans", p_older_s=older_than_s, p_limit=limit)
-        return _parsed(Orphan, found)
+        return readable(Orphan, found)
 
     async def replay(self, task_id: str) -> Replay:
         """Start a new run of a failed or cancelled job and charge it again."""
@@ -219,15 +198,15 @@ class Records:
     async def job(self, task_id: str) -> JobRow | None:
         """Return the job of a task; None if there is none."""
         row = await self._rpc.call("darkroom_job", p_task_id=task_id)
-        return _row(row) if row else None
+        return job_row(row) if row else None
 
     async def jobs_of_session(self, session_id: str) -> list[JobRow]:
         """Return the jobs of a session; more than one only if two products use the same id."""
-        return _rows(await self._rpc.call("darkroom_jobs_of_session", p_session_id=session_id))
+        return job_rows(await self._rpc.call("darkroom_jobs_of_session", p_session_id=session_id))
 
     async def recent(self, *, state: JobState | None = None, limit: int = 50) -> list[JobRow]:
         """Return the newest jobs, of one state if given."""
-        return _rows(
+        return job_rows(
             await self._rpc.call("darkroom_recent_jobs", p_state=state.value if state else None, p_limit=limit)
         )
 
@@ -249,11 +228,11 @@ class Records:
 
     async def dead_letters(self, *, letter_id: int | None = None, limit: int = 50) -> Sequence[DeadLetter]:
         """Return the newest dead letters, or the one with that id."""
-        return _parsed(DeadLetter, await self._rpc.call("darkroom_dead_letters_page", p_id=letter_id, p_limit=limit))
+        return readable(DeadLetter, await self._rpc.call("darkroom_dead_letters_page", p_id=letter_id, p_limit=limit))
 
     async def dead_letters_of(self, identifier: str) -> Sequence[DeadLetter]:
         """Return the newest dead letters that name a task or session of that id."""
-        return _parsed(DeadLetter, await self._rpc.call("darkroom_letters_of", p_id=identifier))
+        return readable(DeadLetter, await self._rpc.call("darkroom_letters_of", p_id=identifier))
 
     async def known_tasks(self, task_ids: Sequence[str]) -> set[str]:
         """Return those of `task_ids` that have a job."""
@@ -283,29 +262,3 @@ class Records:
 def _letter(letter: DeadLetter) -> dict[str, Any]:
     """Return the row of a new dead letter."""
     return letter.model_dump(mode="json", exclude={"id", "created_at", "message"})
-
-
-def _rows(found: list[dict[str, Any]]) -> list[JobRow]:
-    return [row for item in found if (row := _row(item)) is not None]
-
-
-def _row(found: dict[str, Any]) -> JobRow | None:
-    """Return the row, unreadable object columns replaced; None for an unreadable row, such as of an unknown product."""
-    try:
-        return JobRow.model_validate(
-            found | {name: empty for name, empty in _CONTENTS.items() if not isinstance(found.get(name), dict)}
-        )
-    except ValidationError:
-        ids = {name: found.get(name) for name in ("task_id", "session_id", "request_id", "product")}
-        log.warning("row_not_understood", row="JobRow", **ids)
-        return None
-
-
-def _parsed(model: type[Row], found: list[dict[str, Any]]) -> list[Row]:
-    rows = []
-    for item in found:
-        try:
-            rows.append(model.model_validate(item))
-        except ValidationError as error:
-            log.warning("row_not_understood", row=model.__name__, faults=error.error_count())
-    return rows

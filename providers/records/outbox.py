@@ -27,7 +27,7 @@ class Outbox:
         self._rpc = rpc
 
     async def enqueue(self, task_id: str, token: int, messages: Sequence[OutboxMessage]) -> int:
-        """Release the lease of a finished job and enqueue its deliveries; return how many are new."""
+        """Enqueue the deliveries of an ended job and release it; return how many are new."""
         items = [item.model_dump(mode="json") for item in messages]
         return int(
             await self._rpc.call("darkroom_enqueue_deliveries", p_task_id=task_id, p_token=token, p_deliveries=items)

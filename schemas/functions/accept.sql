@@ -1,4 +1,5 @@
--- From a producer's list into `darkroom_jobs`, and from there into the queue of the first stage.
+-- From a producer's list into `darkroom_jobs`, and from there into the queue of the first stage. A job has a `turn` while it
+-- can be dispatched; a postponed job gets one when it is due.
 -- Locks: jobs in queue order, skipping locked rows; then the session rows of these jobs.
 
 -- Insert a waiting job for each task of `p_tasks`. Returns `{task_id: verdict}`: accepted; duplicate (the task has or
@@ -31,7 +32,7 @@ begin
     v_sessions := v_sessions || v_found;
   end loop;
 
-  select min(turn) into v_turn from darkroom_jobs where state = 'waiting';
+  select min(turn) into v_turn from darkroom_jobs where turn is not null;
   v_turn := coalesce(v_turn, 0) - 1;
 
   with task as (
@@ -55,7 +56,7 @@ begin
       from task
   ), last_turn as (
     select o.owner_id, greatest(v_turn, (select max(w.turn) from darkroom_jobs w
-                                          where w.owner_id = o.owner_id and w.state = 'waiting')) as turn
+                                          where w.owner_id = o.owner_id and w.turn is not null)) as turn
       from (select distinct owner_id from judged) o
   ), taken as (
     insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, run, price,
@@ -97,10 +98,10 @@ begin
   return v_verdicts;
 end $$;
 
--- Start waiting jobs in fair order, at most `p_limit`, while fewer than `p_max_in_flight` run; only jobs of
--- `p_products` if it is not null. Job and session move together. Returns the started jobs. A job whose session ended
--- meanwhile is cancelled without a refund: the transaction that ended the session has settled the credits. Called by
--- `Records.dispatch`.
+-- Start waiting jobs in fair order, at most `p_limit`, while fewer than `p_max_in_flight` are dispatched; only jobs of
+-- `p_products` if it is not null. Job and session move together; the message of each job must be claimed within
+-- `p_lease_s` seconds. Returns the started jobs. A job whose session ended meanwhile is cancelled without a
+-- refund: the transaction that ended the session has settled the credits. Called by `Records.dispatch`.
 create or replace function darkroom_dispatch(
   p_limit integer, p_max_in_flight integer, p_lease_s float8, p_products jsonb default null
 ) returns jsonb
@@ -110,19 +111,22 @@ declare
   v_ids text[];
   v_table record;
   v_alive text[];
-  v_gone text[];
+  v_gone text[] := '{}';
   v_jobs jsonb;
 begin
   -- One dispatcher at a time, so that all workers together respect `p_max_in_flight`.
   perform pg_advisory_xact_lock(hashtext('darkroom_dispatch'));
-  v_free := least(p_limit, p_max_in_flight - (select count(*) from darkroom_jobs where state = 'running')::integer);
+  v_free := least(p_limit, p_max_in_flight - (select count(*) from darkroom_dispatched)::integer);
   if v_free <= 0 then
     return '[]';
   end if;
+  -- Postponed jobs that are due are the next to start.
+  update darkroom_jobs
+     set turn = coalesce((select min(turn) from darkroom_jobs where turn is not null), 0), not_before = null
+   where task_id in (select task_id from darkroom_jobs where not_before <= now() for update skip locked);
   select array_agg(task_id) into v_ids from (
     select task_id from darkroom_jobs
-     where state = 'waiting' and (not_before is null or not_before <= now())
-       and (p_products is null or p_products ? product)
+     where turn is not null and (p_products is null or p_products ? product)
      order by turn, seq limit v_free for update skip locked) picked;
   if v_ids is null then
     return '[]';
@@ -150,17 +154,24 @@ begin
      where j.task_id = any (v_table.tasks) and not (lower(j.session_id) = any (select lower(a) from unnest(v_alive) a));
   end loop;
 
-  update darkroom_jobs
-     -- The lease expires at once, so that the next recovery publishes the terminal event.
-     set state = 'cancelled', finished_at = now(), lease_until = now(),
-         failure = jsonb_build_object('code', 'session_ended', 'message', 'The session ended before the task started.')
-   where task_id = any (v_gone);
   with started as (
     update darkroom_jobs
-       set state = 'running', token = token + 1, recoveries = 0, dispatched_at = now(),
-           lease_until = now() + make_interval(secs => p_lease_s)
-     where task_id = any (v_ids) and not (task_id = any (coalesce(v_gone, '{}')))
-     returning *)
-  select coalesce(jsonb_agg(to_jsonb(started) order by turn, seq), '[]') into v_jobs from started;
+       set state = case when task_id = any (v_gone) then 'cancelled' else 'running' end, turn = null,
+           token = token + 1, recoveries = 0,
+           dispatched_at = case when task_id = any (v_gone) then dispatched_at else now() end,
+           finished_at = case when task_id = any (v_gone) then now() end,
+           failure = case when task_id = any (v_gone) then jsonb_build_object(
+             'code', 'session_ended', 'message', 'The session ended before the task started.') end
+     where task_id = any (v_ids)
+     returning *
+  ), dispatched as (
+    insert into darkroom_dispatched (task_id, token, claim_by)
+    -- A cancelled job is lost at once, so that the next recovery publishes its outcome.
+    select task_id, token, case state when 'running' then now() + make_interval(secs => p_lease_s) else now() end
+      from started
+    -- A waiting job has no row here. One bad row must not stop the dispatch of the others.
+    on conflict (task_id) do update set token = excluded.token, worker_id = null, claim_by = excluded.claim_by)
+  select coalesce(jsonb_agg(to_jsonb(started) order by array_position(v_ids, task_id)), '[]') into v_jobs
+    from started where state = 'running';
   return v_jobs;
 end $$;

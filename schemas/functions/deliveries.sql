@@ -1,29 +1,40 @@
 -- The outbox: messages about finished jobs, claimed and settled by dispatchers, and the webhooks of owners.
--- Locks: the job, then its deliveries. Claims take turns and skip deliveries that are locked.
+-- Locks: the job, its row in `darkroom_dispatched`, then its deliveries. Claims take turns and skip deliveries that are
+-- locked.
 
--- Release the lease of a finished job and enqueue its deliveries, in one transaction. `p_deliveries` is a list of
--- `{kind, channel, message}`; one for a webhook is dropped if the owner has none. Returns the number enqueued: 0 if
--- the job has enqueued them before. Called by `Outbox.enqueue`.
+-- Insert the deliveries of a job, a list of `{kind, channel, message}`; one for a webhook is dropped if the owner has none.
+-- Returns the number inserted: 0 for those that the run of the job has already. Called by `darkroom_complete` and
+-- `darkroom_enqueue_deliveries`.
+create or replace function darkroom_insert_deliveries(p_job darkroom_jobs, p_deliveries jsonb) returns integer
+language plpgsql security definer set search_path = public, extensions, pg_temp as $$
+declare
+  v_inserted integer;
+begin
+  insert into darkroom_deliveries (task_id, run, kind, channel, owner_id, request_id, message)
+  select p_job.task_id, p_job.run, d.kind, d.channel, p_job.owner_id, p_job.request_id, d.message
+    from jsonb_to_recordset(p_deliveries) as d(kind text, channel text, message jsonb)
+   where d.channel <> 'webhook'
+      or exists (select from darkroom_webhooks w where w.owner_id = p_job.owner_id and w.disabled_at is null)
+  on conflict do nothing;
+  get diagnostics v_inserted = row_count;
+  return v_inserted;
+end $$;
+
+-- Enqueue the deliveries of an ended job and release it, in one transaction. Returns the number enqueued: 0 if they
+-- were enqueued before, or another worker owns the job. Called by `Outbox.enqueue`.
 create or replace function darkroom_enqueue_deliveries(p_task_id text, p_token bigint, p_deliveries jsonb) returns integer
 language plpgsql security definer set search_path = public, extensions, pg_temp as $$
 declare
   v_job darkroom_jobs;
-  v_taken integer;
 begin
-  update darkroom_jobs set notified_at = coalesce(notified_at, now()), lease_until = null
-   where task_id = p_task_id and token = p_token and state in ('completed', 'failed', 'cancelled')
-  returning * into v_job;
-  if not found then
+  select * into v_job from darkroom_jobs
+   where task_id = p_task_id and state in ('completed', 'failed', 'cancelled') for update;
+  if not found or not darkroom_owns(p_task_id, p_token) then
     return 0;
   end if;
-  insert into darkroom_deliveries (task_id, run, kind, channel, owner_id, request_id, message)
-  select v_job.task_id, v_job.run, d.kind, d.channel, v_job.owner_id, v_job.request_id, d.message
-    from jsonb_to_recordset(p_deliveries) as d(kind text, channel text, message jsonb)
-   where d.channel <> 'webhook'
-      or exists (select from darkroom_webhooks w where w.owner_id = v_job.owner_id and w.disabled_at is null)
-  on conflict do nothing;
-  get diagnostics v_taken = row_count;
-  return v_taken;
+  update darkroom_jobs set token = p_token where task_id = p_task_id and token < p_token;
+  delete from darkroom_dispatched where task_id = p_task_id;
+  return darkroom_insert_deliveries(v_job, p_deliveries);
 end $$;
 
 -- Claim due deliveries, of one task if `p_task_id` is not null, for `p_lease_s` seconds each: the oldest, at most

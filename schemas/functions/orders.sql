@@ -94,10 +94,10 @@ begin
   else
     -- With a failed job in place, a push that arrives late is a duplicate and does not run.
     insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload, state,
-                               failure, finished_at, notified_at)
+                               failure, finished_at)
     values (p_task_id, v_request.product, v_request.session_id, v_request.owner_id, v_request.user_id,
             v_request.channel, v_request.request_id, v_request.payload, 'failed',
-            jsonb_build_object('code', 'queue_unavailable', 'message', p_message), now(), now())
+            jsonb_build_object('code', 'queue_unavailable', 'message', p_message), now())
     on conflict do nothing;
     v_moved := found;
     if not v_moved then

@@ -1,10 +1,12 @@
 -- Reads of jobs, tasks and orders.
 -- Locks: none.
 
--- Returns the job of a task; null if there is none. Called by `Records.job`.
+-- Returns the job of a task with its current token and worker; null if there is none. Called by `Records.job`.
 create or replace function darkroom_job(p_task_id text) returns jsonb
 language sql stable security definer set search_path = public, extensions, pg_temp as $$
-  select to_jsonb(j) from darkroom_jobs j where task_id = p_task_id
+  select to_jsonb(j) || coalesce((select jsonb_build_object('token', d.token, 'worker_id', d.worker_id)
+                                    from darkroom_dispatched d where d.task_id = j.task_id), '{}')
+    from darkroom_jobs j where j.task_id = p_task_id
 $$;
 
 -- Returns the jobs with this session id: products may use the same one. Called by `Records.jobs_of_session`.
@@ -25,7 +27,8 @@ begin
     'select coalesce(jsonb_agg(to_jsonb(j) order by j.created_at desc, j.seq desc), ''[]'') from ('
     ' select * from (select * from darkroom_jobs where %s order by created_at desc, seq desc limit %s) newest'
     '  where %L::text is null or state = %3$L order by created_at desc, seq desc limit %4$s) j',
-    case when p_state in ('waiting', 'running') then format('state = %L', p_state)
+    case when p_state = 'waiting' then '(turn is not null or not_before is not null)'
+         when p_state = 'running' then 'task_id in (select task_id from darkroom_dispatched)'
          when p_state in ('failed', 'cancelled') then 'failure is not null' else 'true' end,
     greatest(p_limit, 10000), p_state, p_limit) into v_jobs;
   return v_jobs;
@@ -45,9 +48,10 @@ begin
       from (select state, count(*) as n from darkroom_jobs group by state) counted;
   else
     select coalesce(jsonb_object_agg(state, n), '{}') into v_counts from (
-      select state, count(*) as n from darkroom_jobs where state = 'waiting' group by state
+      select state, count(*) as n from darkroom_jobs where turn is not null or not_before is not null group by state
       union all
-      select state, count(*) from darkroom_jobs where state = 'running' group by state) counted;
+      select state, count(*) from darkroom_dispatched join darkroom_jobs using (task_id)
+       where state = 'running' group by state) counted;
     foreach v_state in array array['completed', 'failed', 'cancelled'] loop
       v_estimate := darkroom_estimated_count(format('darkroom_jobs where state = %L', v_state));
       if v_estimate > 1 then
@@ -56,7 +60,8 @@ begin
     end loop;
   end if;
   return v_counts || jsonb_build_object('oldest_waiting_s', coalesce(
-    (select extract(epoch from now() - min(created_at)) from darkroom_jobs where state = 'waiting'), 0));
+    (select extract(epoch from now() - min(created_at)) from darkroom_jobs
+      where turn is not null or not_before is not null), 0));
 end $$;
 
 -- Returns the planner's estimate of the number of rows of `select from` `p_from`, at least 1. PostgreSQL allows `explain`

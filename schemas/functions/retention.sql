@@ -14,8 +14,9 @@ declare
 begin
   select * into strict v_kind from (values
     ('jobs', 'darkroom_jobs', 'created_at', format(
-     'finished_at < now() - make_interval(secs => %L) and notified_at is not null and not exists ('
-     'select from darkroom_deliveries d where d.task_id = t.task_id and d.state in (''due'', ''claimed'', ''sending''))',
+     'finished_at < now() - make_interval(secs => %L)'
+     ' and not exists (select from darkroom_dispatched d where d.task_id = t.task_id)'
+     ' and not exists (select from darkroom_deliveries d where d.task_id = t.task_id and d.state in (''due'', ''claimed'', ''sending''))',
      least(p_older_s, 86400))),
     ('deliveries', 'darkroom_deliveries', 'next_at', 'state in (''sent'', ''dead'')'),
     ('dead_letters', 'darkroom_dead_letters', 'created_at', 'list <> ''darkroom:refunds'''),

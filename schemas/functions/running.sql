@@ -1,5 +1,5 @@
 -- Writes of a worker while it runs a job. Each takes the fencing token; with an outdated token nothing changes.
--- Locks: the job, then its session.
+-- Locks: the job, its row in `darkroom_dispatched`, then its session.
 
 -- Write `p_value` into the journal of a running job. Returns false if another worker owns the job or it has ended.
 -- The amount spent counts once per path: writing the same path again replaces it. Called by `Records.journal`.
@@ -14,8 +14,8 @@ declare
   v_spent_usd numeric := 0;
 begin
   select journal into v_journal from darkroom_jobs
-   where task_id = p_task_id and token = p_token and state = 'running' for update;
-  if not found then
+   where task_id = p_task_id and state = 'running' for update;
+  if not found or not darkroom_owns(p_task_id, p_token) then
     return false;
   end if;
   if cardinality(v_path) > 1 and not v_journal ? v_path[1] then
@@ -40,13 +40,13 @@ language plpgsql security definer set search_path = public, extensions, pg_temp 
 declare
   v_job darkroom_jobs;
 begin
-  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
-  return found and darkroom_move_session(
+  select * into v_job from darkroom_jobs where task_id = p_task_id and state = 'running' for update;
+  return found and darkroom_owns(p_task_id, p_token) and darkroom_move_session(
     v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
     case when p_message is null then 'processing' else 'queued' end, jsonb_build_object('error_message', p_message));
 end $$;
 
--- Set a running job back to waiting for `p_delay_s` seconds; its journal is kept. Returns false if another worker
+-- Set a running job back to waiting for `p_delay_s` seconds; its journal is kept. Until then it has no turn. Returns false if another worker
 -- owns the job. Called by `Records.postpone`.
 create or replace function darkroom_postpone(
   p_task_id text, p_token bigint, p_delay_s float8, p_message text
@@ -55,14 +55,15 @@ language plpgsql security definer set search_path = public, extensions, pg_temp 
 declare
   v_job darkroom_jobs;
 begin
-  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
-  if not found then
+  select * into v_job from darkroom_jobs where task_id = p_task_id and state = 'running' for update;
+  if not found or not darkroom_owns(p_task_id, p_token) then
     return false;
   end if;
   perform darkroom_move_session(v_job.product, v_job.channel, v_job.session_id, array['queued', 'pending', 'processing'],
                                 'queued', jsonb_build_object('error_message', p_message));
   update darkroom_jobs
-     set state = 'waiting', not_before = now() + make_interval(secs => p_delay_s), lease_until = null
+     set state = 'waiting', not_before = now() + make_interval(secs => p_delay_s), token = p_token
    where task_id = p_task_id;
+  delete from darkroom_dispatched where task_id = p_task_id;
   return true;
 end $$;

@@ -44,8 +44,8 @@ language plpgsql security definer set search_path = public, extensions, pg_temp 
 declare
   v_job darkroom_jobs;
 begin
-  select * into v_job from darkroom_jobs where task_id = p_task_id and token = p_token and state = 'running' for update;
-  return found and darkroom_move_session(
+  select * into v_job from darkroom_jobs where task_id = p_task_id and state = 'running' for update;
+  return found and darkroom_owns(p_task_id, p_token) and darkroom_move_session(
     v_job.product, v_job.channel, v_job.session_id, array['processing'], 'processing',
     jsonb_build_object('progress', p_progress));
 end $$;

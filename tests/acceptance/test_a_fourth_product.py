@@ -117,7 +117,9 @@ def state_of_job(database_url: str, worker: subprocess.Popen[bytes]) -> str:
     deadline = time.monotonic() + 60
     with psycopg.connect(database_url, autocommit=True) as connection:
         while time.monotonic() < deadline and worker.poll() is None:
-            row = connection.execute("select state from darkroom_jobs where notified_at is not null").fetchone()
+            row = connection.execute(
+                "select state from darkroom_jobs where state in ('completed', 'failed')"
+            ).fetchone()
             if row:
                 return str(row[0])
             time.sleep(0.1)

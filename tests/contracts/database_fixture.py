@@ -16,8 +16,9 @@ LEASE_S = 60.0
 MAX_REFUND = 10
 FAILURE = Failure(code="server_error", message="A plain sentence.")
 _TABLES = (
-    "darkroom_jobs, darkroom_pruned_jobs, darkroom_requests, darkroom_ledger, darkroom_deliveries, "
-    "darkroom_dead_letters, darkroom_size_feedback, audit_log, generation_sessions, store_generation_sessions, "
+    "darkroom_jobs, darkroom_pruned_jobs, darkroom_dispatched, darkroom_workers, darkroom_requests, darkroom_ledger, "
+    "darkroom_deliveries, darkroom_dead_letters, darkroom_size_feedback, audit_log, generation_sessions, "
+    "store_generation_sessions, "
     "image_generation_jobs, images, user_credits, credit_transactions, store_credits, store_credit_transactions"
 )
 

@@ -43,8 +43,8 @@ class DeliveryDatabase:
 
     def empty(self) -> None:
         self.connection.execute(
-            "truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, darkroom_dead_letters, messages,"
-            " audit_log, user_preferences, image_generation_jobs cascade"
+            "truncate darkroom_jobs, darkroom_dispatched, darkroom_deliveries, darkroom_webhooks,"
+            " darkroom_dead_letters, messages, audit_log, user_preferences, image_generation_jobs cascade"
         )
 
     def one(self, query: str, *values: object) -> Any:
@@ -58,9 +58,10 @@ class DeliveryDatabase:
         task_id, owner_id = str(uuid.uuid4()), owner_id or self.user()
         self.connection.execute(
             "insert into darkroom_jobs (task_id, product, session_id, owner_id, user_id, channel, request_id, payload,"
-            " state, token, lease_until) values (%s, 'avatar', %s, %s, %s, 'web', 'req_1', '{}', %s, 3, now())",
+            " state, token) values (%s, 'avatar', %s, %s, %s, 'web', 'req_1', '{}', %s, 3)",
             [task_id, task_id, owner_id, owner_id, state],
         )
+        self.connection.execute("insert into darkroom_dispatched (task_id, token) values (%s, 3)", [task_id])
         return task_id
 
     async def claimed(self, user_id: str | None = None) -> Delivery:
@@ -84,10 +85,10 @@ class DeliveryDatabase:
 
 
 class DeliveriesContract:
-    async def test_the_lease_is_released_when_the_deliveries_are_enqueued(self, database: DeliveryDatabase) -> None:
+    async def test_the_job_is_released_when_the_deliveries_are_enqueued(self, database: DeliveryDatabase) -> None:
         task_id = database.ended_job()
         assert await database.deliveries.enqueue(task_id, 3, [photo("u1")]) == 1
-        assert database.one("select lease_until is null from darkroom_jobs where task_id = %s", task_id)
+        assert database.one("select count(*) from darkroom_dispatched where task_id = %s", task_id) == 0
         (found,) = await database.deliveries.for_task(task_id)
         assert (found.kind, found.channel, found.state, found.run) == (
             DeliveryKind.PHOTO,

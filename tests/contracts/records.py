@@ -6,36 +6,33 @@ import asyncio
 import uuid
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from providers.records import Records
 from providers.records.base import DatabaseRefused, DatabaseUnavailable
 from schemas.common import JobState, Product
-from schemas.records import Completion, DeadLetter, JobRow, NewTask, Reopening, Replay, SettlementResult, Verdict
+from schemas.delivery import DeliveryChannel, DeliveryKind, OutboxMessage
+from schemas.records import (
+    Completion,
+    CompletionResult,
+    DeadLetter,
+    Reopening,
+    Replay,
+    SettlementResult,
+    Verdict,
+)
 from tests.contracts.database_fixture import FAILURE, LEASE_S, World, avatar, images, tryon
 from tests.contracts.operators import OperatorContract
+from tests.contracts.record_steps import NOTHING, complete, start
 from tests.contracts.retention import RetentionContract
+from tests.contracts.workers import ClaimingContract, LeasingContract, ReleasingContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from providers.records import Rpc
-
-NOTHING = SettlementResult(moved=False, refunded=0)
-
-
-async def start(records: Records, *tasks: NewTask) -> list[JobRow]:
-    """Accept tasks and dispatch them."""
-    await records.accept(tasks)
-    return await records.dispatch(limit=100, max_in_flight=100, lease_s=LEASE_S)
-
-
-async def complete(records: Records, row: JobRow, **session: Any) -> Completion:
-    return await records.complete(
-        row.task_id, row.token, outcome={"pictures": []}, session=session, images=[], lease_s=LEASE_S
-    )
 
 
 @contextmanager
@@ -131,27 +128,31 @@ class DispatchingContract:
         assert row.state is JobState.CANCELLED
         assert world.balance(task.owner_id) == 0
         # Its subscribers are still owed the end.
-        assert [owed.task_id for owed in await records.expired_leases()] == [task.task_id]
+        assert [owed.task_id for owed in await records.workers.lost_jobs(lease_s=LEASE_S)] == [task.task_id]
 
-
-class LeasingContract:
-    async def test_an_expired_lease_is_taken_over_by_one_worker(self, records: Records, world: World) -> None:
-        await records.accept([world.task()])
-        (row,) = await records.dispatch(limit=1, max_in_flight=1, lease_s=0)
-        assert [found.task_id for found in await records.expired_leases()] == [row.task_id]
-        taken = await asyncio.gather(
-            *(records.recover(row.task_id, row.token, max_recoveries=3, lease_s=LEASE_S) for _ in range(10))
+    async def test_a_postponed_job_holds_back_neither_the_turns_of_others_nor_its_own(
+        self, records: Records, world: World
+    ) -> None:
+        """Given a job that waits for a budget, the turns of others go on, and it is the next one once it is due."""
+        (postponed,) = await start(records, world.task())
+        assert await records.postpone(postponed.task_id, postponed.token, 3600, "later")
+        assert await records.dispatch(limit=5, max_in_flight=100, lease_s=LEASE_S) == []
+        flood = world.user(0)
+        await records.accept([world.task(flood) for _ in range(6)])
+        assert len(await records.dispatch(limit=4, max_in_flight=100, lease_s=LEASE_S)) == 4
+        late = world.task()
+        await records.accept([late])
+        # Owners who come later start from where the flood is now, not from the turn of the postponed job.
+        turns = "select (select turn from darkroom_jobs where task_id = %s) - min(turn) from darkroom_jobs"
+        assert world.one(turns, late.task_id) == 0
+        world.connection.execute(
+            "update darkroom_jobs set not_before = now() - interval '1 s' where not_before > now()"
         )
-        (new,) = [found for found in taken if found]
-        assert (new.token, new.recoveries) == (row.token + 1, 1)
-        assert await records.renew_leases({row.task_id: row.token}, LEASE_S) == {}
-        assert await records.renew_leases({row.task_id: new.token}, LEASE_S) == {row.task_id: JobState.RUNNING}
-        assert await complete(records, row) is Completion.FENCED
-        assert await complete(records, new) is Completion.COMPLETED
-        ended = await records.job(row.task_id)
-        assert ended is not None
-        assert ended.recoveries == 1
+        (due,) = await records.dispatch(limit=1, max_in_flight=100, lease_s=LEASE_S)
+        assert (due.task_id, due.token > postponed.token) == (postponed.task_id, True)
 
+
+class JournalContract:
     async def test_the_next_worker_reads_the_journal(self, records: Records, world: World) -> None:
         (row,) = await start(records, world.task())
         assert await records.journal(
@@ -166,18 +167,20 @@ class LeasingContract:
             0.25,
         )
 
-    async def test_a_job_holds_its_lease_until_its_deliveries_are_enqueued(
-        self, records: Records, world: World
-    ) -> None:
-        (row,) = await start(records, world.task())
-        await complete(records, row)
-        await records.outbox.enqueue(row.task_id, row.token, [])
-        found = await records.job(row.task_id)
-        assert found is not None
-        assert found.lease_until is None
-
 
 class OutcomeContract:
+    async def test_the_deliveries_are_stored_with_the_completion_once(self, records: Records, world: World) -> None:
+        await records.outbox.webhook(owner := world.user(0), "set", "https://shop.example/hook")
+        (row,) = await start(records, world.task(owner))
+        message = OutboxMessage(kind=DeliveryKind.RESULT, channel=DeliveryChannel.WEBHOOK, message={"type": "x"})
+        found = [
+            await records.complete(row.task_id, row.token, outcome={}, session={}, images=[], deliveries=[message])
+            for _ in range(2)
+        ]
+        assert found == [CompletionResult(completion=Completion.COMPLETED, deliveries=n) for n in (1, 0)]
+        assert len(await records.outbox.for_task(row.task_id)) == 1
+        assert await records.outbox.enqueue(row.task_id, row.token, [message]) == 0
+
     async def test_result_session_and_state_change_together(self, records: Records, world: World) -> None:
         task = world.task()
         (row,) = await start(records, task)
@@ -206,7 +209,7 @@ class OutcomeContract:
                 {"workspace_id": workspace, "generation_job_id": task.session_id, "filename": f"{n}.jpg", "width": 10}
                 for n in (1, 2)
             ],
-            lease_s=LEASE_S,
+            deliveries=[],
         )
         assert world.one("select result_urls from image_generation_jobs") == ["https://x/1", "https://x/2"]
         assert world.one("select progress from image_generation_jobs") == 100
@@ -594,14 +597,17 @@ class RefusalContract:
 
     async def test_a_value_of_the_wrong_type_is_refused_and_not_retried(self, rpc: Rpc) -> None:
         with pytest.raises(DatabaseRefused) as refused:
-            await rpc.call("darkroom_expired_leases", p_limit="many")
+            await rpc.call("darkroom_lost_jobs", p_limit="many", p_lease_s=1)
         assert not refused.value.retryable
 
 
 class RecordsContract(
     AcceptingContract,
     DispatchingContract,
+    ClaimingContract,
     LeasingContract,
+    ReleasingContract,
+    JournalContract,
     OutcomeContract,
     MoneyContract,
     LostTaskContract,

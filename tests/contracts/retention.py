@@ -30,7 +30,7 @@ async def ended(records: Records, *tasks: NewTask, fail: bool = False) -> None:
         if fail:
             await records.fail(row.task_id, FAILURE, token=row.token, lease_s=LEASE_S)
         else:
-            await records.complete(row.task_id, row.token, outcome=PICTURES, session={}, images=[], lease_s=LEASE_S)
+            await records.complete(row.task_id, row.token, outcome=PICTURES, session={}, images=[], deliveries=[])
         await records.outbox.enqueue(row.task_id, row.token, [])
 
 

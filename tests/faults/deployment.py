@@ -234,8 +234,9 @@ class Deployment:
 
         def ended() -> bool:
             (open_jobs,) = self.database.execute(
-                "select count(*) from darkroom_jobs where task_id = any(%s) and lease_until is null and"
-                " state in ('completed', 'failed', 'cancelled')",
+                "select count(*) from darkroom_jobs j where task_id = any(%s) and"
+                " state in ('completed', 'failed', 'cancelled') and"
+                " not exists (select from darkroom_dispatched d where d.task_id = j.task_id)",
                 ([task.task_id for task in tasks],),
             ).fetchone() or (0,)
             return bool(open_jobs == len(tasks))
@@ -288,8 +289,10 @@ class Deployment:
         self._host.server_close()
         # The next deployment in this database starts with nothing in flight.
         self.database.execute(
-            "update darkroom_jobs set state = 'cancelled', lease_until = null where state in ('waiting', 'running')"
+            "update darkroom_jobs set state = 'cancelled', turn = null, not_before = null"
+            " where state in ('waiting', 'running')"
         )
+        self.database.execute("truncate darkroom_dispatched")
         self.database.close()
         self.redis.close()
 

@@ -128,7 +128,7 @@ def test_the_same_task_pushed_twice_is_one_run(deployment: Deployment) -> None:
 
     deployment.push(tasks)
     asyncio.run(take_the_rest(deployment))
-    assert deployment.jobs(tasks, "run, token") == [(1, 1)] * 5
+    assert deployment.jobs(tasks, "run, recoveries") == [(1, 0)] * 5
 
 
 def test_unusable_payloads_are_kept_and_end_the_session_they_name(deployment: Deployment) -> None:

@@ -97,7 +97,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_began(
     deployment.start_worker()
     assert deployment.settle(tasks) == {"completed": 12}
     assert count(calls) == 12
-    assert deployment.jobs(tasks, "distinct run, token, recoveries") == [(1, 1, 0)]
+    assert deployment.jobs(tasks, "distinct run, recoveries") == [(1, 0)]
 
 
 def test_what_outlasts_the_grace_period_is_handed_back_and_uses_up_nothing(
@@ -116,4 +116,4 @@ def test_what_outlasts_the_grace_period_is_handed_back_and_uses_up_nothing(
     deployment.start_worker()
     assert deployment.settle(tasks) == {"completed": 12}
     assert count(calls) <= 12 + began
-    assert deployment.jobs(tasks, "distinct run, token, recoveries") == [(1, 1, 0)]
+    assert deployment.jobs(tasks, "distinct run, recoveries") == [(1, 0)]

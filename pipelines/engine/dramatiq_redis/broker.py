@@ -8,7 +8,7 @@ from typing import Any
 import redis
 import redis.exceptions
 import structlog
-from dramatiq import Message, MessageProxy
+from dramatiq import Message
 from dramatiq.brokers.redis import RedisBroker, _scripts
 from dramatiq.common import q_name
 from dramatiq.middleware import Middleware
@@ -63,7 +63,6 @@ class Broker(RedisBroker):
         dispatch = load_script("server_time").encode() + _scripts["dispatch"]
         self.scripts["dispatch"] = self.client.register_script(dispatch)
         self._enqueue = self.client.register_script(load_script("enqueue"))
-        self._ack_job = self.client.register_script(load_script("ack_job"))
         self._move_due = self.client.register_script(load_script("move_due"))
         self._is_queued = self.client.register_script(load_script("is_queued"))
         self._forget_dead_workers = self.client.register_script(load_script("forget_dead_workers"))
@@ -104,25 +103,8 @@ class Broker(RedisBroker):
         queue = f"{self.namespace}:{queue_name}"
         script_keys = [queue, f"{queue}.msgs", keys.delayed(queue_name)]
         arguments = [message_id, message.encode(), delay or 0]
-        if "job_message_id" in message.options:
-            script_keys.append(keys.job(message.options["task_id"]))
-            arguments += [queue_name, message.options["token"], keys.JOB_TTL_S]
         self._enqueue(keys=script_keys, args=arguments)
         return message
-
-    def acknowledge(self, queue_name: str, message: MessageProxy) -> None:
-        """Acknowledge a message; for a job's message, store that its worker has the job.
-
-        Raises:
-            redis.exceptions.RedisError: Redis is unavailable; calling again is safe.
-        """
-        message_id = message.options["redis_message_id"]
-        if "job_message_id" not in message.options:
-            self.do_ack(queue_name, message_id)
-            return
-        fetched = f"{self.namespace}:__acks__.{self.broker_id}.{queue_name}"
-        messages = f"{self.namespace}:{queue_name}.msgs"
-        self._ack_job(keys=[fetched, messages, keys.job(message.options["task_id"])], args=[message_id, keys.JOB_TTL_S])
 
     def move_due(self, queue_name: str) -> float | None:
         """Move delayed messages that are due into their queue; return the seconds until the next is, None without one.
@@ -145,17 +127,15 @@ class Broker(RedisBroker):
             log.warning("messages_reclaimed", queue=queue_name, count=len(lost))
             self.do_requeue(queue_name, *lost)
 
-    def is_queued(self, task_id: str, token: int, *, taken_within_s: float = 0.0) -> bool:
-        """Return whether the job's newest message is queued, delayed, or fetched by a live worker.
-
-        A job whose message was acknowledged less than `taken_within_s` seconds ago counts too.
+    def is_queued(self, message_id: str) -> bool:
+        """Return whether a message is queued, delayed, or fetched by a live worker.
 
         Raises:
             QueueUnreachable: Redis is unavailable.
         """
-        arguments = [token, self.namespace, self.heartbeat_timeout, round(taken_within_s * 1000)]
+        arguments = [message_id, self.namespace, self.heartbeat_timeout, *self.limits]
         try:
-            return bool(self._is_queued(keys=[keys.job(task_id)], args=arguments))
+            return bool(self._is_queued(args=arguments))
         except redis.exceptions.RedisError as error:
             raise QueueUnreachable(f"looking for a message: {type(error).__name__}") from error
 

@@ -71,7 +71,7 @@ class Consumer(_RedisConsumer):
         Raises:
             ConnectionClosed: Redis is unavailable. Dramatiq calls again.
         """
-        self._finish(message, lambda message: self.broker.acknowledge(self.queue_name, message))
+        self._finish(message, super().ack)
 
     def nack(self, message: MessageProxy) -> None:
         """Move a message to Dramatiq's dead letters; free its slot even if Redis is unavailable.
@@ -85,7 +85,7 @@ class Consumer(_RedisConsumer):
         """Requeue messages that were fetched and not processed.
 
         Raises:
-            ConnectionClosed: Redis is unavailable; lease expiry recovers the jobs. The error of Dramatiq's own consumer
+            ConnectionClosed: Redis is unavailable; the jobs are recovered. The error of Dramatiq's own consumer
                 is one that Dramatiq's worker does not expect: its process would never end.
         """
         messages = list(messages)

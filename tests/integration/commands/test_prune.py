@@ -18,8 +18,8 @@ select 't-' || n, 1, 'result', 'webhook', 'user', 'req_1', '{}', 'sent', now() -
 """
 OLD_JOB = """
 insert into darkroom_jobs (task_id, product, session_id, owner_id, channel, request_id, payload, state, created_at,
-                           notified_at, finished_at)
-select 'old', 'avatar', 'old', 'user', 'web', 'req_1', '{}', 'completed', at, at, at
+                           finished_at)
+select 'old', 'avatar', 'old', 'user', 'web', 'req_1', '{}', 'completed', at, at
   from (select now() - interval '60 days' as at) t
 """
 

@@ -63,7 +63,8 @@ def complete(
     outcome = json.dumps({"pictures": [{"path": path, "url": DEAD_LINK}]})
     session = json.dumps({"generated_image_url": DEAD_LINK})
     done = database.execute(
-        "select darkroom_complete(%s, %s, %s, %s, '[]', 60)", [told["task_id"], token(database, told), outcome, session]
+        "select darkroom_complete(%s, %s, %s, %s, '[]', '[]') ->> 'completion'",
+        [told["task_id"], token(database, told), outcome, session],
     ).fetchone()
     assert done == ("completed",)
 

@@ -33,7 +33,9 @@ def broker(redis_url: str, flush_redis: None) -> Iterator[Broker]:  # noqa: ARG0
 @pytest.fixture
 async def records(database_url: str) -> AsyncIterator[Records]:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("truncate darkroom_jobs, darkroom_ledger, generation_sessions, user_credits")
+        connection.execute(
+            "truncate darkroom_jobs, darkroom_dispatched, darkroom_ledger, generation_sessions, user_credits"
+        )
     made = Records(PostgresRpc(database_url, max_connections=4))
     yield made
     await made.aclose()

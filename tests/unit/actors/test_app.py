@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIDDLEWARE = [
-    "LogContext", "Deduplication", "PhaseProgress", "StageMetrics", "Settlement", "Cancellation", "Retries",
+    "LogContext", "Claims", "PhaseProgress", "StageMetrics", "Settlement", "Cancellation", "Retries",
     "TimeLimit",
 ]  # fmt: skip
 

@@ -24,4 +24,4 @@ def stage_run(job: Job, running_job: RunningJob, **services: Any) -> StageRun:
     async def function(job: Job) -> Job:
         return job
 
-    return StageRun(running_job.stage, job, "m1", running_job, function, stage_services(**services))
+    return StageRun(running_job.stage, job, running_job, function, stage_services(**services))

@@ -136,7 +136,8 @@ def test_a_body_that_is_not_an_object_is_refused(client: httpx.Client, service: 
 
 
 def test_a_database_error_keeps_its_code(client: httpx.Client, service: dict[str, str]) -> None:
-    status, error = body(client.post(RPC + "darkroom_expired_leases", json={"p_limit": "many"}, headers=service))
+    arguments = {"p_limit": "many", "p_lease_s": 1}
+    status, error = body(client.post(RPC + "darkroom_lost_jobs", json=arguments, headers=service))
     assert (status, error["code"]) == (400, "22P02")
 
 

@@ -185,13 +185,13 @@ async def test_one_job_that_cannot_be_recovered_stops_no_other(
     await engine.dispatcher(0.05).run_once()
     await engine.client.flushall()
     await asyncio.sleep(0.1)  # the leases run out
-    recover = engine.records.recover
+    recover = engine.records.workers.recover
 
     async def fails(task_id: str, *arguments: Any, **options: Any) -> Any:
         if task_id == bad.task_id:
             raise ZeroDivisionError
         return await recover(task_id, *arguments, **options)
 
-    monkeypatch.setattr(engine.records, "recover", fails)
+    monkeypatch.setattr(engine.records.workers, "recover", fails)
 
     assert (await engine.recovery().run_once()).redriven == 1

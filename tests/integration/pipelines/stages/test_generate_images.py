@@ -178,7 +178,7 @@ async def batch(database_url: str, redis_url: str, flush_redis: None, tmp_path: 
     rpc = PostgresRpc(database_url)
     client = redis.asyncio.Redis.from_url(redis_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("truncate darkroom_jobs, image_generation_jobs cascade")
+        connection.execute("truncate darkroom_jobs, darkroom_dispatched, image_generation_jobs cascade")
         yield Batch(FlakyRpc(rpc), ProgressLog(client, ttl_s=60), tmp_path, connection)
     await client.aclose()
     await rpc.aclose()
@@ -220,8 +220,8 @@ async def test_after_a_recovery_only_missing_pictures_are_paid_for(batch: Batch)
     batch.generator.failures[3] = [Transient("the worker died")]
     with pytest.raises(Transient):
         await batch.generate(job)
-    batch.database.execute("update darkroom_jobs set lease_until = now() - interval '1 s'")
-    row = await batch.records.recover(job.task_id, job.token, max_recoveries=3, lease_s=60)
+    batch.database.execute("update darkroom_dispatched set claim_by = now() - interval '1 s'")
+    row = await batch.records.workers.recover(job.task_id, job.token, max_recoveries=3, lease_s=60)
     assert row is not None
     await batch.generate(plan_job(row))
     assert batch.generator.calls == {0: 1, 1: 1, 2: 1, 3: 2}

@@ -14,6 +14,7 @@ from pipelines.stages.notify import publish_outcome
 from providers.delivery.wakeup import LIST, DeliveryWakeup
 from providers.progress import ProgressLog
 from providers.records import PostgresRpc, Records
+from providers.records.releases import Releases
 from providers.scratch.folder import FolderScratch
 from schemas.common import Product, StageName
 from schemas.job import Failure, Job
@@ -42,6 +43,7 @@ class FinishedJobs:
         self.client = client
         self.progress = ProgressLog(client, ttl_s=60)
         self.scratch = FolderScratch(folder)
+        self.releases = Releases(records.workers)
 
     async def job(self, product: Product, failure: Failure | None = None) -> Job:
         """Return a recovered job whose worker died between completion and `notify`."""
@@ -51,8 +53,9 @@ class FinishedJobs:
         if failure:
             await self.records.fail(row.task_id, failure, token=row.token, lease_s=0)
         else:
-            await self.records.complete(row.task_id, row.token, outcome=MADE, session={}, images=[], lease_s=0)
-        taken = await self.records.recover(row.task_id, row.token, max_recoveries=3, lease_s=60)
+            await self.records.complete(row.task_id, row.token, outcome=MADE, session={}, images=[], deliveries=[])
+            await self.records.workers.expect_claim(row.task_id, row.token, 0)
+        taken = await self.records.workers.recover(row.task_id, row.token, max_recoveries=3, lease_s=60)
         assert taken is not None
         assert stages_left(taken) == (StageName.NOTIFY,)
         return plan_job(taken)
@@ -60,9 +63,10 @@ class FinishedJobs:
     async def notify(self, job: Job, wakeup: DeliveryWakeup | None = None) -> list[tuple[str, str]]:
         """Run the stage and return the kinds and channels of the deliveries in the outbox."""
         await publish_outcome(
-            job, progress=self.progress, scratch=self.scratch, deliveries=self.records.outbox,
+            job, progress=self.progress, scratch=self.scratch, deliveries=self.records.outbox, releases=self.releases,
             wakeup=wakeup or DeliveryWakeup(self.client),
         )  # fmt: skip
+        await self.releases.aclose()
         return [(item.kind, item.channel) for item in await self.records.outbox.for_task(job.task_id)]
 
 
@@ -74,7 +78,10 @@ async def finished_jobs(
     tmp_path: Path,
 ) -> AsyncIterator[FinishedJobs]:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("truncate darkroom_jobs, darkroom_deliveries, darkroom_webhooks, store_generation_sessions")
+        connection.execute(
+            "truncate darkroom_jobs, darkroom_dispatched, darkroom_deliveries, darkroom_webhooks,"
+            " store_generation_sessions"
+        )
         connection.execute("insert into store_generation_sessions (id, store_id) values ('s1', 'shop-1')")
     rpc = PostgresRpc(database_url)
     client = redis.asyncio.Redis.from_url(redis_url)
@@ -101,10 +108,17 @@ async def test_a_repeated_notify_enqueues_one_apology(finished_jobs: FinishedJob
 
 async def test_a_try_on_of_a_shop_without_a_webhook_enqueues_nothing(finished_jobs: FinishedJobs) -> None:
     assert await finished_jobs.notify(await finished_jobs.job(Product.TRYON)) == []
-    row = await finished_jobs.records.job("t1")
-    assert row is not None
-    assert (row.lease_until, row.notified_at is None) == (None, False)
+    assert await finished_jobs.records.workers.lost_jobs(lease_s=0) == []
     assert await finished_jobs.client.llen(LIST) == 0
+
+
+async def test_a_job_whose_completion_has_stored_its_deliveries_is_only_released(finished_jobs: FinishedJobs) -> None:
+    job = await finished_jobs.job(Product.AVATAR)
+    assert await finished_jobs.notify(job.model_copy(update={"deliveries": 1})) == []
+    assert await finished_jobs.client.llen(LIST) == 1
+    assert await finished_jobs.records.outbox.enqueue(job.task_id, job.token, []) == 0
+    await finished_jobs.records.workers.expect_claim(job.task_id, job.token, -1)
+    assert await finished_jobs.records.workers.lost_jobs(lease_s=0) == [], "it was released"
 
 
 async def test_a_result_is_enqueued_for_a_shop_with_a_webhook(finished_jobs: FinishedJobs) -> None:

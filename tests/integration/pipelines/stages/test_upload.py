@@ -44,11 +44,11 @@ async def test_a_job_whose_session_ended_elsewhere_is_notified_at_once(
         connection.execute("update generation_sessions set status = 'failed'")
 
     async def upload(uploaded: Job) -> Job:
-        return await upload_pictures(uploaded, scratch=scratch, storage=storage, records=records, lease_s=60)
+        return await upload_pictures(uploaded, scratch=scratch, storage=storage, records=records)
 
     for _ in range(2):
-        with RunningJobs().track(job.task_id, job.token, StageName.UPLOAD) as running_job:
-            run = StageRun(StageName.UPLOAD, job, "m1", running_job, upload, stage_services())
+        with RunningJobs().track(job.task_id, StageName.UPLOAD) as running_job:
+            run = StageRun(StageName.UPLOAD, job, running_job, upload, stage_services())
             outcome = await wrap([])(run)
         assert isinstance(outcome, NotifyOutcome)
         assert outcome.job.failure is not None

@@ -17,10 +17,10 @@ select 's-' || n, 'user-' || n %% 3, case when n %% 50 = 0 then 'failed' else 'c
        now() - interval '60 days' + n * interval '1 second'
   from generate_series(1, %(rows)s) n;
 insert into darkroom_jobs (task_id, product, session_id, owner_id, channel, request_id, payload, state, token, failure,
-                           notified_at, created_at, dispatched_at, finished_at)
+                           created_at, dispatched_at, finished_at)
 select 't-' || n, 'tryon', 's-' || n, 'user-' || n %% 3, 'b2c', 'req_1', '{}',
        case when n %% 50 = 0 then 'failed' else 'completed' end, 1,
-       case when n %% 50 = 0 then '{"code": "x"}'::jsonb end, t.at, t.at, t.at, t.at
+       case when n %% 50 = 0 then '{"code": "x"}'::jsonb end, t.at, t.at, t.at
   from generate_series(1, %(rows)s) n
  cross join lateral (select now() - interval '60 days' + n * interval '1 second' as at) t;
 insert into darkroom_ledger (product, channel, session_id, run, kind, owner_id, amount)

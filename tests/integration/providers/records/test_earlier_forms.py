@@ -68,6 +68,17 @@ values ('darkroom:refunds', 'refund_refused', '45000: no',
         '{"product": "tryon", "session_id": "gone", "run": 1, "amount": 3, "payer": {"kind": "user", "id": "ben"},
           "reason": "Stuck"}', 'utf-8', 'tryon', 'gone', 'ben', 'refund:tryon:gone:1');
 """
+#: Jobs of a time when each had a lease: one that waits, one that is postponed, one that runs, one whose outcome is to
+#: be published and one that has ended.
+WITH_LEASES = """
+insert into darkroom_jobs (task_id, product, session_id, owner_id, channel, request_id, payload, state, turn, token,
+                           lease_until, not_before) values
+  ('waiting', 'avatar', 'a', 'anna', 'web', 'req_1', '{}', 'waiting', 7, 0, null, null),
+  ('postponed', 'avatar', 'b', 'anna', 'web', 'req_1', '{}', 'waiting', 3, 1, null, now() + interval '1 hour'),
+  ('running', 'avatar', 'c', 'anna', 'web', 'req_1', '{}', 'running', 2, 1, now(), null),
+  ('owed', 'avatar', 'd', 'anna', 'web', 'req_1', '{}', 'completed', 1, 4, now(), null),
+  ('ended', 'avatar', 'e', 'anna', 'web', 'req_1', '{}', 'failed', 0, 2, null, now());
+"""
 _numbers = itertools.count(1)
 
 
@@ -116,13 +127,39 @@ def test_a_database_of_an_earlier_schema_gets_the_current_columns_and_functions(
     assert found[0]["missing_columns"] == []
 
 
+def apply_before(connection: psycopg.Connection[Any], name: str) -> None:
+    """Apply the table files that precede `name`, as an earlier build did."""
+    connection.execute(APPLIED.encode())
+    for item in migrations():
+        if item.once and item.name < name:
+            connection.execute(item.text.encode())
+            connection.execute(
+                "insert into darkroom_migrations (name, sha256) values (%s, %s)", [item.name, item.sha256]
+            )
+
+
+def test_a_database_with_a_lease_for_each_job_keeps_its_jobs(connection: psycopg.Connection[Any]) -> None:
+    """Given jobs in all states, after a migration those with a lease can be recovered and the waiting ones start."""
+    apply_before(connection, "tables/0010_workers.sql")
+    connection.execute(WITH_LEASES.encode())
+
+    migrate(url(connection))
+
+    lost = connection.execute("select darkroom_lost_jobs(9, 20)").fetchone()
+    assert lost is not None
+    assert {row["task_id"]: row["token"] for row in lost[0]} == {"running": 1, "owed": 4}
+    started = connection.execute("select darkroom_dispatch(9, 99, 20)").fetchone()
+    assert started is not None
+    assert [row["task_id"] for row in started[0]] == ["waiting"]
+    connection.execute("update darkroom_jobs set not_before = now() where not_before is not null")
+    started = connection.execute("select darkroom_dispatch(9, 99, 20)").fetchone()
+    assert started is not None
+    assert [(row["task_id"], row["token"]) for row in started[0]] == [("postponed", 2)]
+
+
 def test_a_database_without_channels_in_its_ledger_gets_them(connection: psycopg.Connection[Any]) -> None:
     """Given charges without a channel, each gets its session's, is refunded once, and other channels may use its id."""
-    connection.execute(APPLIED.encode())
-    earlier = [item for item in migrations() if item.once and item.name < "tables/0007_session_channels.sql"]
-    for item in earlier:
-        connection.execute(item.text.encode())
-        connection.execute("insert into darkroom_migrations (name, sha256) values (%s, %s)", [item.name, item.sha256])
+    apply_before(connection, "tables/0007_session_channels.sql")
     connection.execute(PRODUCT_TABLES.encode())
     connection.execute(WITHOUT_CHANNELS.encode())
 
@@ -151,4 +188,4 @@ def test_no_function_has_two_signatures(database_url: str) -> None:
     with psycopg.connect(database_url) as opened:
         names = functions(opened)
     assert len(names) == len(set(names))
-    assert {"darkroom_accept", "darkroom_dispatch", "darkroom_expired_leases"} <= set(names)
+    assert {"darkroom_accept", "darkroom_dispatch", "darkroom_lost_jobs"} <= set(names)

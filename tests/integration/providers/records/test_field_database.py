@@ -25,7 +25,8 @@ from schemas.common import Product
 from schemas.records import DeadLetter, Replay, SettlementResult, Verdict
 from tests.contracts.database_fixture import FAILURE, LEASE_S, World, images, tryon
 from tests.contracts.operators import add, new_session
-from tests.contracts.records import RecordsContract, complete, start
+from tests.contracts.record_steps import complete, start
+from tests.contracts.records import RecordsContract
 from tests.database_locks import locked, wait_for_lock_waits
 from tests.integration.providers.records.catalog import catalog
 
@@ -517,7 +518,7 @@ class FieldContract(RecordsContract):
             outcome={},
             session={"progress": 100},
             images=[{"workspace_id": workspace, "generation_job_id": task.session_id, "filename": "1.jpg"}],
-            lease_s=LEASE_S,
+            deliveries=[],
         )
         assert world.one("select updated_at > '2020-01-01' from image_generation_jobs")
         assert world.one("select id is not null and created_at = updated_at from images")

@@ -38,7 +38,7 @@ CALLS: tuple[tuple[str, tuple[Any, ...], int], ...] = (
     ("darkroom_orphans(900, 500)", (), 100),
     ("darkroom_lost_orders(900, 500)", (), 100),
     ("darkroom_jobs_of_session('s-7')", (), 100),
-    ("darkroom_expired_leases(500, %s)", (["tryon"],), 100),
+    ("darkroom_lost_jobs(500, 20, %s)", (["tryon"],), 100),
     # No row of these kinds is old enough.
     *(
         (f"darkroom_prune('{kind}', 1e8, 1000, {dry_run})", (), 100)

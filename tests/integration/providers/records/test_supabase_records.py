@@ -13,7 +13,8 @@ from schemas.common import JobState
 from schemas.errors import Invalid
 from tests.answering import Answering, page
 from tests.contracts.database_fixture import FAILURE, LEASE_S
-from tests.contracts.records import RecordsContract, complete, start
+from tests.contracts.record_steps import complete, start
+from tests.contracts.records import RecordsContract
 from tests.waiting import LIMIT_S
 
 if TYPE_CHECKING:

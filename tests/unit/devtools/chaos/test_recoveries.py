@@ -32,13 +32,13 @@ def test_a_take_over_without_a_kill_is_not_a_recovery(recoveries: Recoveries) ->
     assert recoveries.seconds([90, 121]) == []
 
 
-def test_a_token_that_increases_between_two_polls_is_a_take_over(recoveries: Recoveries) -> None:
-    recoveries._compare("a", 1, 120.0)
-    recoveries._compare("a", 1, 125.0)
-    recoveries._compare("a", 2, 146.0)
+def test_a_recovery_between_two_polls_is_a_take_over_and_a_claim_is_none(recoveries: Recoveries) -> None:
+    recoveries._compare("a", 1, 0, 120.0)
+    recoveries._compare("a", 2, 0, 125.0)
+    recoveries._compare("a", 3, 1, 146.0)
 
     (change,) = recoveries.take_overs
-    assert (change.task_id, change.token, change.renewed_at, change.expired_at) == ("a", 2, 105.0, 125.0)
+    assert (change.task_id, change.token, change.renewed_at, change.expired_at) == ("a", 3, 105.0, 125.0)
 
 
 def test_a_take_over_from_a_running_worker_is_not_counted_as_killed(recoveries: Recoveries) -> None:

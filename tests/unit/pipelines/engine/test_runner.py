@@ -64,7 +64,7 @@ def stages(**answers: Job | Exception) -> dict[StageName, Callable[[Job], Awaita
 async def run(
     pool: SlotPool, middleware: tuple[StageMiddleware, ...] = (), **answers: Job | Exception
 ) -> tuple[str, StageOutcome, Any]:
-    with RunningJobs().track(JOB.task_id, JOB.token, ORDER[0]) as running_job:
+    with RunningJobs().track(JOB.task_id, ORDER[0]) as running_job:
         last, outcome = await run_stages(
             first_message(), JOB, running_job, stages=stages(**answers), run_stage=wrap(middleware),
             slot=claim_slot(pool), services=stage_services(),
@@ -101,18 +101,18 @@ async def test_a_job_stops_before_a_stage_without_a_free_slot() -> None:
     assert last == StageName.FETCH
 
 
-async def test_each_stage_starts_with_its_first_attempt_and_a_message_id_of_its_own() -> None:
-    runs: list[tuple[str, int]] = []
+async def test_each_stage_starts_with_its_first_attempt_and_only_the_first_has_a_message() -> None:
+    runs: list[tuple[str, int, bool]] = []
 
     class Recorder(StageMiddleware):
         async def run_stage(self, run: StageRun, call_next: Next) -> StageOutcome:
-            runs.append((run.message_id, run.job.attempt))
+            runs.append((run.stage, run.job.attempt, run.in_process))
             return await call_next(run)
 
-    retried = JOB.model_copy(update={"attempt": 2, "delivery": 1})
+    retried = JOB.model_copy(update={"attempt": 2})
     await run(open_pool(*ORDER), (Recorder(),), fetch=retried)
 
-    assert runs == [("t1:1:fetch:0.0", 0), ("t1:1:resize:0.0", 0), ("t1:1:upload:0.0", 0)]
+    assert runs == [("fetch", 0, False), ("resize", 0, True), ("upload", 0, True)]
 
 
 async def test_a_stage_that_is_retried_is_the_last_one_that_ran() -> None:

@@ -14,7 +14,7 @@ from schemas.common import StageName
 
 def test_a_tracked_job_is_seen_from_other_threads_until_it_ends() -> None:
     running_jobs = RunningJobs()
-    with running_jobs.track("t1", 1, StageName.FETCH):
+    with running_jobs.track("t1", StageName.FETCH):
         seen: list[str] = []
         thread = threading.Thread(target=lambda: seen.extend(job.task_id for job in running_jobs.snapshot()))
         thread.start()
@@ -25,7 +25,7 @@ def test_a_tracked_job_is_seen_from_other_threads_until_it_ends() -> None:
 
 def test_the_hard_limit_is_paused_between_stages_too() -> None:
     """Given nested writes outside the time limit of a stage, the hard limit counts again only after the outer one."""
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t1", StageName.GENERATE) as running_job:
         with time_limits_paused():
             with time_limits_paused():
                 assert running_job.stage_started == math.inf
@@ -34,7 +34,7 @@ def test_the_hard_limit_is_paused_between_stages_too() -> None:
 
 
 async def test_a_cancellation_from_another_thread_cancels_the_stage() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t1", StageName.GENERATE) as running_job:
 
         async def stage() -> None:
             running_job.bind_task()
@@ -49,7 +49,7 @@ async def test_a_cancellation_from_another_thread_cancels_the_stage() -> None:
 
 
 async def test_a_job_cancelled_before_its_stage_began_never_begins_it() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t1", StageName.GENERATE) as running_job:
         running_job.cancel(StopReason.LOST)
 
         async def stage() -> str:
@@ -62,14 +62,14 @@ async def test_a_job_cancelled_before_its_stage_began_never_begins_it() -> None:
 
 
 async def test_only_the_first_reason_counts() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t1", StageName.GENERATE) as running_job:
         running_job.cancel(StopReason.SHUTDOWN)
         running_job.cancel(StopReason.OVERDUE)
         assert running_job.stop_reason is StopReason.SHUTDOWN
 
 
 async def test_a_cancellation_after_the_stage_has_ended_cancels_nothing_else() -> None:
-    with RunningJobs().track("t1", 1, StageName.UPLOAD) as running_job:
+    with RunningJobs().track("t1", StageName.UPLOAD) as running_job:
         running_job.bind_task()
         running_job.unbind_task()
         running_job.cancel(StopReason.LOST)

@@ -20,7 +20,7 @@ JOB = Job(product=Product.TRYON, task_id="t1", session_id="s1", owner_id="u1", c
 
 async def test_a_cancellation_that_arrives_as_the_stage_ends_does_not_cancel_what_follows() -> None:
     """Given a stage that ended, when a cancellation arrives late, then the settlement is not cancelled."""
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t1", StageName.GENERATE) as running_job:
 
         async def end(_: StageRun) -> StageOutcome:
             # The cancellation is on its way to the event loop while the stage ends.
@@ -36,7 +36,7 @@ async def test_a_cancellation_that_arrives_as_the_stage_ends_does_not_cancel_wha
 
 
 async def test_a_job_cancelled_at_shutdown_before_its_stage_begins_is_requeued() -> None:
-    with RunningJobs().track("t1", 1, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t1", StageName.GENERATE) as running_job:
         running_job.cancel(StopReason.SHUTDOWN)
 
         async def begin(_: StageRun) -> StageOutcome:
@@ -49,4 +49,4 @@ async def test_a_job_cancelled_at_shutdown_before_its_stage_begins_is_requeued()
 
         outcome = await asyncio.create_task(stage_and_enqueue())
 
-        assert outcome == RetryStage(JOB.model_copy(update={"delivery": 1}))
+        assert outcome == RetryStage(JOB)

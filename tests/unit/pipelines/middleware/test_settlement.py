@@ -38,7 +38,7 @@ async def test_the_hard_limit_is_paused_while_a_job_is_settled() -> None:
     async def fail(_: StageRun) -> StageOutcome:
         raise Rejected("refused")
 
-    with RunningJobs().track("t", 3, StageName.GENERATE) as running_job:
+    with RunningJobs().track("t", StageName.GENERATE) as running_job:
         database = Database(running_job)
         run = stage_run(JOB, running_job, records=Records(database))
         outcome = await Settlement(lease_s=20).run_stage(run, fail)

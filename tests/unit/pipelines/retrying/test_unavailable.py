@@ -81,14 +81,14 @@ async def test_a_write_is_given_up_on_request_or_after_its_timeout() -> None:
 async def test_the_soft_limit_does_not_count_the_time_a_write_is_repeated() -> None:
     service = Service(failures=50)  # for a second
     outcome = await in_stage(
-        lambda: retry_while_unavailable(service.call), RunningJob("t", 1, StageName.UPLOAD), soft_s=0.6
+        lambda: retry_while_unavailable(service.call), RunningJob("t", StageName.UPLOAD), soft_s=0.6
     )
     assert isinstance(outcome, Advance)
 
 
 async def test_the_hard_limit_does_not_count_the_time_a_write_is_repeated() -> None:
     started = time.monotonic()
-    running_job = RunningJob("t", 1, StageName.UPLOAD)
+    running_job = RunningJob("t", StageName.UPLOAD)
     seen: list[float] = []
 
     async def write() -> None:
@@ -107,7 +107,7 @@ async def test_the_limits_count_again_after_the_write() -> None:
         await asyncio.sleep(10)
 
     with pytest.raises(TimedOut):
-        await in_stage(write_and_hang, RunningJob("t", 1, StageName.UPLOAD), soft_s=0.05)
+        await in_stage(write_and_hang, RunningJob("t", StageName.UPLOAD), soft_s=0.05)
 
 
 async def test_a_write_in_progress_is_finished_although_its_job_is_requeued() -> None:

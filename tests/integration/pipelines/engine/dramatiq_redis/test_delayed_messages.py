@@ -45,7 +45,7 @@ def shifted_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[float]:
 
 def test_a_delayed_message_is_moved_into_its_queue_when_it_is_due(broker: Broker) -> None:
     enqueue_delayed_retry(broker, 0.3)
-    assert broker.is_queued("t1", 1)
+    assert broker.is_queued("t1:1")
     assert broker.client.llen("dramatiq:generate") == 0
     delayed = broker.consume("generate.DQ")
     move_until_due(broker, delayed)
@@ -86,7 +86,7 @@ def test_a_worker_whose_clock_is_behind_does_not_count_as_dead(broker: Broker, m
     monkeypatch.undo()
 
     assert broker.forget_dead_workers() == 0
-    assert broker.is_queued("t1", 1)
+    assert broker.is_queued("t1:1")
 
 
 def test_every_delayed_retry_finds_its_slot_in_a_running_worker(broker: Broker) -> None:
