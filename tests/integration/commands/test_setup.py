@@ -76,7 +76,10 @@ def test_all_malformed_settings_are_reported_together(cli: Cli, monkeypatch: pyt
     monkeypatch.setenv("PORT", "70000")
     code, data = cli("check")
     assert code == 1
-    assert "LEASE_S (duration of a lease; a job whose lease expires is recovered by another worker)" in data["error"]
+    assert (
+        "LEASE_S (duration of a worker's lease; when it expires, its jobs are recovered by another worker)"
+        in data["error"]
+    )
     assert "PORT (port the HTTP service binds to)" in data["error"]
 
 

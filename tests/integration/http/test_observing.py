@@ -112,8 +112,8 @@ def test_queue_depths_jobs_requests_and_streams_are_exported(
     body = {"channel": "b2c", "user_id": user_id, "model_image_url": "https://p.example/m.jpg"}
     told = client.post("/generations", json=body).json()
     database.execute(
-        "insert into darkroom_jobs (task_id, session_id, product, owner_id, channel, request_id, payload, created_at)"
-        " values ('t1', 's1', 'tryon', 'u', 'b2c', 'r', '{}', now() - interval '90 s')"
+        "insert into darkroom_jobs (task_id, session_id, product, owner_id, channel, request_id, payload, turn,"
+        " created_at) values ('t1', 's1', 'tryon', 'u', 'b2c', 'r', '{}', 0, now() - interval '90 s')"
     )
     with Stream(f"{service.url}/tasks/{told['task_id']}/events"):
         wait_until(lambda: samples(client).get(of("darkroom_sse_clients")) == 1, "the count of the stream")
