@@ -138,7 +138,7 @@ create table store_shopper_credits (
   unique (store_id, shopper_email)
 );
 
--- Functions that find what they use by the search path of whoever calls them.
+-- Functions that find what they use by the search path of their caller.
 create function deduct_credits(p_user_id uuid, p_amount integer, p_description text) returns boolean
 language plpgsql as $$
 begin
