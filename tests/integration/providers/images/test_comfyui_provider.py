@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -14,7 +14,7 @@ from providers.images.comfyui.settings import ComfyUISettings
 from providers.images.config import ProviderConfig
 from providers.images.privacy import PrivacyClass
 from schemas.errors import Ambiguous, DarkroomError, Invalid, Transient
-from tests.contracts.fake_provider import FakeProvider, fake_provider
+from tests.contracts.fake_provider import FakeProvider
 from tests.contracts.image_provider import ImageProviderContract, jpeg
 from tests.contracts.scripted_server import (
     ReceivedRequest,
@@ -26,38 +26,17 @@ from tests.contracts.scripted_server import (
     send_60_mb,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 REQUEST = ImageRequest(
     task_id="t1", owner_id="o1", prompt="a red scarf", inputs=(jpeg(), jpeg()), width=832, height=1216, deadline_s=20
 )
+
+#: Path of the emulated API; `provider` and `slow_provider` are made for it.
+API_PATH = "/comfyui"
 
 
 def make(url: str, workflow: Path = WORKFLOW) -> ComfyUIProvider:
     settings = ComfyUISettings(base_url=url, workflow=workflow)
     return ComfyUIProvider(ProviderConfig(mock_mode=True, settings=settings))
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with fake_provider() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def provider(fake: FakeProvider) -> AsyncIterator[ComfyUIProvider]:
-    provider = make(f"{fake.url}/comfyui")
-    yield provider
-    await provider.aclose()
-
-
-@pytest.fixture
-async def slow_provider() -> AsyncIterator[ComfyUIProvider]:
-    async with fake_provider(hang=1) as fake:
-        provider = make(f"{fake.url}/comfyui")
-        yield provider
-        await provider.aclose()
 
 
 class TestComfyUIProvider(ImageProviderContract):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fal_client
 import pytest
@@ -17,7 +17,7 @@ from providers.images.fal.settings import FalSettings
 from providers.images.prices import price_table
 from providers.images.privacy import PrivacyClass
 from schemas.errors import Ambiguous, DarkroomError, InputRefused, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.fake_provider import FakeProvider, fake_provider
+from tests.contracts.fake_provider import FakeProvider
 from tests.contracts.image_provider import ImageProviderContract, jpeg
 from tests.contracts.scripted_server import (
     ReceivedRequest,
@@ -29,41 +29,20 @@ from tests.contracts.scripted_server import (
     send_60_mb,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 VTO = "fal-ai/flux-pro/v1/vto"
 REQUEST = ImageRequest(
     task_id="t1", owner_id="o1", prompt="the whole prompt", producer_prompt="Tucked in.", inputs=(jpeg(), jpeg()),
     deadline_s=20,
 )  # fmt: skip
 
+#: Path of the emulated API; `provider` and `slow_provider` are made for it.
+API_PATH = "/fal"
+
 
 def make(url: str, **more: Any) -> FalProvider:
     prices = more.pop("prices", price_table())
     settings = FalSettings(key=SecretStr("SECRET"), base_url=url, **more)
     return FalProvider(ProviderConfig(mock_mode=False, settings=settings, prices=prices))
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with fake_provider() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def provider(fake: FakeProvider) -> AsyncIterator[FalProvider]:
-    provider = make(f"{fake.url}/fal")
-    yield provider
-    await provider.aclose()
-
-
-@pytest.fixture
-async def slow_provider() -> AsyncIterator[FalProvider]:
-    async with fake_provider(hang=1) as fake:
-        provider = make(f"{fake.url}/fal")
-        yield provider
-        await provider.aclose()
 
 
 class TestFalProvider(ImageProviderContract):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import fashn
 import pytest
@@ -14,12 +14,9 @@ from providers.images.fashn.provider import FashnProvider
 from providers.images.fashn.settings import FashnSettings
 from providers.images.prices import price_table
 from schemas.errors import Ambiguous, DarkroomError, InputRefused, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.fake_provider import FakeProvider, fake_provider
+from tests.contracts.fake_provider import FakeProvider
 from tests.contracts.image_provider import ImageProviderContract, jpeg
 from tests.contracts.scripted_server import always, closed_port_url, cut_short, run_server, send_60_mb
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 REQUEST = ImageRequest(
     task_id="t1", owner_id="o1", prompt="the whole prompt", producer_prompt="Tucked in.", inputs=(jpeg(), jpeg()),
@@ -27,31 +24,13 @@ REQUEST = ImageRequest(
 )  # fmt: skip
 ID = "123a87r9-4129-4bb3-be18-9c9fb5bd7fc1-u1"
 
+#: Path of the emulated API; `provider` and `slow_provider` are made for it.
+API_PATH = "/fashn"
+
 
 def make(url: str, **more: Any) -> FashnProvider:
     settings = FashnSettings(api_key=SecretStr("SECRET"), base_url=url, **more)
     return FashnProvider(ProviderConfig(mock_mode=False, settings=settings, prices=price_table()))
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with fake_provider() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def provider(fake: FakeProvider) -> AsyncIterator[FashnProvider]:
-    provider = make(f"{fake.url}/fashn")
-    yield provider
-    await provider.aclose()
-
-
-@pytest.fixture
-async def slow_provider() -> AsyncIterator[FashnProvider]:
-    async with fake_provider(hang=1) as fake:
-        provider = make(f"{fake.url}/fashn")
-        yield provider
-        await provider.aclose()
 
 
 class TestFashnProvider(ImageProviderContract):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
@@ -19,12 +19,9 @@ from providers.images.gemini.settings import GeminiSettings
 from providers.images.prices import price_table
 from providers.images.privacy import PrivacyClass
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.fake_provider import FakeProvider, fake_provider
+from tests.contracts.fake_provider import FakeProvider
 from tests.contracts.image_provider import ImageProviderContract, jpeg
 from tests.contracts.scripted_server import always, closed_port_url, cut_short, run_server, send_60_mb
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 MODEL = "gemini-nano-banana-2.1"
 REQUEST = ImageRequest(
@@ -32,32 +29,14 @@ REQUEST = ImageRequest(
     deadline_s=20,
 )  # fmt: skip
 
+#: Path of the emulated API; `provider` and `slow_provider` are made for it.
+API_PATH = "/gemini"
+
 
 def make(url: str, **more: Any) -> GeminiProvider:
     prices = more.pop("prices", price_table())
     settings = GeminiSettings(api_key=SecretStr("SECRET"), base_url=url, **more)
     return GeminiProvider(ProviderConfig(mock_mode=False, settings=settings, prices=prices))
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with fake_provider() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def provider(fake: FakeProvider) -> AsyncIterator[GeminiProvider]:
-    provider = make(f"{fake.url}/gemini")
-    yield provider
-    await provider.aclose()
-
-
-@pytest.fixture
-async def slow_provider() -> AsyncIterator[GeminiProvider]:
-    async with fake_provider(hang=1) as fake:
-        provider = make(f"{fake.url}/gemini")
-        yield provider
-        await provider.aclose()
 
 
 class TestGeminiProvider(ImageProviderContract):

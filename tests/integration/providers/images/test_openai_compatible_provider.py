@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import openai
 import pytest
@@ -15,7 +15,7 @@ from providers.images.openai_compatible.settings import OpenAICompatibleSettings
 from providers.images.prices import price_table
 from providers.images.privacy import PrivacyClass
 from schemas.errors import Ambiguous, DarkroomError, Invalid, RateLimited, Rejected, Transient
-from tests.contracts.fake_provider import FakeProvider, fake_provider
+from tests.contracts.fake_provider import FakeProvider
 from tests.contracts.image_provider import ImageProviderContract, jpeg
 from tests.contracts.scripted_server import (
     ReceivedRequest,
@@ -27,37 +27,16 @@ from tests.contracts.scripted_server import (
     send_60_mb,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 REQUEST = ImageRequest(task_id="t1", owner_id="o1", prompt="a red scarf", inputs=(jpeg(), jpeg()), deadline_s=20)
+
+#: Path of the emulated API; `provider` and `slow_provider` are made for it.
+API_PATH = "/v1"
 
 
 def make(url: str, *, prices: str | None = None, mock_mode: bool = False, **more: Any) -> OpenAICompatibleProvider:
     fields: dict[str, Any] = {"base_url": url, "api_key": SecretStr("SECRET")} | more
     settings = OpenAICompatibleSettings(**fields)
     return OpenAICompatibleProvider(ProviderConfig(mock_mode=mock_mode, settings=settings, prices=price_table(prices)))
-
-
-@pytest.fixture
-async def fake() -> AsyncIterator[FakeProvider]:
-    async with fake_provider() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def provider(fake: FakeProvider) -> AsyncIterator[OpenAICompatibleProvider]:
-    provider = make(f"{fake.url}/v1")
-    yield provider
-    await provider.aclose()
-
-
-@pytest.fixture
-async def slow_provider() -> AsyncIterator[OpenAICompatibleProvider]:
-    async with fake_provider(hang=1) as fake:
-        provider = make(f"{fake.url}/v1")
-        yield provider
-        await provider.aclose()
 
 
 class TestOpenAICompatibleProvider(ImageProviderContract):
