@@ -32,7 +32,7 @@ class Decoders:
 
         Args:
             processes: Maximum number of decoders; one per core by default.
-            limits: DecoderLimits of each decoder.
+            limits: Limits of each decoder.
             on_death: Called with the cause (memory, cpu, time, crash) when a picture ended its decoder.
         """
         self._pool = DecoderPool("pipelines.decoders.operations", processes, limits or DecoderLimits())

@@ -28,7 +28,7 @@ class DecoderPool:
         Args:
             operations: Module of what decoders do, such as `pipelines.decoders.operations`.
             processes: Maximum number of decoders; one per core by default.
-            limits: DecoderLimits of each.
+            limits: Limits of each.
         """
         self._operations = operations
         self._limits = limits

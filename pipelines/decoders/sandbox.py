@@ -21,7 +21,7 @@ _OOM_SCORE = "1000"
 
 @dataclass(frozen=True)
 class DecoderLimits:
-    """DecoderLimits of a decoder process.
+    """Limits of a decoder process.
 
     Attributes:
         memory_bytes: Address space that a picture may take, besides what the libraries take.

@@ -383,7 +383,7 @@ class JobMachine(RuleBasedStateMachine):
             assert (state, run, recoveries) == (job.state, job.run, job.recoveries)
             assert (dispatched, worker_id) == (job.dispatched, job.worker if job.dispatched else None)
             assert (token if dispatched else last_token) == job.tokens
-            # It ends, or somebody owes it work: the dispatcher, or the worker that claims or recovers it.
+            # It ends, or the dispatcher, a claim or a recovery will continue it.
             assert has_turn is (state == "waiting")
             assert dispatched or state in ENDED or state == "waiting"
             if state in ENDED:
